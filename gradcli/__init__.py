@@ -1,0 +1,29 @@
+"""Gradient checking and gradient-flow diagnosis for hand-written and deep networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcli.api import check, check_vjp, flow, gradcheck, load
+    from gradcli.errors import SpecError
+
+__version__ = "0.1.0"
+__all__ = ["SpecError", "__version__", "check", "check_vjp", "flow", "gradcheck", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """The API, loaded when it is first used: a bare import stays light."""
+    if name == "SpecError":
+        from gradcli.errors import SpecError
+
+        return SpecError
+    if name in __all__:
+        from gradcli import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

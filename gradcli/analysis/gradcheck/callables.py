@@ -1,0 +1,211 @@
+"""Any scalar function with a gradient someone wrote, as subjects; contracts first.
+
+The function is called on one point at a time, in its own shapes and dtypes, always on copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import Kind
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.core.arrays import Array
+from gradcli.diagnostics.finding import Finding
+from gradcli.diagnostics.rules import finding
+from gradcli.engine.ladder import Estimate
+from gradcli.engine.model import generator
+from gradcli.engine.noise import measure_noise
+from gradcli.errors import UsageError
+
+__all__ = ["Callables", "Claim", "Value"]
+
+Arrays = dict[str, Array]
+Value = Callable[[Arrays], float]
+Claim = Callable[[Arrays], Mapping[str, Any]]
+Complex = Callable[[str, Array], Estimate]
+
+_JITTER_TRIES = 4
+_NOISE_SPACING = 1.37e-7
+
+
+@dataclass
+class Callables:
+    """A function of named arrays, the gradient claimed for it, and the point of the check.
+
+    `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all entries where
+    the function is known to be complex-safe. `failure` is set when the claim cannot be used at all.
+    """
+
+    value: Value
+    claim: Claim
+    point: Arrays
+    wrt: tuple[str, ...]
+    options: CheckOptions
+    where: str
+    kind: Kind = "parameter"
+    line: int = 0
+    complex_slopes: Callable[[str], Estimate] | None = None
+    factors: tuple[tuple[str, float], ...] = ()
+    evaluations: int = 0
+
+    def prepare(self) -> list[Finding]:
+        """Call both once and hold the claim to its contract; findings if it breaks it.
+
+        Raises UsageError where the function itself cannot be evaluated at the point.
+        """
+        self.at_point = self._value_of(self.point)
+        if not np.isfinite(self.at_point):
+            raise UsageError(f"{self.where} is {self.at_point} at the point where it is checked")
+        before = {name: value.copy() for name, value in self.point.items()}
+        given = {name: value.copy() for name, value in self.point.items()}
+        try:
+            claimed = self.claim(given)
+        except Exception as error:  # the user's code may raise anything
+            return [self._finding("GC007", f"the gradient raises {type(error).__name__}: {error}")]
+        broken = [
+            self._finding("GC006", f"the gradient changes its argument {name} in place", where=name)
+            for name, value in before.items()
+            if not np.array_equal(given[name], value, equal_nan=True)
+        ]
+        self.analytic: Arrays = {}
+        for name in self.wrt:
+            broken += self._take(name, claimed)
+        if not broken:
+            broken += self._repeatable()
+        return broken
+
+    def _take(self, name: str, claimed: Mapping[str, Any]) -> list[Finding]:
+        if name not in claimed:
+            return [self._finding("GC002", f"the gradient has no entry for {name}", where=name)]
+        gradient = np.asarray(claimed[name])
+        shape = self.point[name].shape
+        if gradient.dtype.kind not in "fiub" or gradient.shape != shape:
+            what = f"{gradient.dtype} of shape {gradient.shape}"
+            return [
+                self._finding(
+                    "GC002",
+                    f"the gradient of {name} is {what}, the argument has shape {shape}",
+                    where=name,
+                )
+            ]
+        self.analytic[name] = gradient.astype(float)
+        return []
+
+    def _repeatable(self) -> list[Finding]:
+        again = self.claim({name: value.copy() for name, value in self.point.items()})
+        return [
+            self._finding(
+                "GC005", f"the gradient of {name} differs when it is computed twice", where=name
+            )
+            for name in self.wrt
+            if not np.array_equal(np.asarray(again[name], float), self.analytic[name], True)
+        ]
+
+    def subject(self, name: str) -> Subject:
+        x = self.point[name].astype(float).ravel()
+        dtype = self.point[name].dtype
+        eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+        return Subject(
+            name=self.where if self.kind == "definition" and len(self.wrt) == 1 else name,
+            kind=self.kind,
+            shape=self.point[name].shape,
+            x=x,
+            analytic=self.analytic[name].ravel(),
+            value=np.asarray(self.at_point),
+            eps=eps,
+            eps_f=eps,
+            probe=partial(self._probe, name),
+            noise=self._noise(name),
+            jitter=lambda: self._jitter(name),
+            numeric=None if self.complex_slopes is None else self.complex_slopes(name),
+            line=self.line,
+            factors=self.factors,
+        )
+
+    def _finding(self, code: str, message: str, where: str = "") -> Finding:
+        return finding(code, where or self.where, message, line=self.line)
+
+    def _value_of(self, arrays: Arrays) -> float:
+        self.evaluations += 1
+        result = np.asarray(self.value({name: value.copy() for name, value in arrays.items()}))
+        if result.size != 1 or result.dtype.kind not in "fiub":
+            raise UsageError(
+                f"{self.where} has to return one real number, got {result.dtype} "
+                f"of shape {result.shape}"
+            )
+        return float(result.reshape(()))
+
+    def _safely(self, arrays: Arrays) -> float:
+        """The function at a probe; NaN where it raises, since only that probe is lost."""
+        try:
+            with np.errstate(all="ignore"):
+                return self._value_of(arrays)
+        except Exception:  # the user's code may raise anything outside its domain
+            return float("nan")
+
+    def _probe(self, name: str, entries: Array, points: Array) -> Array:
+        values = np.full(points.shape, np.nan)
+        tensor = self.point[name]
+        for (rung, column), point in np.ndenumerate(points):
+            if np.isfinite(point):
+                moved = tensor.copy()
+                moved.reshape(-1)[entries[column]] = point
+                values[rung, column] = self._safely({**self.point, name: moved})
+        return values
+
+    def _noise(self, name: str) -> Callable[[Array], Array]:
+        known: list[float] = []
+        tensor = self.point[name].astype(float)
+
+        def along(offsets: Array, direction: Array) -> Array:
+            values = [
+                self._safely({**self.point, name: (tensor + t * direction).astype(dtype)})
+                for t in offsets.ravel()
+            ]
+            return np.array(values)[:, None]
+
+        dtype = self.point[name].dtype
+
+        def noise(entries: Array) -> Array:
+            if not known:
+                rng = generator(self.options.seed, f"noise of {name}")
+                direction = rng.standard_normal(tensor.shape)
+                scale = float(np.sqrt(np.mean(tensor**2))) or 1.0
+                eps = float(np.finfo(dtype).eps)
+                spacing = np.array([max(_NOISE_SPACING, 4 * eps) * scale])
+                level = measure_noise(
+                    lambda offsets: along(offsets, direction),
+                    np.array([self.at_point]),
+                    spacing,
+                    eps,
+                )
+                known.append(float(level[0]))
+            return np.full(len(entries), known[0])
+
+        return noise
+
+    def _jitter(self, name: str) -> Array:
+        """How far the claim moves when every argument moves by up to 2 ulp: largest of 4 tries."""
+        rng = generator(self.options.seed, f"jitter of {self.where}")
+        move = np.zeros(self.analytic[name].shape)
+        for _ in range(_JITTER_TRIES):
+            moved = {}
+            for key, value in self.point.items():
+                moved[key] = value.copy()
+                if value.dtype.kind == "f" and key in self.wrt:
+                    ulps = rng.uniform(-2, 2, value.shape)
+                    moved[key] = (value * (1 + np.finfo(value.dtype).eps * ulps)).astype(value.dtype)
+            try:
+                with np.errstate(all="ignore"):
+                    gradient = np.asarray(self.claim(moved)[name], float)
+            except Exception:  # as for probes: outside the domain this try says nothing
+                continue
+            with np.errstate(invalid="ignore"):
+                move = np.fmax(move, np.abs(gradient - self.analytic[name]))
+        return np.where(np.isfinite(move), move, 0.0).ravel()

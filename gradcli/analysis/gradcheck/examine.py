@@ -1,0 +1,362 @@
+"""One subject from oracles to result: cheap first, and nothing fails without confirmation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.diagnose import diagnose
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import TensorResult, Worst
+from gradcli.analysis.gradcheck.rule import (
+    Outcome,
+    Scale,
+    detectable,
+    distance,
+    graded_error,
+    judge,
+    noticeable,
+)
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.analysis.verdict import Verdict, grade_of
+from gradcli.core.arrays import Array, Mask
+from gradcli.diagnostics.finding import Finding
+from gradcli.diagnostics.rules import finding
+from gradcli.engine.ladder import Estimate, climb, rungs
+from gradcli.engine.model import generator
+
+__all__ = ["Evidence", "examine"]
+
+_CONFIRMED = 24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
+_SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
+_CROSS_CHECKED = 1  # entries of a tensor on which the two oracles are compared
+_CROSS_RUNGS = slice(3, 11)  # of the ladder: enough to tell a wrong oracle from a right one
+
+
+@dataclass
+class Evidence:
+    """What is known of each checked entry; `low` and `high` differ at kinks only."""
+
+    a: Array
+    n: Array
+    low: Array
+    high: Array
+    u: Array
+    u_a: Array
+    outcome: Array
+    source: str
+
+
+def examine(
+    subject: Subject, options: CheckOptions, required: float
+) -> tuple[TensorResult, list[Finding], int]:
+    """Judge a subject; returns its result, its findings, and the function evaluations spent here."""
+    checked = _choose_entries(subject, options)
+    examiner = _Examiner(subject, checked, options, required)
+    evidence = examiner.gather()
+    result = _summarise(subject, checked, evidence)
+    findings = diagnose(subject, checked, evidence.a, evidence.n, evidence.outcome, result)
+    findings += examiner.findings
+    if result.verdict == "pass":
+        findings += _warnings(subject, checked, evidence)
+    return result, findings, examiner.evaluations
+
+
+def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
+    pool = np.arange(subject.x.size) if subject.pool is None else subject.pool
+    if options.entries is None or options.entries >= len(pool) or subject.kind == "definition":
+        return pool
+    rng = generator(options.seed, f"entries of {subject.name}")
+    edges = np.linspace(0, len(pool), options.entries + 1).astype(int)
+    return pool[[int(rng.integers(low, high)) for low, high in zip(edges, edges[1:], strict=False)]]
+
+
+class _Examiner:
+    def __init__(
+        self, subject: Subject, checked: Array, options: CheckOptions, required: float
+    ) -> None:
+        self.subject = subject
+        self.checked = checked
+        self.options = options
+        self.evaluations = 0
+        self.findings: list[Finding] = []
+        self.required = required
+        self._jitter: Array | None = None
+        self._noise: dict[int, float] = {}
+
+    def gather(self) -> Evidence:
+        subject, checked = self.subject, self.checked
+        first, source = self._first_oracle()
+        a = subject.analytic[checked]
+        with np.errstate(invalid="ignore"):
+            largest = np.abs(first.value[np.abs(first.value) > first.uncertainty])
+        value = subject.value if subject.value.ndim == 0 else subject.value[checked]
+        self.scale = Scale(
+            self.required,
+            subject.eps,
+            subject.eps_f,
+            value,
+            subject.rho[checked],
+            float(largest.max(initial=0.0)),
+        )
+        u_a = np.zeros(len(a))
+        evidence = Evidence(
+            a, first.value, first.value, first.value, first.uncertainty, u_a, a * 0, source
+        )
+        evidence.outcome = judge(a, first.value, first.value, first.uncertainty, u_a, self.scale)
+        unsure = (evidence.outcome != Outcome.PASS) | noticeable(
+            a, first.value, first.uncertainty, u_a, subject.eps
+        )
+        if unsure.any():
+            evidence.u_a = np.where(unsure, self.jitter[checked], 0.0)
+            again = judge(
+                a, first.value, first.value, first.uncertainty, evidence.u_a, self.scale
+            )
+            evidence.outcome = np.where(unsure, again, evidence.outcome)
+        suspicious = np.flatnonzero(evidence.outcome >= Outcome.UNDECIDED)
+        if source != "complex":
+            suspicious = np.union1d(suspicious, np.flatnonzero(self._kinked))
+        if len(suspicious):
+            self._confirm(evidence, suspicious)
+        if source == "complex":
+            self._cross_check(evidence)
+        return evidence
+
+    @property
+    def jitter(self) -> Array:
+        if self._jitter is None:
+            self._jitter = self.subject.jitter()
+        return self._jitter
+
+    def _first_oracle(self) -> tuple[Estimate, str]:
+        subject, wanted = self.subject, self.options.oracle
+        self._kinked: Mask = np.zeros(len(self.checked), bool)
+        if subject.numeric is not None and wanted in (None, "complex"):
+            return (
+                Estimate(
+                    subject.numeric.value[self.checked], subject.numeric.uncertainty[self.checked]
+                ),
+                "complex",
+            )
+        if wanted in ("central", "forward"):
+            return self._fixed_step(wanted), wanted
+        central, _, _, self._kinked = self._climb(np.arange(len(self.checked)), 1.0)
+        return central, "ladder"
+
+    def _fixed_step(self, method: str) -> Estimate:
+        """The notes' differences with one step, h = √ε or ∛ε times the scale unless stated."""
+        subject = self.subject
+        power = 2 if method == "forward" else 3
+        h = np.full(len(self.checked), self.options.step or 0.0)
+        if self.options.step is None:
+            h = subject.eps_f ** (1 / power) * np.maximum(subject.rho[self.checked], 1e-3)
+        x = subject.x[self.checked]
+        points = np.stack([x + h, x if method == "forward" else x - h])
+        f = subject.probe(self.checked, points)
+        self.evaluations += 2 * len(x)
+        with np.errstate(invalid="ignore"):
+            slope = (f[0] - f[1]) / (points[0] - points[1])
+        noise = self._noise_at(self.checked)
+        return Estimate(
+            np.where(np.isfinite(slope), slope, 0.0),
+            np.where(np.isfinite(slope), 2 * noise / h, np.inf),
+        )
+
+    def _noise_at(self, entries: Array) -> Array:
+        missing = np.array([entry for entry in entries if int(entry) not in self._noise], int)
+        if len(missing):
+            self._noise.update(
+                zip(map(int, missing), map(float, self.subject.noise(missing)), strict=True)
+            )
+        return np.array([self._noise[int(entry)] for entry in entries])
+
+    def _climb(
+        self, picked: Array, shift: float, part: slice = slice(None)
+    ) -> tuple[Estimate, Estimate, Estimate, Mask]:
+        """A ladder for some of the checked entries: central, left, right, and kinks."""
+        subject = self.subject
+        entries = self.checked[picked]
+        x = subject.x[entries]
+        steps = rungs(x, subject.rho[entries], subject.eps_f, shift=shift)[part]
+        value = subject.value if subject.value.ndim == 0 else subject.value[entries]
+        ladder = climb(
+            subject.probe,
+            entries,
+            x,
+            np.broadcast_to(value, x.shape),
+            steps,
+            self._noise_at(entries),
+            subject.eps_f,
+        )
+        self.evaluations += ladder.evaluations
+        return ladder.central, ladder.left, ladder.right, ladder.kink
+
+    def _confirm(self, evidence: Evidence, suspicious: Array) -> None:
+        """Ask real-valued differences from both sides about suspicious entries.
+
+        In a tensor with many, the worst and an even spread are asked; once all of these are
+        proven wrong the rest follows, else everything is asked.
+        """
+        sample = suspicious
+        if len(suspicious) > 2 * _CONFIRMED:
+            error = graded_error(
+                evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a
+            )[suspicious]
+            worst = suspicious[np.argsort(-error, kind="stable")[:_CONFIRMED]]
+            spread = suspicious[np.linspace(0, len(suspicious) - 1, _CONFIRMED).astype(int)]
+            sample = np.union1d(worst, spread)
+        self._ask(evidence, sample)
+        rest = np.setdiff1d(suspicious, sample)
+        if len(rest) and not np.all(evidence.outcome[sample] == Outcome.FAIL):
+            self._ask(evidence, rest)
+
+    def _ask(self, evidence: Evidence, picked: Array) -> None:
+        scale = self.scale.take(picked)
+        a, u_a = evidence.a[picked], np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]])
+        first = self._judge_ladder(a, u_a, scale, picked, 1.0)
+        outcome = first.outcome
+        failing = np.flatnonzero(outcome == Outcome.FAIL)
+        if len(failing):
+            second = self._judge_ladder(
+                a[failing], u_a[failing], scale.take(failing), picked[failing], _SECOND_LADDER
+            )
+            disagree = failing[second.outcome != Outcome.FAIL]
+            outcome[disagree] = Outcome.UNDECIDED
+        finite_claim = np.isfinite(a)
+        outcome[~finite_claim] = Outcome.FAIL
+        evidence.u_a[picked] = u_a
+        evidence.outcome[picked] = outcome
+        replace = (outcome != Outcome.FAIL) | (evidence.source != "complex")
+        for name in ("n", "low", "high", "u"):
+            current, found = getattr(evidence, name), getattr(first, name)
+            current = np.array(current)
+            current[picked[replace]] = found[replace]
+            setattr(evidence, name, current)
+
+    def _judge_ladder(
+        self, a: Array, u_a: Array, scale: Scale, picked: Array, shift: float
+    ) -> Evidence:
+        central, left, right, kink = self._climb(picked, shift)
+        known = self.subject.kinks
+        if known is not None:
+            kink = kink | known[self.checked[picked]]
+        both = np.isfinite(left.uncertainty) & np.isfinite(right.uncertainty)
+        one_sided = ~np.isfinite(central.uncertainty) | kink
+        low = np.where(both, np.minimum(left.value, right.value), np.where(
+            np.isfinite(left.uncertainty), left.value, right.value))
+        high = np.where(both, np.maximum(left.value, right.value), low)
+        u_sides = np.where(
+            both,
+            np.maximum(left.uncertainty, right.uncertainty),
+            np.minimum(left.uncertainty, right.uncertainty),
+        )
+        n = np.where(one_sided, np.clip(a, low, high), central.value)
+        lows, highs = np.where(one_sided, low, n), np.where(one_sided, high, n)
+        u = np.where(one_sided, u_sides, central.uncertainty)
+        outcome = judge(a, lows, highs, u, u_a, scale)
+        # a smooth entry fails only if the slopes from each side, where known, deny it as well
+        sides = judge(a, low, high, u_sides, u_a, scale)
+        spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (sides < Outcome.UNDECIDED)
+        outcome[spared] = Outcome.UNDECIDED
+        kinked = kink & (outcome < Outcome.UNDECIDED)
+        outcome[kinked] = Outcome.KINK
+        return Evidence(a, n, lows, highs, u, u_a, outcome, "ladder")
+
+    def _cross_check(self, evidence: Evidence) -> None:
+        """Compare the two oracles on a sample; where both are sure and differ, nothing is proven."""
+        settled = np.flatnonzero((evidence.outcome == Outcome.PASS) & (evidence.n != 0))
+        if not len(settled):
+            return
+        rng = generator(self.options.seed, f"cross-check of {self.subject.name}")
+        picked = rng.choice(settled, min(_CROSS_CHECKED, len(settled)), replace=False)
+        central, left, right, kink = self._climb(picked, 1.0, _CROSS_RUNGS)
+        n = evidence.n[picked]
+        sides = np.stack([left.value, right.value, central.value])
+        doubt = np.stack([left.uncertainty, right.uncertainty, central.uncertainty])
+        near = np.abs(sides - n) <= 3 * doubt + self.required * np.abs(n)
+        known = np.isfinite(doubt[2])
+        if np.any(known & ~kink & ~near.any(axis=0)):
+            index = int(np.flatnonzero(known & ~kink & ~near.any(axis=0))[0])
+            evidence.outcome[picked[index]] = Outcome.UNDECIDED
+            self.findings.append(
+                finding(
+                    "GC203",
+                    self.subject.name,
+                    "the complex step and real differences disagree here "
+                    f"({n[index]:.6g} and {central.value[index]:.6g} ± "
+                    f"{central.uncertainty[index]:.1g}), so neither can be relied on",
+                    line=self.subject.line,
+                )
+            )
+
+
+def _summarise(subject: Subject, checked: Array, evidence: Evidence) -> TensorResult:
+    outcome = evidence.outcome
+    graded = (outcome == Outcome.PASS) | (outcome == Outcome.FAIL)
+    if subject.kinks is not None:
+        graded &= ~(subject.kinks[checked] & (outcome == Outcome.PASS))
+    error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
+    absolute = distance(evidence.a, evidence.low, evidence.high)
+    verdict: Verdict = "pass"
+    if (outcome == Outcome.FAIL).any():
+        verdict = "fail"
+    elif (outcome == Outcome.UNDECIDED).any():
+        verdict = "inconclusive"
+    kinks = outcome == Outcome.KINK
+    if subject.kinks is not None:
+        kinks |= subject.kinks[checked]
+    limit = detectable(evidence.a, evidence.n, evidence.u, evidence.u_a, subject.eps)
+    worst = None
+    if len(checked):
+        rank = np.where(graded, error, -1.0) if graded.any() else absolute
+        if verdict == "inconclusive":
+            rank = np.where(outcome == Outcome.UNDECIDED, absolute, -1.0)
+        at = int(rank.argmax())
+        worst = Worst(
+            tuple(int(i) for i in np.unravel_index(checked[at], subject.shape)),
+            float(evidence.a[at]),
+            float(evidence.n[at]),
+            float(evidence.u[at]),
+        )
+    max_error = float(error[graded].max(initial=0.0))
+    return TensorResult(
+        name=subject.name,
+        kind=subject.kind,
+        shape=subject.shape,
+        entries=int(np.prod(subject.shape, dtype=int)) if subject.pool is None else len(checked),
+        checked=len(checked),
+        verdict=verdict,
+        grade=grade_of(max_error) if graded.any() else None,
+        max_rel_error=max_error,
+        max_abs_error=float(absolute[graded].max(initial=0.0)),
+        detectable_error=float(limit.max(initial=0.0)),
+        kinks=int(kinks.sum()),
+        below_resolution=int((outcome == Outcome.BELOW_RESOLUTION).sum()),
+        vacuous=bool(len(checked) and not evidence.a.any() and not evidence.n.any()),
+        oracle=evidence.source,
+        worst=worst,
+        wrong=int((outcome == Outcome.FAIL).sum()),
+    )
+
+
+def _warnings(subject: Subject, checked: Array, evidence: Evidence) -> list[Finding]:
+    real = (evidence.outcome == Outcome.PASS) & noticeable(
+        evidence.a, evidence.n, evidence.u, evidence.u_a, subject.eps
+    )
+    if not real.any():
+        return []
+    error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
+    at = int(np.where(real, error, -1.0).argmax())
+    index = [int(i) for i in np.unravel_index(checked[at], subject.shape)]
+    return [
+        finding(
+            "GC113",
+            subject.name,
+            f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by more "
+            f"than rounding explains, though within the required grade; the largest relative error is "
+            f"{error[at]:.2g} at {index}",
+            line=subject.line,
+            data={"entries": int(real.sum()), "max_rel_error": float(error[at]), "index": index},
+        )
+    ]

@@ -1,0 +1,131 @@
+"""A user's function of whole arrays, by formula or in Python, against the cotangents it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.core.arrays import Array
+from gradcli.engine.ladder import Estimate
+from gradcli.engine.model import COMPLEX_STEP, draw_array, generator
+from gradcli.engine.replicas import chunks
+from gradcli.errors import UsageError
+from gradcli.spec.plan import FunctionDefinition
+
+__all__ = ["function_callables", "scalarised"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_DOUBT_ULPS = 16
+
+
+def function_callables(
+    definition: FunctionDefinition, seed: int, dtype: str, options: CheckOptions
+) -> Callables:
+    """The definition as callables: ⟨cotangent, output⟩ and what its backward makes of that cotangent.
+
+    The cotangent is 1 for a scalar output, else standard normal.
+    """
+    point = {
+        name: draw_array(plan, seed, f"{definition.name}.{name}", dtype)
+        for name, plan in definition.inputs.items()
+    }
+    wrt = tuple(
+        name
+        for name, plan in definition.inputs.items()
+        if plan.differentiable and point[name].dtype.kind == "f"
+    )
+    result = scalarised(
+        lambda arrays: definition.forward(arrays),
+        definition.backward,
+        point,
+        wrt,
+        options,
+        definition.name,
+    )
+    result.kind = "definition"
+    result.line = definition.line
+    sizes = tuple((f"the size of {name}", float(point[name].size)) for name in wrt)
+    result.factors = (
+        *((name, float(number)) for name, number in definition.params.items()),
+        *sizes,
+        ("2", 2.0),
+    )
+    if definition.is_formula:
+        slopes = _ComplexSlopes(definition, point, options.seed)
+        result.complex_slopes = slopes
+    return result
+
+
+def scalarised(
+    forward: Any,
+    backward: Any,
+    point: dict[str, Array],
+    wrt: tuple[str, ...],
+    options: CheckOptions,
+    where: str,
+) -> Callables:
+    """A vector function with its backward as a scalar one: ⟨cotangent, output⟩ for a fixed cotangent.
+
+    `forward(arrays) -> (output, saved)`; `backward(arrays, output, cotangent, saved) -> dict`.
+    """
+    try:
+        output, _ = forward({name: value.copy() for name, value in point.items()})
+    except Exception as error:  # the user's code may raise anything
+        raise UsageError(f"{where}: forward raises {type(error).__name__}: {error}") from error
+    output = np.asarray(output)
+    if output.dtype.kind not in "fiub":
+        raise UsageError(f"{where}: forward returns {output.dtype}, not real numbers")
+    cotangent = cotangent_for(output, options.seed, where)
+
+    def value(arrays: dict[str, Array]) -> float:
+        found = np.asarray(forward(arrays)[0])
+        if found.shape != cotangent.shape:
+            raise UsageError(f"{where}: the shape of the output changes with the input's values")
+        return float(np.sum(cotangent.astype(float) * found))
+
+    def claim(arrays: dict[str, Array]) -> Mapping[str, Any]:
+        made, saved = forward(arrays)
+        found: Mapping[str, Any] = backward(arrays, made, cotangent.copy(), saved)
+        return found
+
+    return Callables(value, claim, point, wrt, options, where)
+
+
+def cotangent_for(output: Array, seed: int, name: str) -> Array:
+    """1 for a scalar, else standard normal, so that no entry's error is lost among others'."""
+    dtype = output.dtype if output.dtype.kind == "f" else np.dtype(float)
+    if output.size == 1:
+        return np.ones(output.shape, dtype)
+    return generator(seed, f"cotangent of {name}").standard_normal(output.shape).astype(dtype)
+
+
+class _ComplexSlopes:
+    """Complex-step slopes of a formula, all entries of an input at once in copies."""
+
+    def __init__(self, definition: FunctionDefinition, point: dict[str, Array], seed: int) -> None:
+        self._definition = definition
+        self._point = {
+            name: value.astype(float) if value.dtype.kind == "f" else value
+            for name, value in point.items()
+        }
+        output = np.asarray(definition.forward(dict(self._point))[0])
+        self._cotangent = cotangent_for(output, seed, definition.name)
+
+    def __call__(self, name: str) -> Estimate:
+        tensor = self._point[name]
+        own = tuple(range(-self._cotangent.ndim, 0))
+        slopes = np.zeros(tensor.size)
+        for part in chunks(tensor.size, 64 * (tensor.size + self._cotangent.size)):
+            size = part.stop - part.start
+            copies = np.zeros((size, tensor.size), complex)
+            copies += tensor.ravel()
+            copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
+            moved = {**self._point, name: copies.reshape(size, *tensor.shape)}
+            output = np.asarray(self._definition.forward(moved)[0])
+            slopes[part] = (self._cotangent * output.imag).sum(axis=own) / COMPLEX_STEP
+        largest = np.abs(slopes).max(initial=0.0)
+        return Estimate(slopes, np.full(slopes.shape, _DOUBT_ULPS * _EPS * largest))

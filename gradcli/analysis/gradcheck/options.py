@@ -1,0 +1,67 @@
+"""How a gradient check is run."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Literal
+
+from gradcli.analysis.verdict import GRADES
+from gradcli.errors import UsageError
+
+__all__ = ["CheckOptions", "Oracle", "required_error"]
+
+Oracle = Literal["complex", "ladder", "central", "forward"]
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Options of `check`, resolved.
+
+    `required` is the worst relative error that passes, None for the default of the dtype;
+    `entries` the number checked of each tensor, None for all; `step` the fixed step of the
+    `central` and `forward` oracles, None for the textbook's optimum.
+    """
+
+    seed: int = 0
+    required: float | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    wrt: Literal["all", "parameters", "inputs"] = "all"
+    entries: int | None = None
+    oracle: Oracle | None = None
+    step: float | None = None
+    strict: bool = False
+    allow_inconclusive: bool = False
+
+    def threshold(self, dtype: str) -> float:
+        """Worst relative error that passes, in this precision."""
+        if self.required is not None:
+            return self.required
+        return GRADES["good" if dtype == "float64" else "acceptable"]
+
+    def selects(self, name: str, kind: str) -> bool:
+        """Whether a tensor or definition is to be checked."""
+        if self.wrt == "parameters" and kind == "input":
+            return False
+        if self.wrt == "inputs" and kind not in ("input", "definition"):
+            return False
+        if self.only and not any(fnmatch.fnmatchcase(name, glob) for glob in self.only):
+            return False
+        return not any(fnmatch.fnmatchcase(name, glob) for glob in self.skip)
+
+
+def required_error(value: str | float | None) -> float | None:
+    """The relative error that a grade's name or a number stands for; UsageError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value in GRADES:
+        return GRADES[value]
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < 1:
+        names = ", ".join(GRADES)
+        raise UsageError(f"require: expected {names}, or a number between 0 and 1, got {value!r}")
+    return number

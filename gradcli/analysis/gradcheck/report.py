@@ -1,0 +1,210 @@
+"""The report of a gradient check: frozen data, drawn elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gradcli.analysis.verdict import Grade, Verdict, worst_verdict
+from gradcli.diagnostics.finding import Finding
+from gradcli.errors import ExitCode, SpecProblem
+
+__all__ = ["CheckReport", "Kind", "SpecResult", "TensorResult", "Worst"]
+
+Kind = Literal["parameter", "input", "loss-parameter", "definition"]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The entry with the largest error. `uncertainty` is of the numeric value."""
+
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class TensorResult:
+    """One tensor or definition. Errors are of graded entries; `grade` is None where none was.
+
+    `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
+    `below_resolution` counts entries that passed because the arithmetic can tell no difference.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    entries: int
+    checked: int
+    verdict: Verdict
+    grade: Grade | None
+    max_rel_error: float
+    max_abs_error: float
+    detectable_error: float
+    kinks: int
+    below_resolution: int
+    vacuous: bool
+    oracle: str
+    worst: Worst | None
+    wrong: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        worst = self.worst
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "entries": self.entries,
+            "checked": self.checked,
+            "verdict": self.verdict,
+            "grade": self.grade,
+            "max_rel_error": self.max_rel_error,
+            "max_abs_error": self.max_abs_error,
+            "detectable_error": self.detectable_error,
+            "kinks": self.kinks,
+            "below_resolution": self.below_resolution,
+            "vacuous": self.vacuous,
+            "oracle": self.oracle,
+            "wrong": self.wrong,
+            "worst": None
+            if worst is None
+            else {
+                "index": list(worst.index),
+                "analytic": worst.analytic,
+                "numeric": worst.numeric,
+                "uncertainty": worst.uncertainty,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class SpecResult:
+    """One spec. `expected` is pass, fail or a code; `required` the worst relative error that passes.
+
+    `met` says whether the expectation was: True, False, or None where that is undecided.
+    An invalid spec has `errors` and nothing else. `builtin_wrong` is set where an op of gradcli itself is proven wrong.
+    """
+
+    spec: str
+    name: str
+    verdict: Verdict
+    expected: str = "pass"
+    met: bool | None = None
+    loss: float | None = None
+    required: float = 1e-5
+    tensors: tuple[TensorResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    evaluations: int = 0
+    errors: tuple[SpecProblem, ...] = ()
+    builtin_wrong: bool = False
+    strict: bool = False
+    allow_inconclusive: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.verdict == "invalid":
+            return ExitCode.INVALID
+        if self.builtin_wrong:
+            return ExitCode.BUG
+        if self.met is False:
+            return ExitCode.WRONG
+        undecided = self.met is None or (self.strict and any(t.vacuous for t in self.tensors))
+        if undecided and not self.allow_inconclusive:
+            return ExitCode.UNDECIDED
+        return ExitCode.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.verdict == "invalid":
+            return {
+                "spec": self.spec,
+                "verdict": self.verdict,
+                "errors": [
+                    {
+                        "code": problem.code,
+                        "line": problem.line,
+                        "column": problem.column,
+                        "key": problem.key,
+                        "message": problem.message,
+                        "hint": problem.hint,
+                    }
+                    for problem in self.errors
+                ],
+            }
+        return {
+            "spec": self.spec,
+            "name": self.name,
+            "verdict": self.verdict,
+            "expected": self.expected,
+            "met": self.met,
+            "loss": self.loss,
+            "required": self.required,
+            "tensors": [tensor.to_dict() for tensor in self.tensors],
+            "findings": [found.to_dict() for found in self.findings],
+            "evaluations": self.evaluations,
+        }
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The results of one or several specs; the verdict is the worst."""
+
+    results: tuple[SpecResult, ...]
+    seed: int | None = None
+    interrupted: bool = False
+
+    command = "check"
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst_verdict([result.verdict for result in self.results])
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    @property
+    def exit_code(self) -> ExitCode:
+        codes = [result.exit_code for result in self.results]
+        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
+
+    @property
+    def tensors(self) -> tuple[TensorResult, ...]:
+        return tuple(tensor for result in self.results for tensor in result.tensors)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(found for result in self.results for found in result.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        from gradcli import __version__
+
+        return {
+            "schema": "gradcli/1",
+            "command": self.command,
+            "version": __version__,
+            "exit_code": int(self.exit_code),
+            "seed": self.seed,
+            "results": [result.to_dict() for result in self.results],
+        }
+
+    def __str__(self) -> str:
+        lines = []
+        for result in self.results:
+            lines.append(f"{result.name}: {result.verdict}")
+            lines += [f"  {problem}" for problem in result.errors]
+            lines += [
+                f"  {tensor.name} {list(tensor.shape)}: {tensor.verdict}"
+                + (f" ({tensor.grade})" if tensor.grade else "")
+                + f", relative error {tensor.max_rel_error:.3g}"
+                for tensor in result.tensors
+            ]
+            lines += [
+                f"  {found.code} {found.name} in {found.where}: {found.message}"
+                for found in result.findings
+            ]
+        return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""What is examined: one tensor or definition, with every way to look at its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.report import Kind
+from gradcli.core.arrays import Array, Mask
+from gradcli.engine.ladder import Estimate, Probe
+
+__all__ = ["Subject", "position_scale"]
+
+
+def position_scale(x: Array) -> Array:
+    """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
+    rms = float(np.sqrt(np.mean(x**2))) if x.size else 0.0
+    return np.maximum(np.abs(x), rms if rms > 0 else 1.0)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A tensor, its claimed gradient, and oracles for the true one. All arrays are flat (E,).
+
+    `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step estimate where
+    there is one. `value` is the function (a scalar, or one per entry), `noise(entries)` its absolute noise,
+    `jitter()` how far the claimed gradient moves when its arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f`
+    that in which the function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    x: Array
+    analytic: Array
+    value: Array
+    eps: float
+    eps_f: float
+    probe: Probe
+    noise: Callable[[Array], Array]
+    jitter: Callable[[], Array]
+    numeric: Estimate | None = None
+    kinks: Mask | None = None
+    pool: Array | None = None
+    line: int = 0
+    factors: tuple[tuple[str, float], ...] = field(default=())
+
+    @property
+    def rho(self) -> Array:
+        return position_scale(self.x)

@@ -1,0 +1,133 @@
+"""The tensors of a network as subjects: parameters, inputs, learned loss parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.kinks import SettledKink, settle_kinks
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import Kind
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.core.arrays import Array
+from gradcli.engine.cotangents import NumericGradients
+from gradcli.engine.model import INPUTS, Model, generator
+from gradcli.engine.network import Network
+from gradcli.engine.noise import measure_noise
+from gradcli.engine.replicas import Point
+
+__all__ = ["NetworkTensors"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_JITTER_TRIES = 4
+_JITTER_ULPS = 2
+_NOISE_SPACING = 1.37e-7  # of the tensor's scale; not a power of two, so that no grid is hit
+
+
+class NetworkTensors:
+    """The gradients of a model, its numeric ones, and the kinks it sits at.
+
+    The oracle runs in float64 on the model's own values; the analytic gradient in the model's dtype.
+    """
+
+    def __init__(self, model: Model, options: CheckOptions) -> None:
+        self.model = model
+        self.options = options
+        self.loss, self.gradients = model.value_and_grad()
+        network = Network(
+            model.plan, {name: _float64(value) for name, value in model.targets.items()}
+        )
+        self.point = Point(
+            network,
+            {name: _float64(value) for name, value in model.parameters.items()},
+            _float64(model.inputs[INPUTS]),
+        )
+        self.kinks: list[SettledKink] = settle_kinks(self.point)
+        self._numeric = NumericGradients(self.point, options.seed)
+        self._jitters: dict[str, Array] | None = None
+
+    def names(self) -> list[tuple[str, Kind]]:
+        """Tensors to check, inputs last."""
+        kinds: list[tuple[str, Kind]] = [
+            (name, "loss-parameter" if name.startswith("loss.") else "parameter")
+            for name in self.model.parameters
+        ]
+        kinds.append((INPUTS, "input"))
+        return [(name, kind) for name, kind in kinds if self.options.selects(name, kind)]
+
+    def subject(self, name: str, kind: Kind) -> Subject:
+        tensor = self.point.tensor(name)
+        wants_complex = self.options.oracle in (None, "complex")
+        plan = self.model.plan.parameters.get(name)
+        return Subject(
+            name=name,
+            kind=kind,
+            shape=tensor.shape,
+            x=tensor.ravel(),
+            analytic=np.asarray(self.gradients[name], float).ravel(),
+            value=np.asarray(self.point.value),
+            eps=float(np.finfo(self.model.dtype).eps),
+            eps_f=_EPS,
+            probe=partial(self.point.probe, name),
+            noise=self._noise(name),
+            jitter=lambda: self._jitter(name),
+            numeric=self._numeric.gradient(name) if wants_complex else None,
+            line=0 if plan is None else plan.line,
+            factors=self._factors(tensor),
+        )
+
+    def _factors(self, tensor: Array) -> tuple[tuple[str, float], ...]:
+        batch = self.point.inputs.shape[0]
+        widths = tuple((f"the width {size}", float(size)) for size in tensor.shape)
+        return (("the batch size", float(batch)), *widths, ("2", 2.0))
+
+    def _noise(self, name: str) -> Callable[[Array], Array]:
+        tensor = self.point.tensor(name)
+        known: list[float] = []
+
+        def noise(entries: Array) -> Array:
+            if not known:
+                direction = generator(self.options.seed, f"noise of {name}").standard_normal(
+                    tensor.shape
+                )
+                scale = float(np.sqrt(np.mean(tensor**2))) or 1.0
+                level = measure_noise(
+                    lambda offsets: self.point.along(name, direction, offsets.ravel())[:, None],
+                    np.array([self.point.value]),
+                    np.array([_NOISE_SPACING * scale]),
+                    _EPS,
+                )
+                known.append(float(level[0]))
+            return np.full(len(entries), known[0])
+
+        return noise
+
+    def _jitter(self, name: str) -> Array:
+        """How far each gradient moves when everything moves by up to 2 ulp: largest of 4 tries."""
+        if self._jitters is None:
+            moves = {key: np.zeros_like(value, float) for key, value in self.gradients.items()}
+            rng = generator(self.options.seed, "jitter")
+            eps = np.finfo(self.model.dtype).eps
+            for _ in range(_JITTER_TRIES):
+                moved = {
+                    key: _nudged(value, eps, rng)
+                    for key, value in {**self.model.parameters, **self.model.inputs}.items()
+                }
+                inputs = moved.pop(INPUTS)
+                _, gradients = self.model.value_and_grad_at(moved, inputs)
+                for key, gradient in gradients.items():
+                    change = np.abs(gradient.astype(float) - self.gradients[key])
+                    moves[key] = np.maximum(moves[key], np.nan_to_num(change, nan=0.0))
+            self._jitters = moves
+        return self._jitters[name].ravel()
+
+
+def _nudged(value: Array, eps: float, rng: np.random.Generator) -> Array:
+    ulps = rng.uniform(-_JITTER_ULPS, _JITTER_ULPS, value.shape)
+    return (value * (1 + eps * ulps)).astype(value.dtype)
+
+
+def _float64(value: Array) -> Array:
+    return value.astype(np.float64) if value.dtype.kind == "f" else value

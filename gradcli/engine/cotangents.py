@@ -1,0 +1,158 @@
+"""Numeric gradients of a whole network without any pullback: numeric cotangents.
+
+Rows of a batch are independent unless a node couples them. So one unit's output is perturbed in
+all rows at once, the forward pass is resumed from there, and the losses by row give that column of
+∂L/∂z: a copy of the network per unit instead of one per weight. Where a node is affine in an
+operand, the operand's gradient is a contraction of the cotangent with the other operands (a claim
+of the op that the laws verify), and for each tensor it is proved here against direct derivatives along
+random directions. All derivatives are complex steps: exact to rounding.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from gradcli.core.arrays import Array, rows
+from gradcli.engine.ladder import Estimate
+from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
+from gradcli.engine.replicas import Point, chunks
+
+__all__ = ["NumericGradients"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_TERM_ULPS = 16  # rounding of one summand of a contraction, itself the result of a forward pass
+_PROOFS = 2  # random directions per tensor
+_PROOF_ULPS = 4096
+
+
+class NumericGradients:
+    """Numeric gradients of every tensor at a point, computed when asked for.
+
+    `gradient(name)` is flat, with an uncertainty per entry.
+    """
+
+    def __init__(self, point: Point, seed: int) -> None:
+        self.point = point
+        self.network = point.network
+        self._seed = seed
+        self._cotangents: dict[int, tuple[Array, Array]] = {}
+
+    def gradient(self, name: str) -> Estimate:
+        """Every entry of ∂L/∂tensor: by contraction where that is proved, else one copy an entry."""
+        contracted = self._contract(name)
+        if contracted is not None and self._proved(name, *contracted):
+            value, uncertainty = contracted
+            return Estimate(value.ravel(), uncertainty.ravel())
+        return self._entry_by_entry(name)
+
+    def _uses(self, name: str) -> list[tuple[int, str]] | None:
+        """(node, operand) for every use of a tensor; None if one is not affine with a contraction."""
+        uses = []
+        for index, node in enumerate(self.network.nodes):
+            own = [local for local, full in node.parameters.items() if full == name]
+            if name == INPUTS:
+                own = ["x"] * (0 in node.inputs[:1])
+                if 0 in node.inputs[1:]:
+                    return None
+            affine = node.op.layer_traits(node.options).affine
+            if any(operand not in affine for operand in own):
+                return None
+            uses += [(index, operand) for operand in own]
+        return uses
+
+    def _contract(self, name: str) -> tuple[Array, Array] | None:
+        plan = self.network.plan
+        read_by_loss = any(
+            (loss.slot == 0 and name == INPUTS) or name in loss.parameters.values()
+            for loss in plan.losses
+        )
+        uses = self._uses(name)
+        if uses is None or read_by_loss:
+            return None
+        shape = self.point.tensor(name).shape
+        value, size = np.zeros(shape), np.zeros(shape)
+        for index, operand in uses:
+            cotangent, doubt = self._cotangent(index + 1)
+            node = self.network.nodes[index]
+            subscripts, *others = node.op.layer_traits(node.options).affine[operand]
+            operands = [self._operand(index, other) for other in others]
+            g = rows(cotangent, cotangent.ndim)
+            value += _einsum(subscripts, g, *operands).reshape(shape)
+            bound = np.abs(g) + rows(doubt, doubt.ndim) / (_TERM_ULPS * _EPS)
+            size += _einsum(subscripts, bound, *map(np.abs, operands)).reshape(shape)
+        for position, term in enumerate(plan.terms):
+            if name in term.parameters:
+                w = self.point.parameters[name]
+                values, _ = self.network.run_term(position, name, w + 1j * COMPLEX_STEP)
+                slope = term.weight * np.imag(values) / COMPLEX_STEP
+                value, size = value + slope, size + np.abs(slope)
+        return value, _TERM_ULPS * _EPS * size
+
+    def _operand(self, index: int, name: str) -> Array:
+        node = self.network.nodes[index]
+        if name == "x":
+            x = self.point.slots[node.inputs[0]]
+            return rows(x, x.ndim)
+        return self.point.parameters[node.parameters[name]]
+
+    def _cotangent(self, slot: int) -> tuple[Array, Array]:
+        """∂L/∂(slot), rows included, and its uncertainty."""
+        if slot not in self._cotangents:
+            self._cotangents[slot] = self._perturb_units(slot)
+        return self._cotangents[slot]
+
+    def _perturb_units(self, slot: int) -> tuple[Array, Array]:
+        network, base = self.network, self.point.slots
+        nodes = network.downstream([slot])
+        shape = base[slot].shape
+        by_row = not network.couples_rows(nodes)
+        unit_shape = shape[1:] if by_row else shape
+        count = prod(unit_shape)
+        columns = np.zeros((count, shape[0] if by_row else 1))
+        for part in chunks(count, self.point.copy_bytes(nodes, prod(shape), 16)):
+            size = part.stop - part.start
+            copies = np.zeros((size, prod(shape) // count, count), complex)
+            copies += base[slot].reshape(-1, count)
+            copies[np.arange(size), :, np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
+            slots = network.resume(
+                base, self.point.parameters, nodes, {slot: copies.reshape(size, *shape)}
+            )
+            self.point.evaluations += size
+            loss = network.loss(slots, self.point.parameters)
+            found = loss.by_row if by_row and loss.by_row is not None else loss.total[..., None]
+            columns[part] = np.imag(found) / COMPLEX_STEP
+        cotangent = np.moveaxis(columns, -1, 0).reshape(shape)
+        largest = np.abs(columns).max(axis=0, initial=0.0)
+        doubt = np.broadcast_to(largest.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+        return cotangent, _TERM_ULPS * _EPS * doubt
+
+    def _proved(self, name: str, value: Array, uncertainty: Array) -> bool:
+        """Whether direct derivatives along random directions agree with a contracted gradient."""
+        rng = generator(self._seed, f"proof of {name}")
+        directions = rng.standard_normal((_PROOFS, *value.shape))
+        direct = self.point.slope_along(name, directions)
+        axes = tuple(range(1, directions.ndim))
+        expected = (directions * value).sum(axis=axes)
+        floor = (np.abs(directions) * (uncertainty + _PROOF_ULPS * _EPS * np.abs(value))).sum(axes)
+        return bool(np.all(np.abs(direct - expected) <= floor))
+
+    def _entry_by_entry(self, name: str) -> Estimate:
+        tensor = self.point.tensor(name)
+        nodes = self.point.nodes_after(name)
+        value = np.zeros(tensor.size)
+        for part in chunks(tensor.size, self.point.copy_bytes(nodes, tensor.size, 16)):
+            size = part.stop - part.start
+            copies = np.zeros((size, tensor.size), complex)
+            copies += tensor.ravel()
+            copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
+            total = self.point.loss_with(name, copies.reshape(size, *tensor.shape), nodes).total
+            value[part] = np.imag(total) / COMPLEX_STEP
+        largest = np.abs(value).max(initial=0.0)
+        return Estimate(value, np.full(value.shape, _TERM_ULPS * _EPS * largest))
+
+
+def _einsum(subscripts: str, *operands: Array) -> Array:
+    result: Array = np.einsum(subscripts, *operands, optimize=True)
+    return result

@@ -1,0 +1,161 @@
+"""Numeric derivatives with their own uncertainty: a ladder of differences, extrapolated.
+
+Steps are powers of two in ratio 4, from well above the scale of the point down to a few ulps.
+Differences on all rungs are extrapolated to step zero (Richardson's extrapolation by Neville's
+scheme; Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", 1982). Each candidate carries an error
+estimate from its two parents plus the noise of the function, and a candidate that a smaller step
+contradicts is dropped: large steps do see false plateaus. Everything is vectorised over entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.core.arrays import Array, Mask
+
+__all__ = ["Estimate", "Ladder", "Probe", "climb", "rungs"]
+
+Probe = Callable[[Array, Array], Array]
+"""(entries (E,), points (K, E)) -> function values (K, E) with that one coordinate replaced; NaN where there is none."""
+
+_RATIO = 4.0
+_COLUMNS = 4
+_OUTLIER = 8.0  # one rung that far outside the noise contradicts a candidate
+_PERSISTENT = 2.0  # and so do two neighbours on the same side this far outside
+_CELLS = 2_000_000  # array elements of the contradiction test held at once
+_MOST_RUNGS = 60
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Derivatives (E,) and how far off they may be; an infinite uncertainty means unknown."""
+
+    value: Array
+    uncertainty: Array
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Estimates from both sides together and from each alone."""
+
+    central: Estimate
+    left: Estimate
+    right: Estimate
+    evaluations: int
+
+    @property
+    def kink(self) -> Mask:
+        """Where the one-sided slopes differ by more than both uncertainties explain."""
+        gap = np.abs(self.right.value - self.left.value)
+        known = np.isfinite(self.right.uncertainty) & np.isfinite(self.left.uncertainty)
+        with np.errstate(invalid="ignore"):
+            return known & (gap > 3 * (self.right.uncertainty + self.left.uncertainty))
+
+
+def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
+    """Steps (K, E) for the points x (E,): from 4·max(|x|, scale, 1) down to a few ulps of x.
+
+    `scale` is the size at which the function is expected to vary; `shift` moves every rung, for a second ladder
+    with other steps.
+    """
+    top = 4.0 * np.maximum(np.maximum(np.abs(x), scale), 1.0)
+    bottom = 16.0 * eps * np.maximum(np.abs(x), scale)
+    count = int(np.ceil(np.log2(np.max(top / bottom, initial=1.0)) / 2)) + 1
+    first = np.exp2(np.ceil(np.log2(top)))
+    steps = first * shift * _RATIO ** -np.arange(min(count, _MOST_RUNGS), dtype=float)[:, None]
+    return np.where(steps < bottom / _RATIO, np.nan, steps)
+
+
+def climb(
+    probe: Probe,
+    entries: Array,
+    x: Array,
+    value: Array,
+    steps: Array,
+    noise: Array,
+    eps: float,
+) -> Ladder:
+    """Evaluate the function at x ± steps and estimate its derivative for each entry.
+
+    `entries` (E,) names the coordinates to `probe`, x (E,) their values, `value` (E,) the function there, `noise`
+    (E,) its absolute noise, `eps` the precision in which it is evaluated.
+    """
+    above, below = x + steps, x - steps
+    usable = np.isfinite(steps)
+    f_above = probe(entries, np.where(usable, above, np.nan))
+    f_below = probe(entries, np.where(usable, below, np.nan))
+    h_above, h_below = above - x, x - below
+    with np.errstate(all="ignore"):
+        size = np.fmax(np.abs(f_above), np.abs(f_below))
+        level = np.fmax(noise, 0.5 * eps * np.fmax(size, np.abs(value)))
+        width = h_above + h_below
+        central = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
+        right = _extrapolate((f_above - value) / h_above, 2 * level / h_above, _RATIO, eps)
+        left = _extrapolate((value - f_below) / h_below, 2 * level / h_below, _RATIO, eps)
+    return Ladder(central, left, right, int(2 * usable.sum()))
+
+
+def _extrapolate(slopes: Array, noise: Array, base: float, eps: float) -> Estimate:
+    """Best candidate of Neville's scheme for each column of `slopes` (K, E)."""
+    rung_count, entry_count = slopes.shape
+    chunk = max(1, _CELLS // ((_COLUMNS + 1) * rung_count**2))
+    value = np.zeros(entry_count)
+    uncertainty = np.full(entry_count, np.inf)
+    for start in range(0, entry_count, chunk):
+        part = slice(start, start + chunk)
+        value[part], uncertainty[part] = _best(slopes[:, part], noise[:, part], base)
+    return Estimate(value, np.maximum(uncertainty, 4 * eps * np.abs(value)))
+
+
+def _best(slopes: Array, noise: Array, base: float) -> tuple[Array, Array]:
+    values, errors = _neville(slopes, noise, base)
+    errors = np.where(np.isfinite(values) & ~np.isnan(errors), errors, np.inf)
+    contradicted = _contradicted(values, errors, slopes, noise, base)
+    ranked = np.where(contradicted, np.inf, errors).reshape(-1, slopes.shape[1])
+    best = ranked.argmin(axis=0)
+    column = np.arange(slopes.shape[1])
+    value = values.reshape(ranked.shape)[best, column]
+    uncertainty = ranked[best, column]
+    return np.where(np.isfinite(value), value, 0.0), uncertainty
+
+
+def _neville(slopes: Array, noise: Array, base: float) -> tuple[Array, Array]:
+    """All candidates (columns, K, E) and their errors; column j removes j powers of the step."""
+    values, amplified = [slopes], [noise]
+    first = np.full_like(slopes, np.inf)
+    first[1:] = np.abs(slopes[1:] - slopes[:-1])
+    errors = [first + noise]
+    for order in range(1, _COLUMNS + 1):
+        weight = base**order
+        value = np.full_like(slopes, np.nan)
+        error = np.full_like(slopes, np.inf)
+        spread = np.full_like(slopes, np.inf)
+        fine, coarse = values[-1][1:], values[-1][:-1]
+        value[1:] = fine + (fine - coarse) / (weight - 1)
+        spread[1:] = (weight * amplified[-1][1:] + amplified[-1][:-1]) / (weight - 1)
+        error[1:] = np.maximum(np.abs(value[1:] - fine), np.abs(value[1:] - coarse)) + spread[1:]
+        values.append(value)
+        amplified.append(spread)
+        errors.append(error)
+    return np.stack(values), np.stack(errors)
+
+
+def _contradicted(values: Array, errors: Array, slopes: Array, noise: Array, base: float) -> Mask:
+    """Candidates (columns, K, E) that the plain differences on smaller rungs deny."""
+    rung_count = slopes.shape[0]
+    rung = np.arange(rung_count)
+    distance = rung[None, :] - rung[:, None]  # (candidate's rung, tested rung)
+    smaller = (distance > 0)[None, :, :, None]
+    decay = np.where(distance > 0, base ** -np.maximum(distance, 0).astype(float), 0.0)
+    truncation = np.abs(slopes - values)[:, :, None, :] * decay[None, :, :, None]
+    gap = slopes[None, None, :, :] - values[:, :, None, :]
+    slack = errors[:, :, None, :] + truncation
+    outlier = smaller & (np.abs(gap) > slack + _OUTLIER * noise)
+    high = smaller & (gap > slack + _PERSISTENT * noise)
+    low = smaller & (gap < -slack - _PERSISTENT * noise)
+    persistent = (high[:, :, 1:] & high[:, :, :-1]) | (low[:, :, 1:] & low[:, :, :-1])
+    denied: Mask = outlier.any(axis=2) | persistent.any(axis=2)
+    return denied

@@ -1,0 +1,287 @@
+"""A planned network run forward and backward: one loop over its nodes, whatever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.core.arrays import Array, Mask, Parameters, Pullback
+from gradcli.core.branches import record_branches
+from gradcli.core.op import Shape
+from gradcli.spec.plan import LossPlan, Plan
+
+__all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A slope chosen at a kink: units in `mask` follow the line y0 + slope·(x - x0)."""
+
+    mask: Mask
+    x0: Array
+    y0: Array
+    slope: Array
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        return np.where(self.mask, self.y0 + self.slope * (x - self.x0), y)
+
+
+@dataclass
+class Watch:
+    """The branches taken while watching, each with the units whose kink a patch has settled."""
+
+    conditions: list[Mask]
+    settled: list[Mask | None]
+
+    def flipped(self, base: Watch, replicas: int) -> Mask:
+        """Copies (replicas,) in which some branch differs from that of `base`, run without copies."""
+        flips = np.zeros(replicas, bool)
+        for at_point, taken, mask in zip(
+            base.conditions, self.conditions, self.settled, strict=True
+        ):
+            if taken.ndim <= at_point.ndim:
+                continue
+            differs = taken != at_point
+            if mask is not None and mask.shape == at_point.shape:
+                differs &= ~mask
+            flips |= differs.any(axis=tuple(range(taken.ndim - at_point.ndim, taken.ndim)))
+        return flips
+
+
+@dataclass
+class Trace:
+    """What a forward pass leaves: the value of every slot and the pullback of every node run."""
+
+    slots: list[Array]
+    pullbacks: dict[int, Pullback]
+
+
+@dataclass(frozen=True)
+class LossValue:
+    """Total loss (replicas,), its value by row where rows are independent, and its pullback.
+
+    `pullback()` gives the cotangents of the slots the loss reads and of the parameters.
+    """
+
+    total: Array
+    by_row: Array | None
+    pullback: Callable[[], tuple[dict[int, Array], dict[str, Array]]]
+
+
+class Network:
+    """The nodes, losses and terms of a plan with the targets they are compared with.
+
+    Arrays may carry replica axes in front of their own and may be complex; everything is
+    evaluated for all replicas at once.
+    """
+
+    def __init__(self, plan: Plan, targets: Mapping[str, Array]) -> None:
+        self.plan = plan
+        self.nodes = plan.nodes
+        self.targets = targets
+        self.node_patches: dict[int, Patch] = {}
+        self.loss_patches: dict[int, Patch] = {}
+        self.term_patches: dict[tuple[int, str], Patch] = {}
+        self._watch: Watch | None = None
+
+    def slot_shape(self, slot: int) -> Shape:
+        if slot == 0:
+            assert self.plan.inputs is not None
+            return self.plan.inputs.shape
+        return self.nodes[slot - 1].shape
+
+    def downstream(
+        self, slots: Collection[int], parameters: Collection[str] = ()
+    ) -> list[int]:
+        """Nodes whose output depends on these slots or parameters, in order."""
+        touched = set(slots)
+        found = []
+        for index, node in enumerate(self.nodes):
+            if touched.intersection(node.inputs) or any(
+                name in parameters for name in node.parameters.values()
+            ):
+                touched.add(index + 1)
+                found.append(index)
+        return found
+
+    def couples_rows(self, nodes: Sequence[int]) -> bool:
+        """Whether one of these nodes or of the losses mixes the rows of a batch."""
+        return any(
+            node.op.layer_traits(node.options).couples_rows for node in (self.nodes[i] for i in nodes)
+        ) or any(loss.op.couples_rows for loss in self.plan.losses)
+
+    def forward(self, parameters: Parameters, inputs: Array) -> Trace:
+        """Run every node."""
+        trace = Trace([inputs], {})
+        for index in range(len(self.nodes)):
+            y, trace.pullbacks[index] = self.run_node(index, trace.slots, parameters)
+            trace.slots.append(y)
+        return trace
+
+    def resume(
+        self,
+        base: list[Array],
+        parameters: Parameters,
+        nodes: Sequence[int],
+        changed: Mapping[int, Array] | None = None,
+    ) -> list[Array]:
+        """Slots after `changed` slots are put in place and only `nodes` are run again."""
+        slots = list(base)
+        for slot, value in (changed or {}).items():
+            slots[slot] = value
+        for index in nodes:
+            slots[index + 1], _ = self.run_node(index, slots, parameters)
+        return slots
+
+    def run_node(
+        self, index: int, slots: list[Array], parameters: Parameters
+    ) -> tuple[Array, Pullback]:
+        node = self.nodes[index]
+        own = {name: parameters[full] for name, full in node.parameters.items()}
+        inputs = tuple(slots[slot] for slot in node.inputs)
+        patch = self.node_patches.get(index)
+        with self._watching(patch):
+            y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
+        return (y if patch is None else patch(inputs[0], y)), pullback
+
+    @contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """Collect the branches that everything run in the block takes."""
+        self._watch = Watch([], [])
+        try:
+            yield self._watch
+        finally:
+            self._watch = None
+
+    @contextmanager
+    def _watching(self, patch: Patch | None) -> Iterator[None]:
+        if self._watch is None:
+            yield
+            return
+        with record_branches() as conditions:
+            yield
+        self._watch.conditions += conditions
+        self._watch.settled += [None if patch is None else patch.mask] * len(conditions)
+
+    def backward(
+        self, trace: Trace, seeds: Mapping[int, Array]
+    ) -> tuple[dict[int, Array], dict[str, Array]]:
+        """Cotangents of all slots and parameters from those of some slots (reverse mode)."""
+        cotangents = dict(seeds)
+        gradients: dict[str, Array] = {}
+        for index in reversed(range(len(self.nodes))):
+            g = cotangents.get(index + 1)
+            if g is None:
+                continue
+            node = self.nodes[index]
+            to_inputs, to_parameters = trace.pullbacks[index](g)
+            for slot, cotangent in zip(node.inputs, to_inputs, strict=True):
+                _add(cotangents, slot, cotangent)
+            for name, cotangent in to_parameters.items():
+                _add(gradients, node.parameters[name], cotangent)
+        return cotangents, gradients
+
+    def loss(self, slots: list[Array], parameters: Parameters) -> LossValue:
+        """The whole loss: Σ weight · mean(values) over the losses, and the terms."""
+        total: Array | None = None
+        by_row: Array | None = None
+        coupled = any(loss.op.couples_rows for loss in self.plan.losses)
+        pulls: list[Callable[[dict[int, Array], dict[str, Array]], None]] = []
+        for position, loss in enumerate(self.plan.losses):
+            values, own_rank, pull = self.run_loss(position, loss, slots, parameters)
+            own_axes = tuple(range(values.ndim - own_rank, values.ndim))
+            count = float(np.prod(values.shape[values.ndim - own_rank :], dtype=float))
+            share = values.dtype.type(loss.weight / count)
+            total = _sum(total, values.sum(axis=own_axes) * share)
+            if not coupled:
+                by_row = _sum(by_row, values.sum(axis=own_axes[1:]) * share)
+            pulls.append(_loss_pullback(loss, pull, values, share))
+        for position, term in enumerate(self.plan.terms):
+            for name in term.parameters:
+                w = parameters[name]
+                values, pull_term = self.run_term(position, name, w)
+                own_axes = tuple(range(w.ndim - len(self.plan.parameters[name].shape), w.ndim))
+                weight = w.dtype.type(term.weight)
+                total = _sum(total, values.sum(axis=own_axes) * weight)
+                pulls.append(_term_pullback(name, pull_term, values, weight))
+
+        def pullback() -> tuple[dict[int, Array], dict[str, Array]]:
+            seeds: dict[int, Array] = {}
+            gradients: dict[str, Array] = {}
+            for pull in pulls:
+                pull(seeds, gradients)
+            return seeds, gradients
+
+        return LossValue(np.asarray(0.0 if total is None else total), by_row, pullback)
+
+    def run_term(
+        self, position: int, name: str, w: Array
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        """Values of one penalty, elementwise, on one parameter, and their pullback."""
+        term = self.plan.terms[position]
+        patch = self.term_patches.get((position, name))
+        with self._watching(patch):
+            values, pull = term.op.function(w, **term.options)
+        return (values if patch is None else patch(w, values)), pull
+
+    def run_loss(
+        self, position: int, loss: LossPlan, slots: list[Array], parameters: Parameters
+    ) -> tuple[Array, int, Callable[[Array], tuple[Array, ...]]]:
+        """Values of one loss before the mean, the number of their own axes, and their pullback."""
+        p = slots[loss.slot]
+        rank = len(self.slot_shape(loss.slot))
+        own_rank = rank if loss.op.elementwise else rank - 1
+        target = () if loss.target is None else (self.targets[loss.target],)
+        learned = [
+            parameters[full].reshape(*parameters[full].shape[:-1], *(1,) * own_rank)
+            for full in loss.parameters.values()
+        ]
+        patch = self.loss_patches.get(position)
+        with self._watching(patch):
+            values, pull = loss.op.function(p, *target, *learned, **loss.options)
+        if patch is not None:
+            values = patch(p, values)
+
+        def pull_all(g: Array) -> tuple[Array, ...]:
+            if not learned:
+                return (pull(g),)
+            dp, *dlearned = pull(g)
+            axes = tuple(range(-own_rank, 0))
+            return (dp, *(d.sum(axis=axes)[..., None] for d in dlearned))
+
+        return values, own_rank, pull_all
+
+
+def _sum(total: Array | None, value: Array) -> Array:
+    return value if total is None else total + value
+
+
+def _add(cotangents: dict[int, Array] | dict[str, Array], key: int | str, value: Array) -> None:
+    known = cotangents.get(key)  # type: ignore[call-overload]
+    cotangents[key] = value if known is None else known + value  # type: ignore[index]
+
+
+def _loss_pullback(
+    loss: LossPlan, pull: Callable[[Array], tuple[Array, ...]], values: Array, share: Array
+) -> Callable[[dict[int, Array], dict[str, Array]], None]:
+    def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
+        dp, *dlearned = pull(np.full(values.shape, share, values.dtype))
+        _add(seeds, loss.slot, dp)
+        for full, cotangent in zip(loss.parameters.values(), dlearned, strict=True):
+            _add(gradients, full, cotangent)
+
+    return add
+
+
+def _term_pullback(
+    name: str, pull: Callable[[Array], Array], values: Array, weight: Array
+) -> Callable[[dict[int, Array], dict[str, Array]], None]:
+    def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
+        _add(gradients, name, pull(np.full(values.shape, weight, values.dtype)))
+
+    return add
+
+

@@ -1,0 +1,69 @@
+"""How noisy a computed function is: ECnoise (Moré and Wild, "Estimating computational noise", 2011)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+
+__all__ = ["POINTS", "ecnoise", "measure_noise"]
+
+POINTS = 9
+_SAFETY = 3.0
+_ATTEMPTS = 5
+
+
+def ecnoise(values: Array) -> tuple[Array, Array]:
+    """Standard deviation of the noise in function values (n, E) at evenly spaced points.
+
+    Returns the level (E,) and a status (E,): 1 found, 0 spacing too small (over half of the differences are zero),
+    -1 not found (the function varies too much over the points).
+    """
+    count, entries = values.shape
+    difference = values
+    gamma = 1.0
+    levels, signs = [], []
+    still = (np.diff(values, axis=0) == 0).sum(axis=0) > (count - 1) / 2
+    for order in range(1, count):
+        difference = np.diff(difference, axis=0)
+        gamma *= 0.5 * order / (2 * order - 1)
+        levels.append(np.sqrt(gamma * np.mean(difference**2, axis=0)))
+        signs.append((difference.min(axis=0) < 0) & (difference.max(axis=0) > 0))
+    level = np.full(entries, np.nan)
+    for order in range(count - 4, -1, -1):
+        three = np.stack(levels[order : order + 3])
+        plausible = (three.max(axis=0) <= 4 * three.min(axis=0)) & signs[order]
+        level = np.where(plausible, levels[order], level)
+    status = np.where(still, 0, np.where(np.isnan(level), -1, 1))
+    return np.where(status == 1, level, 0.0), status
+
+
+def measure_noise(
+    along: Callable[[Array], Array], value: Array, spacing: Array, eps: float
+) -> Array:
+    """Absolute noise (E,) of a function near a point, never below half an ulp of its value.
+
+    `along(offsets (n, E))` gives the function at these offsets along a direction. The spacing grows while the
+    values stand still and shrinks while they vary too much; three times the level is returned, since the level is
+    itself an estimate.
+    """
+    floor = 0.5 * eps * np.abs(value)
+    noise = np.array(floor)
+    pending = np.ones(noise.shape, bool)
+    offsets = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
+    spacing = np.array(np.broadcast_to(spacing, noise.shape), float)
+    for _ in range(_ATTEMPTS):
+        with np.errstate(all="ignore"):
+            values = along(offsets * spacing)
+            finite = np.isfinite(values).all(axis=0)
+            level, status = ecnoise(np.where(finite, values, 0.0))
+        found = pending & finite & (status == 1)
+        noise = np.where(found, np.maximum(noise, _SAFETY * level), noise)
+        pending &= ~found
+        if not pending.any():
+            break
+        grow = (status == 0) & finite
+        spacing = np.where(pending, np.where(grow, spacing * 64, spacing / 64), spacing)
+    return noise

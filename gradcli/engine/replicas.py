@@ -1,0 +1,108 @@
+"""Many slightly different copies of a network evaluated in one call, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from gradcli.core.arrays import Array, Parameters
+from gradcli.engine.model import COMPLEX_STEP, INPUTS
+from gradcli.engine.network import LossValue, Network
+
+__all__ = ["CHUNK_BYTES", "Point", "chunks"]
+
+CHUNK_BYTES = 24 << 20
+"""Memory for one chunk of copies: near the caches, and far below the 256 MiB promised."""
+
+
+def chunks(count: int, copy_bytes: int) -> Iterator[slice]:
+    """Slices of `count` copies, each within the memory for one chunk."""
+    size = max(1, CHUNK_BYTES // max(1, copy_bytes))
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+class Point:
+    """A network where it is differentiated: its float64 parameters, inputs, and every slot's value.
+
+    `evaluations` counts the copies of the network (or of the part after a change) that were run.
+    """
+
+    def __init__(self, network: Network, parameters: Parameters, inputs: Array) -> None:
+        self.network = network
+        self.parameters = parameters
+        self.inputs = inputs
+        self.evaluations = 0
+
+    @cached_property
+    def slots(self) -> list[Array]:
+        self.evaluations += 1
+        return self.network.forward(self.parameters, self.inputs).slots
+
+    @cached_property
+    def value(self) -> float:
+        return float(self.network.loss(self.slots, self.parameters).total)
+
+    def tensor(self, name: str) -> Array:
+        return self.inputs if name == INPUTS else self.parameters[name]
+
+    def nodes_after(self, name: str) -> list[int]:
+        """Nodes to run again when a tensor changes."""
+        if name == INPUTS:
+            return self.network.downstream([0])
+        return self.network.downstream([], [name])
+
+    def loss_with(self, name: str, value: Array, nodes: Sequence[int]) -> LossValue:
+        """The loss with one tensor replaced by copies of it, replica axes in front."""
+        self.evaluations += prod(value.shape[: value.ndim - self.tensor(name).ndim])
+        if name == INPUTS:
+            slots = self.network.resume(self.slots, self.parameters, nodes, {0: value})
+            return self.network.loss(slots, self.parameters)
+        parameters = {**self.parameters, name: value}
+        slots = self.network.resume(self.slots, parameters, nodes)
+        return self.network.loss(slots, parameters)
+
+    def copy_bytes(self, nodes: Sequence[int], changed: int, itemsize: int) -> int:
+        """Memory of one copy: what is changed, and every slot computed from it, with temporaries."""
+        cells = sum(prod(self.network.nodes[index].shape) for index in nodes)
+        return (2 * changed + 2 * cells) * itemsize
+
+    def probe(self, name: str, entries: Array, points: Array) -> Array:
+        """Loss (K, E) with single entries (E,) of a tensor replaced by points (K, E).
+
+        NaN where the point is NaN, and where a branch flips: beyond a kink the function is
+        another one. A `Probe` for the ladder once `name` is given.
+        """
+        tensor = self.tensor(name)
+        nodes = self.nodes_after(name)
+        with self.network.watch() as base:
+            self.loss_with(name, tensor, nodes)
+        flat = points.ravel()
+        owner = np.broadcast_to(entries, points.shape).ravel()
+        values = np.full(flat.shape, np.nan)
+        wanted = np.flatnonzero(np.isfinite(flat))
+        for part in chunks(len(wanted), self.copy_bytes(nodes, tensor.size, 8)):
+            picked = wanted[part]
+            copies = np.repeat(tensor.reshape(1, -1), len(picked), axis=0)
+            copies[np.arange(len(picked)), owner[picked]] = flat[picked]
+            with self.network.watch() as taken, np.errstate(all="ignore"):
+                found = self.loss_with(name, copies.reshape(-1, *tensor.shape), nodes).total
+            values[picked] = np.where(taken.flipped(base, len(picked)), np.nan, found)
+        return values.reshape(points.shape)
+
+    def along(self, name: str, direction: Array, offsets: Array) -> Array:
+        """Loss (n,) with a tensor moved along a direction by offsets (n,)."""
+        tensor = self.tensor(name)
+        steps = offsets.reshape(-1, *(1,) * tensor.ndim)
+        with np.errstate(all="ignore"):
+            loss = self.loss_with(name, tensor + steps * direction, self.nodes_after(name))
+        return np.broadcast_to(loss.total, offsets.shape)
+
+    def slope_along(self, name: str, directions: Array) -> Array:
+        """Derivatives (R,) of the loss along directions (R, *shape), by the complex step."""
+        value = self.tensor(name) + 1j * COMPLEX_STEP * directions
+        total = self.loss_with(name, value, self.nodes_after(name)).total
+        return np.broadcast_to(total.imag / COMPLEX_STEP, directions.shape[:1])
