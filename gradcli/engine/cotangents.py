@@ -1,11 +1,11 @@
 """Numeric gradients of a whole network without any pullback: numeric cotangents.
 
 Rows of a batch are independent unless a node couples them. So one unit's output is perturbed in
-all rows at once, the forward pass is resumed from there, and the losses by row give that column of
-∂L/∂z: a copy of the network per unit instead of one per weight. Where a node is affine in an
+all rows at once, the forward pass is resumed from there, and the losses by row give that column
+of ∂L/∂z: a copy of the network per unit instead of one per weight. Where a node is affine in an
 operand, the operand's gradient is a contraction of the cotangent with the other operands (a claim
-of the op that the laws verify), and for each tensor it is proved here against direct derivatives along
-random directions. All derivatives are complex steps: exact to rounding.
+of the op that the laws verify), and for each tensor it is proved here against direct derivatives
+along random directions. All derivatives are complex steps: exact to rounding.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NumericGradients:
         self._cotangents: dict[int, tuple[Array, Array]] = {}
 
     def gradient(self, name: str) -> Estimate:
-        """Every entry of ∂L/∂tensor: by contraction where that is proved, else one copy an entry."""
+        """Every entry of ∂L/∂tensor: contracted where that is proved, else one copy an entry."""
         contracted = self._contract(name)
         if contracted is not None and self._proved(name, *contracted):
             value, uncertainty = contracted
@@ -48,7 +48,7 @@ class NumericGradients:
         return self._entry_by_entry(name)
 
     def _uses(self, name: str) -> list[tuple[int, str]] | None:
-        """(node, operand) for every use of a tensor; None if one is not affine with a contraction."""
+        """(node, operand) for every use of a tensor; None if one has no contraction."""
         uses = []
         for index, node in enumerate(self.network.nodes):
             own = [local for local, full in node.parameters.items() if full == name]

@@ -2,9 +2,10 @@
 
 Steps are powers of two in ratio 4, from well above the scale of the point down to a few ulps.
 Differences on all rungs are extrapolated to step zero (Richardson's extrapolation by Neville's
-scheme; Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", 1982). Each candidate carries an error
-estimate from its two parents plus the noise of the function, and a candidate that a smaller step
-contradicts is dropped: large steps do see false plateaus. Everything is vectorised over entries.
+scheme; Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", 1982). Each candidate carries an
+error estimate from its two parents plus the noise of the function, and a candidate that a smaller
+step contradicts is dropped: large steps do see false plateaus. Everything is vectorised over
+entries.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
+from gradcli.engine.noise import Noise
 
 __all__ = ["Estimate", "Ladder", "Probe", "climb", "rungs"]
 
 Probe = Callable[[Array, Array], Array]
-"""(entries (E,), points (K, E)) -> function values (K, E) with that one coordinate replaced; NaN where there is none."""
+"""(entries (E,), points (K, E)) -> values (K, E) with that coordinate replaced; NaN where none."""
 
 _RATIO = 4.0
 _COLUMNS = 4
@@ -52,14 +54,15 @@ class Ladder:
         gap = np.abs(self.right.value - self.left.value)
         known = np.isfinite(self.right.uncertainty) & np.isfinite(self.left.uncertainty)
         with np.errstate(invalid="ignore"):
-            return known & (gap > 3 * (self.right.uncertainty + self.left.uncertainty))
+            kink: Mask = known & (gap > 3 * (self.right.uncertainty + self.left.uncertainty))
+        return kink
 
 
 def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
     """Steps (K, E) for the points x (E,): from 4·max(|x|, scale, 1) down to a few ulps of x.
 
-    `scale` is the size at which the function is expected to vary; `shift` moves every rung, for a second ladder
-    with other steps.
+    `scale` is the size at which the function is expected to vary; `shift` moves every rung, for a
+    second ladder with other steps.
     """
     top = 4.0 * np.maximum(np.maximum(np.abs(x), scale), 1.0)
     bottom = 16.0 * eps * np.maximum(np.abs(x), scale)
@@ -75,13 +78,13 @@ def climb(
     x: Array,
     value: Array,
     steps: Array,
-    noise: Array,
+    noise: Noise,
     eps: float,
 ) -> Ladder:
     """Evaluate the function at x ± steps and estimate its derivative for each entry.
 
-    `entries` (E,) names the coordinates to `probe`, x (E,) their values, `value` (E,) the function there, `noise`
-    (E,) its absolute noise, `eps` the precision in which it is evaluated.
+    `entries` (E,) names the coordinates to `probe`, x (E,) their values, `value` (E,) the
+    function there, `noise` its absolute noise, `eps` the precision in which it is evaluated.
     """
     above, below = x + steps, x - steps
     usable = np.isfinite(steps)
@@ -90,7 +93,7 @@ def climb(
     h_above, h_below = above - x, x - below
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(f_above), np.abs(f_below))
-        level = np.fmax(noise, 0.5 * eps * np.fmax(size, np.abs(value)))
+        level = np.fmax(noise.at(steps), 0.5 * eps * np.fmax(size, np.abs(value)))
         width = h_above + h_below
         central = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
         right = _extrapolate((f_above - value) / h_above, 2 * level / h_above, _RATIO, eps)

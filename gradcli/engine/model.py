@@ -18,11 +18,11 @@ INPUTS = "inputs"
 """The name under which the network's one input appears among gradients."""
 
 COMPLEX_STEP = 2.0**-330
-"""Step of the complex-step derivative: its square vanishes beside 1, and gradients down to 1e-200 survive."""
+"""Step of the complex step: its square vanishes beside 1; gradients down to 1e-200 survive it."""
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
-    """A generator of its own for everything that is drawn, so that one name's draw moves no other's."""
+    """A generator of its own for everything drawn, so that one name's draw moves no other's."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
@@ -33,12 +33,12 @@ def draw_array(plan: ArrayPlan, seed: int, name: str, dtype: str) -> Array:
         return values.astype(dtype) if values.dtype.kind == "f" else values
     rng = generator(seed, name)
     if plan.dtype == "int":
-        return rng.integers(0, plan.high, plan.shape)
+        return np.asarray(rng.integers(0, plan.high, plan.shape))
     if plan.distribution == "uniform":
-        return rng.uniform(-1.0, 1.0, plan.shape).astype(dtype) * np.dtype(dtype).type(
-            plan.std * np.sqrt(3.0)
-        )
-    return rng.standard_normal(plan.shape).astype(dtype) * np.dtype(dtype).type(plan.std)
+        drawn = rng.uniform(-np.sqrt(3.0), np.sqrt(3.0), plan.shape)
+    else:
+        drawn = rng.standard_normal(plan.shape)
+    return np.asarray(plan.std * drawn, dtype)
 
 
 def draw_parameter(plan: ParameterPlan, seed: int, dtype: str) -> Array:
@@ -50,7 +50,8 @@ def draw_parameter(plan: ParameterPlan, seed: int, dtype: str) -> Array:
 class Model:
     """A network, its loss, parameters and data.
 
-    `parameters` (those of the loss, named `loss.…`, included), `inputs` and `targets` are dicts by name and may be changed in place.
+    `parameters` (those of the loss, named `loss.…`, included), `inputs` and `targets` are dicts by
+    name and may be changed in place.
     """
 
     def __init__(self, plan: Plan, dtype: str | None = None) -> None:
@@ -97,7 +98,7 @@ class Model:
     def value_and_grad_at(
         self, parameters: Parameters, inputs: Array
     ) -> tuple[Array, dict[str, Array]]:
-        """The loss and its gradient at other parameters and inputs; replicas and complex allowed."""
+        """The loss and its gradient elsewhere; replica axes and complex values are allowed."""
         trace = self.forward(parameters, inputs)
         loss = self.network.loss(trace.slots, parameters)
         seeds, gradients = loss.pullback()
@@ -124,7 +125,7 @@ class Model:
         return next(iter(tangents.values())) if len(tangents) == 1 else tangents
 
     def vjp(self, u: Mapping[str, Array] | Array) -> dict[str, Array]:
-        """Reverse mode: cotangents of all parameters and `inputs` from cotangents of the outputs."""
+        """Reverse mode: from cotangents of the outputs to those of all parameters and `inputs`."""
         outputs = self.plan.outputs
         by_head = u if isinstance(u, Mapping) else {next(iter(outputs)): u}
         seeds: dict[int, Array] = {}

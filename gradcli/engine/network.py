@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from gradcli.core.op import Shape
 from gradcli.spec.plan import LossPlan, Plan
 
 __all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
+
+
+Key = TypeVar("Key", int, str)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Watch:
     settled: list[Mask | None]
 
     def flipped(self, base: Watch, replicas: int) -> Mask:
-        """Copies (replicas,) in which some branch differs from that of `base`, run without copies."""
+        """Copies (replicas,) in which some branch differs from `base`, the point's own run."""
         flips = np.zeros(replicas, bool)
         for at_point, taken, mask in zip(
             base.conditions, self.conditions, self.settled, strict=True
@@ -93,9 +97,7 @@ class Network:
             return self.plan.inputs.shape
         return self.nodes[slot - 1].shape
 
-    def downstream(
-        self, slots: Collection[int], parameters: Collection[str] = ()
-    ) -> list[int]:
+    def downstream(self, slots: Collection[int], parameters: Collection[str] = ()) -> list[int]:
         """Nodes whose output depends on these slots or parameters, in order."""
         touched = set(slots)
         found = []
@@ -110,7 +112,8 @@ class Network:
     def couples_rows(self, nodes: Sequence[int]) -> bool:
         """Whether one of these nodes or of the losses mixes the rows of a batch."""
         return any(
-            node.op.layer_traits(node.options).couples_rows for node in (self.nodes[i] for i in nodes)
+            node.op.layer_traits(node.options).couples_rows
+            for node in (self.nodes[i] for i in nodes)
         ) or any(loss.op.couples_rows for loss in self.plan.losses)
 
     def forward(self, parameters: Parameters, inputs: Array) -> Trace:
@@ -259,9 +262,9 @@ def _sum(total: Array | None, value: Array) -> Array:
     return value if total is None else total + value
 
 
-def _add(cotangents: dict[int, Array] | dict[str, Array], key: int | str, value: Array) -> None:
-    known = cotangents.get(key)  # type: ignore[call-overload]
-    cotangents[key] = value if known is None else known + value  # type: ignore[index]
+def _add(cotangents: dict[Key, Array], key: Key, value: Array) -> None:
+    known = cotangents.get(key)
+    cotangents[key] = value if known is None else known + value
 
 
 def _loss_pullback(
@@ -283,5 +286,3 @@ def _term_pullback(
         _add(gradients, name, pull(np.full(values.shape, weight, values.dtype)))
 
     return add
-
-

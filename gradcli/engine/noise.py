@@ -1,25 +1,59 @@
-"""How noisy a computed function is: ECnoise (Moré and Wild, "Estimating computational noise", 2011)."""
+"""How noisy a computed function is: ECnoise.
+
+Moré and Wild, "Estimating computational noise", SIAM Journal on Scientific Computing 33, 2011.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 
-__all__ = ["POINTS", "ecnoise", "measure_noise"]
+__all__ = ["SPACING", "Noise", "ecnoise", "measure_noise"]
+
+SPACING = 1e-7 * float(np.sqrt(2))
+"""Spacing of the points, of the scale of x; irrational, so that no rounded value's grid is hit."""
 
 POINTS = 9
 _SAFETY = 3.0
 _ATTEMPTS = 5
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Absolute noise (E,) of a function near a point and, where `reach` is finite, that far away.
+
+    Between the two it is taken to grow with the root of the distance, which is more than the
+    proportional growth of numbers that start near zero.
+    """
+
+    near: Array
+    far: Array
+    reach: Array
+
+    def at(self, steps: Array) -> Array:
+        """Noise (K, E) at steps (K, E) from the point."""
+        with np.errstate(invalid="ignore"):
+            share = np.sqrt(np.minimum(steps / self.reach, 1.0))
+        return np.asarray(np.fmax(self.near, self.far * share))
+
+    def take(self, entries: Array) -> Noise:
+        return Noise(self.near[entries], self.far[entries], self.reach[entries])
+
+    @classmethod
+    def even(cls, near: Array) -> Noise:
+        """The same everywhere."""
+        return cls(near, np.zeros_like(near), np.full_like(near, np.inf))
+
+
 def ecnoise(values: Array) -> tuple[Array, Array]:
     """Standard deviation of the noise in function values (n, E) at evenly spaced points.
 
-    Returns the level (E,) and a status (E,): 1 found, 0 spacing too small (over half of the differences are zero),
-    -1 not found (the function varies too much over the points).
+    Returns the level (E,) and a status (E,): 1 found, 0 spacing too small (over half of the
+    differences are zero), -1 not found (the function varies too much over the points).
     """
     count, entries = values.shape
     difference = values
@@ -45,22 +79,28 @@ def measure_noise(
 ) -> Array:
     """Absolute noise (E,) of a function near a point, never below half an ulp of its value.
 
-    `along(offsets (n, E))` gives the function at these offsets along a direction. The spacing grows while the
-    values stand still and shrinks while they vary too much; three times the level is returned, since the level is
-    itself an estimate.
+    `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings are
+    tried, since rounding can look smooth at one; each grows while the values stand still and
+    shrinks while they vary too much. Three times the larger level is returned, since the level
+    is itself an estimate.
     """
     floor = 0.5 * eps * np.abs(value)
-    noise = np.array(floor)
-    pending = np.ones(noise.shape, bool)
+    levels = [_level(along, floor.shape, spacing * stretch) for stretch in (1.0, np.e)]
+    return np.maximum(floor, _SAFETY * np.maximum(*levels))
+
+
+def _level(along: Callable[[Array], Array], shape: tuple[int, ...], spacing: Array) -> Array:
+    noise = np.zeros(shape)
+    pending = np.ones(shape, bool)
     offsets = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
-    spacing = np.array(np.broadcast_to(spacing, noise.shape), float)
+    spacing = np.array(np.broadcast_to(spacing, shape), float)
     for _ in range(_ATTEMPTS):
         with np.errstate(all="ignore"):
             values = along(offsets * spacing)
             finite = np.isfinite(values).all(axis=0)
             level, status = ecnoise(np.where(finite, values, 0.0))
         found = pending & finite & (status == 1)
-        noise = np.where(found, np.maximum(noise, _SAFETY * level), noise)
+        noise = np.where(found, level, noise)
         pending &= ~found
         if not pending.any():
             break

@@ -66,7 +66,7 @@ class Point:
         return self.network.loss(slots, parameters)
 
     def copy_bytes(self, nodes: Sequence[int], changed: int, itemsize: int) -> int:
-        """Memory of one copy: what is changed, and every slot computed from it, with temporaries."""
+        """Memory of one copy: what is changed and every slot computed from it, with temporaries."""
         cells = sum(prod(self.network.nodes[index].shape) for index in nodes)
         return (2 * changed + 2 * cells) * itemsize
 

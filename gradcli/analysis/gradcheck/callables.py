@@ -20,7 +20,7 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import generator
-from gradcli.engine.noise import measure_noise
+from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
 __all__ = ["Callables", "Claim", "Value"]
@@ -28,18 +28,17 @@ __all__ = ["Callables", "Claim", "Value"]
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
 Claim = Callable[[Arrays], Mapping[str, Any]]
-Complex = Callable[[str, Array], Estimate]
 
 _JITTER_TRIES = 4
-_NOISE_SPACING = 1.37e-7
 
 
 @dataclass
 class Callables:
     """A function of named arrays, the gradient claimed for it, and the point of the check.
 
-    `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all entries where
-    the function is known to be complex-safe. `failure` is set when the claim cannot be used at all.
+    `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all
+    entries where the function is known to be complex-safe. `failure` is set when the claim cannot
+    be used at all.
     """
 
     value: Value
@@ -69,7 +68,11 @@ class Callables:
         except Exception as error:  # the user's code may raise anything
             return [self._finding("GC007", f"the gradient raises {type(error).__name__}: {error}")]
         broken = [
-            self._finding("GC006", f"the gradient changes its argument {name} in place", where=name)
+            self._finding(
+                "GC006",
+                f"the gradient changes its argument {name} in place",
+                where=self._shown(name),
+            )
             for name, value in before.items()
             if not np.array_equal(given[name], value, equal_nan=True)
         ]
@@ -82,7 +85,11 @@ class Callables:
 
     def _take(self, name: str, claimed: Mapping[str, Any]) -> list[Finding]:
         if name not in claimed:
-            return [self._finding("GC002", f"the gradient has no entry for {name}", where=name)]
+            return [
+                self._finding(
+                    "GC002", f"the gradient has no entry for {name}", where=self._shown(name)
+                )
+            ]
         gradient = np.asarray(claimed[name])
         shape = self.point[name].shape
         if gradient.dtype.kind not in "fiub" or gradient.shape != shape:
@@ -91,7 +98,7 @@ class Callables:
                 self._finding(
                     "GC002",
                     f"the gradient of {name} is {what}, the argument has shape {shape}",
-                    where=name,
+                    where=self._shown(name),
                 )
             ]
         self.analytic[name] = gradient.astype(float)
@@ -101,7 +108,9 @@ class Callables:
         again = self.claim({name: value.copy() for name, value in self.point.items()})
         return [
             self._finding(
-                "GC005", f"the gradient of {name} differs when it is computed twice", where=name
+                "GC005",
+                f"the gradient of {name} differs when it is computed twice",
+                where=self._shown(name),
             )
             for name in self.wrt
             if not np.array_equal(np.asarray(again[name], float), self.analytic[name], True)
@@ -112,7 +121,7 @@ class Callables:
         dtype = self.point[name].dtype
         eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
         return Subject(
-            name=self.where if self.kind == "definition" and len(self.wrt) == 1 else name,
+            name=self._shown(name),
             kind=self.kind,
             shape=self.point[name].shape,
             x=x,
@@ -127,6 +136,12 @@ class Callables:
             line=self.line,
             factors=self.factors,
         )
+
+    def _shown(self, name: str) -> str:
+        """A definition's only input goes by its name, several by `definition.input`."""
+        if self.kind != "definition":
+            return name
+        return self.where if len(self.wrt) == 1 else f"{self.where}.{name}"
 
     def _finding(self, code: str, message: str, where: str = "") -> Finding:
         return finding(code, where or self.where, message, line=self.line)
@@ -159,34 +174,37 @@ class Callables:
                 values[rung, column] = self._safely({**self.point, name: moved})
         return values
 
-    def _noise(self, name: str) -> Callable[[Array], Array]:
-        known: list[float] = []
+    def _noise(self, name: str) -> Callable[[Array], Noise]:
+        """Noise along a random direction, at the point and one scale away from it."""
         tensor = self.point[name].astype(float)
+        dtype = self.point[name].dtype
+        eps = float(np.finfo(dtype).eps)
+        scale = (float(np.sqrt(np.mean(tensor**2))) if tensor.size else 0.0) or 1.0
+        direction = generator(self.options.seed, f"noise of {name}").standard_normal(tensor.shape)
 
-        def along(offsets: Array, direction: Array) -> Array:
+        def along(offsets: Array) -> Array:
             values = [
                 self._safely({**self.point, name: (tensor + t * direction).astype(dtype)})
                 for t in offsets.ravel()
             ]
             return np.array(values)[:, None]
 
-        dtype = self.point[name].dtype
+        def level(distance: float) -> float:
+            value = along(np.array([distance]))[0]
+            spacing = np.array([max(SPACING, 4 * eps) * scale])
+            if not np.isfinite(value[0]):
+                return 0.0
+            found = measure_noise(lambda offsets: along(distance + offsets), value, spacing, eps)
+            return float(found[0])
 
-        def noise(entries: Array) -> Array:
+        known: list[tuple[float, float]] = []
+
+        def noise(entries: Array) -> Noise:
             if not known:
-                rng = generator(self.options.seed, f"noise of {name}")
-                direction = rng.standard_normal(tensor.shape)
-                scale = float(np.sqrt(np.mean(tensor**2))) or 1.0
-                eps = float(np.finfo(dtype).eps)
-                spacing = np.array([max(_NOISE_SPACING, 4 * eps) * scale])
-                level = measure_noise(
-                    lambda offsets: along(offsets, direction),
-                    np.array([self.at_point]),
-                    spacing,
-                    eps,
-                )
-                known.append(float(level[0]))
-            return np.full(len(entries), known[0])
+                known.append((level(0.0), level(scale)))
+            near, far = known[0]
+            count = len(entries)
+            return Noise(np.full(count, near), np.full(count, far), np.full(count, scale))
 
         return noise
 
@@ -200,7 +218,9 @@ class Callables:
                 moved[key] = value.copy()
                 if value.dtype.kind == "f" and key in self.wrt:
                     ulps = rng.uniform(-2, 2, value.shape)
-                    moved[key] = (value * (1 + np.finfo(value.dtype).eps * ulps)).astype(value.dtype)
+                    moved[key] = (value * (1 + np.finfo(value.dtype).eps * ulps)).astype(
+                        value.dtype
+                    )
             try:
                 with np.errstate(all="ignore"):
                     gradient = np.asarray(self.claim(moved)[name], float)

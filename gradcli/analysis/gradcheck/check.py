@@ -35,23 +35,31 @@ class _Collector:
         self.findings: list[Finding] = []
         self.evaluations = 0
         self.broken = False
-        self.undecided = False
 
     def add(self, findings: Iterable[Finding]) -> None:
         self.findings += [replace(found, file=self.file) for found in findings]
 
     def verdict(self) -> Verdict:
         verdicts: list[Verdict] = [tensor.verdict for tensor in self.tensors]
-        verdicts += ["fail"] * self.broken + ["inconclusive"] * self.undecided
+        if self.broken:
+            verdicts.append("fail")
         return worst_verdict(verdicts)
 
 
-def check_plan(plan: Plan, options: CheckOptions, progress: Progress | None = None) -> SpecResult:
-    """Check everything that a spec holds. Raises UsageError where its own functions cannot run."""
+def check_plan(
+    plan: Plan,
+    options: CheckOptions,
+    progress: Progress | None = None,
+    model: Model | None = None,
+) -> SpecResult:
+    """Check everything that a spec holds, at its own point or at that of a `model` of it.
+
+    Raises UsageError where the spec's own functions cannot run.
+    """
     collector = _Collector(options, plan.file)
     required = options.threshold(plan.dtype)
     definitions = [d for d in plan.definitions if options.selects(d.name, "definition")]
-    network = NetworkTensors(Model(plan), options) if plan.losses else None
+    network = NetworkTensors(model or Model(plan), options) if plan.losses else None
     names = [] if network is None else network.names()
     total, done = len(definitions) + len(names), 0
     for definition in definitions:
@@ -125,7 +133,9 @@ def _check_definition(
         definition.claim if isinstance(definition, ElementwiseDefinition) else definition.backward
     )
     if claim is None:
-        message = "no derivative is claimed, so there is nothing to check; its formula's own is used"
+        message = (
+            "no derivative is claimed, so there is nothing to check; its formula's own is used"
+        )
         collector.add([finding("GC205", definition.name, message, line=definition.line)])
         return
     if isinstance(definition, FunctionDefinition):
@@ -140,9 +150,7 @@ def _check_definition(
         message = "no point of the grid lies where the formula and its slope are finite"
         findings = [finding("GC203", definition.name, message, line=definition.line)]
     elif outside:
-        message = (
-            f"{outside} points of the grid were left out: the formula or its slope is not finite there"
-        )
+        message = f"{outside} points of the grid were left out, where the formula or its slope is not finite"
         findings.append(
             finding("GC203", definition.name, message, severity="note", line=definition.line)
         )
@@ -172,7 +180,7 @@ def _kink_note(kink: SettledKink) -> Finding:
         "GC201",
         kink.where,
         f"{count} {'unit sits' if count == 1 else 'units sit'} exactly at a kink (the first in row "
-        f"{first[0]}, unit {first[1:] if len(first) > 2 else first[-1]}); the slope chosen there is "
+        f"{first[0]}, unit {first[1:] if len(first) > 2 else first[-1]}); the slope chosen is "
         "between the one-sided ones and everything before it was compared with that slope",
         line=kink.line,
         data={"units": [[int(i) for i in unit] for unit in kink.units[:32]], "count": count},

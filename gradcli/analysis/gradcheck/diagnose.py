@@ -82,6 +82,7 @@ def _error(
     usable = np.isin(outcome, (Outcome.PASS, Outcome.FAIL))
     factor = _constant_factor(a[usable], n[usable])
     total = len(checked)
+    nonzero = int((n[usable] != 0).sum())
     if factor == 0.0:
         return finding(
             "GC103",
@@ -95,7 +96,7 @@ def _error(
             return finding(
                 "GC101",
                 subject.name,
-                f"the sign is flipped in all {int((n[usable] != 0).sum())} entries that are not zero",
+                f"the sign is flipped in all {nonzero} entries that are not zero",
                 line=subject.line,
                 data={"factor": -1.0},
             )
@@ -107,8 +108,7 @@ def _error(
             "GC102",
             subject.name,
             f"exactly {factor:.6g} times what it should be in all "
-            f"{int((n[usable] != 0).sum())} entries that are not zero"
-            + (f"; {factor:.6g} is {name}" if name else ""),
+            f"{nonzero} entries that are not zero" + (f"; {factor:.6g} is {name}" if name else ""),
             line=subject.line,
             data=data,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,7 +29,9 @@ from gradcli.engine.model import generator
 
 __all__ = ["Evidence", "examine"]
 
-_CONFIRMED = 24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
+_CONFIRMED = (
+    24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
+)
 _SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
 _CROSS_CHECKED = 1  # entries of a tensor on which the two oracles are compared
 _CROSS_RUNGS = slice(3, 11)  # of the ladder: enough to tell a wrong oracle from a right one
@@ -51,7 +54,7 @@ class Evidence:
 def examine(
     subject: Subject, options: CheckOptions, required: float
 ) -> tuple[TensorResult, list[Finding], int]:
-    """Judge a subject; returns its result, its findings, and the function evaluations spent here."""
+    """Judge a subject; returns its result, its findings, and the evaluations spent on it."""
     checked = _choose_entries(subject, options)
     examiner = _Examiner(subject, checked, options, required)
     evidence = examiner.gather()
@@ -69,7 +72,7 @@ def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
         return pool
     rng = generator(options.seed, f"entries of {subject.name}")
     edges = np.linspace(0, len(pool), options.entries + 1).astype(int)
-    return pool[[int(rng.integers(low, high)) for low, high in zip(edges, edges[1:], strict=False)]]
+    return pool[[int(rng.integers(low, high)) for low, high in pairwise(edges)]]
 
 
 class _Examiner:
@@ -83,7 +86,6 @@ class _Examiner:
         self.findings: list[Finding] = []
         self.required = required
         self._jitter: Array | None = None
-        self._noise: dict[int, float] = {}
 
     def gather(self) -> Evidence:
         subject, checked = self.subject, self.checked
@@ -110,9 +112,7 @@ class _Examiner:
         )
         if unsure.any():
             evidence.u_a = np.where(unsure, self.jitter[checked], 0.0)
-            again = judge(
-                a, first.value, first.value, first.uncertainty, evidence.u_a, self.scale
-            )
+            again = judge(a, first.value, first.value, first.uncertainty, evidence.u_a, self.scale)
             evidence.outcome = np.where(unsure, again, evidence.outcome)
         suspicious = np.flatnonzero(evidence.outcome >= Outcome.UNDECIDED)
         if source != "complex":
@@ -157,19 +157,11 @@ class _Examiner:
         self.evaluations += 2 * len(x)
         with np.errstate(invalid="ignore"):
             slope = (f[0] - f[1]) / (points[0] - points[1])
-        noise = self._noise_at(self.checked)
+        noise = subject.noise(self.checked)
         return Estimate(
             np.where(np.isfinite(slope), slope, 0.0),
-            np.where(np.isfinite(slope), 2 * noise / h, np.inf),
+            np.where(np.isfinite(slope), 2 * noise.at(h[None])[0] / h, np.inf),
         )
-
-    def _noise_at(self, entries: Array) -> Array:
-        missing = np.array([entry for entry in entries if int(entry) not in self._noise], int)
-        if len(missing):
-            self._noise.update(
-                zip(map(int, missing), map(float, self.subject.noise(missing)), strict=True)
-            )
-        return np.array([self._noise[int(entry)] for entry in entries])
 
     def _climb(
         self, picked: Array, shift: float, part: slice = slice(None)
@@ -186,7 +178,7 @@ class _Examiner:
             x,
             np.broadcast_to(value, x.shape),
             steps,
-            self._noise_at(entries),
+            subject.noise(entries),
             subject.eps_f,
         )
         self.evaluations += ladder.evaluations
@@ -198,22 +190,25 @@ class _Examiner:
         In a tensor with many, the worst and an even spread are asked; once all of these are
         proven wrong the rest follows, else everything is asked.
         """
-        sample = suspicious
-        if len(suspicious) > 2 * _CONFIRMED:
-            error = graded_error(
-                evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a
-            )[suspicious]
-            worst = suspicious[np.argsort(-error, kind="stable")[:_CONFIRMED]]
-            spread = suspicious[np.linspace(0, len(suspicious) - 1, _CONFIRMED).astype(int)]
+        known = self.subject.kinks
+        at_kink = np.zeros(len(self.checked), bool) if known is None else known[self.checked]
+        sample = smooth = suspicious[~at_kink[suspicious]]
+        if len(smooth) > 2 * _CONFIRMED:
+            error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
+            worst = smooth[np.argsort(-error[smooth], kind="stable")[:_CONFIRMED]]
+            spread = smooth[np.linspace(0, len(smooth) - 1, _CONFIRMED).astype(int)]
             sample = np.union1d(worst, spread)
-        self._ask(evidence, sample)
-        rest = np.setdiff1d(suspicious, sample)
+        self._ask(evidence, np.union1d(sample, suspicious[at_kink[suspicious]]))
+        rest = np.setdiff1d(smooth, sample)
         if len(rest) and not np.all(evidence.outcome[sample] == Outcome.FAIL):
             self._ask(evidence, rest)
 
     def _ask(self, evidence: Evidence, picked: Array) -> None:
         scale = self.scale.take(picked)
-        a, u_a = evidence.a[picked], np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]])
+        a, u_a = (
+            evidence.a[picked],
+            np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]]),
+        )
         first = self._judge_ladder(a, u_a, scale, picked, 1.0)
         outcome = first.outcome
         failing = np.flatnonzero(outcome == Outcome.FAIL)
@@ -243,8 +238,11 @@ class _Examiner:
             kink = kink | known[self.checked[picked]]
         both = np.isfinite(left.uncertainty) & np.isfinite(right.uncertainty)
         one_sided = ~np.isfinite(central.uncertainty) | kink
-        low = np.where(both, np.minimum(left.value, right.value), np.where(
-            np.isfinite(left.uncertainty), left.value, right.value))
+        low = np.where(
+            both,
+            np.minimum(left.value, right.value),
+            np.where(np.isfinite(left.uncertainty), left.value, right.value),
+        )
         high = np.where(both, np.maximum(left.value, right.value), low)
         u_sides = np.where(
             both,
@@ -264,7 +262,7 @@ class _Examiner:
         return Evidence(a, n, lows, highs, u, u_a, outcome, "ladder")
 
     def _cross_check(self, evidence: Evidence) -> None:
-        """Compare the two oracles on a sample; where both are sure and differ, nothing is proven."""
+        """Compare the oracles on a sample; where both are sure and differ, nothing is proven."""
         settled = np.flatnonzero((evidence.outcome == Outcome.PASS) & (evidence.n != 0))
         if not len(settled):
             return
@@ -354,8 +352,8 @@ def _warnings(subject: Subject, checked: Array, evidence: Evidence) -> list[Find
             "GC113",
             subject.name,
             f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by more "
-            f"than rounding explains, though within the required grade; the largest relative error is "
-            f"{error[at]:.2g} at {index}",
+            f"than rounding explains, though within the required grade; the largest relative error "
+            f"is {error[at]:.2g} at {index}",
             line=subject.line,
             data={"entries": int(real.sum()), "max_rel_error": float(error[at]), "index": index},
         )

@@ -25,7 +25,7 @@ _DOUBT_ULPS = 16
 def function_callables(
     definition: FunctionDefinition, seed: int, dtype: str, options: CheckOptions
 ) -> Callables:
-    """The definition as callables: ⟨cotangent, output⟩ and what its backward makes of that cotangent.
+    """The definition as callables: ⟨cotangent, output⟩, and what its backward makes of it.
 
     The cotangent is 1 for a scalar output, else standard normal.
     """
@@ -68,7 +68,7 @@ def scalarised(
     options: CheckOptions,
     where: str,
 ) -> Callables:
-    """A vector function with its backward as a scalar one: ⟨cotangent, output⟩ for a fixed cotangent.
+    """A vector function with its backward as a scalar one: ⟨cotangent, output⟩.
 
     `forward(arrays) -> (output, saved)`; `backward(arrays, output, cotangent, saved) -> dict`.
     """

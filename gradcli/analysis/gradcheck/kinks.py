@@ -1,9 +1,9 @@
 """Kinks at the point itself: the slope chosen there is validated where it arises.
 
 A unit whose branch flips within one ulp sits at a kink. If the slope that its op chose lies
-between the one-sided slopes it is a valid subgradient (Rockafellar, "Convex Analysis", section 23, and its
-local reading for other functions); the unit is then replaced by the line of that slope, so that
-everything upstream can be compared tightly with it.
+between the one-sided slopes it is a valid subgradient (Rockafellar, "Convex Analysis", section
+23, and its local reading for other functions); the unit is then replaced by the line of that
+slope, so that everything upstream can be compared tightly with it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def settle_kinks(point: Point) -> list[SettledKink]:
     for index, node in enumerate(network.nodes):
         if not (isinstance(node.op, Activation) and node.op.elementwise):
             continue
-        patch = settle(node.name, node.line, _node_function(point, index), point.slots[node.inputs[0]])
+        patch = settle(
+            node.name, node.line, _node_function(point, index), point.slots[node.inputs[0]]
+        )
         if patch is not None:
             network.node_patches[index] = patch
     for position, loss in enumerate(network.plan.losses):
@@ -94,11 +96,11 @@ def _node_function(point: Point, index: int) -> Function:
 
 
 def _loss_function(point: Point, position: int) -> Function:
-    slot = point.network.plan.losses[position].slot
+    loss = point.network.plan.losses[position]
 
     def function(p: Array) -> tuple[Array, Callable[[Array], Array]]:
-        slots = [*point.slots[:slot], p, *point.slots[slot + 1 :]]
-        values, _, pull = point.network.run_loss(position, slots, point.parameters)
+        slots = [*point.slots[: loss.slot], p, *point.slots[loss.slot + 1 :]]
+        values, _, pull = point.network.run_loss(position, loss, slots, point.parameters)
         return values, lambda g: pull(g)[0]
 
     return function

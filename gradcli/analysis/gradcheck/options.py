@@ -52,7 +52,7 @@ class CheckOptions:
 
 
 def required_error(value: str | float | None) -> float | None:
-    """The relative error that a grade's name or a number stands for; UsageError for anything else."""
+    """The relative error that a grade or a number stands for; UsageError for anything else."""
     if value is None:
         return None
     if isinstance(value, str) and value in GRADES:

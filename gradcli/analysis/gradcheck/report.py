@@ -80,10 +80,11 @@ class TensorResult:
 
 @dataclass(frozen=True)
 class SpecResult:
-    """One spec. `expected` is pass, fail or a code; `required` the worst relative error that passes.
+    """One spec. `expected` is pass, fail or a code; `required` the worst error that passes.
 
-    `met` says whether the expectation was: True, False, or None where that is undecided.
-    An invalid spec has `errors` and nothing else. `builtin_wrong` is set where an op of gradcli itself is proven wrong.
+    `met` says whether the expectation was: True, False, or None where that is undecided. An
+    invalid spec has `errors` and nothing else. `builtin_wrong` is set where an op of gradcli
+    itself is proven wrong.
     """
 
     spec: str

@@ -1,7 +1,8 @@
 """The rule: when a gradient entry passes, fails, or cannot be decided. In this one place.
 
-a is the analytic value, the numeric value lies between `low` and `high` (equal unless at a kink) with the
-uncertainty u; u_a is how far a itself moves when the parameters move by their last digits.
+a is the analytic value, the numeric value lies between `low` and `high` (equal unless at a kink)
+with the uncertainty u; u_a is how far a itself moves when the parameters move by their last
+digits.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ import numpy as np
 
 from gradcli.core.arrays import Array, Mask
 
-__all__ = ["Outcome", "Scale", "detectable", "distance", "graded_error", "judge", "noticeable", "rounding"]
+__all__ = [
+    "Outcome",
+    "Scale",
+    "detectable",
+    "distance",
+    "graded_error",
+    "judge",
+    "noticeable",
+    "rounding",
+]
 
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
 _FLOOR = 1024  # ulps of the function's value that a difference quotient cannot see
@@ -34,9 +44,9 @@ class Outcome(IntEnum):
 class Scale:
     """What is large and what is small at this point.
 
-    `required` is the worst relative error that passes; `eps` the precision of the gradient, `eps_f` of the
-    function; `value` the function; `position` the size ρ of each entry's coordinate; `largest` the largest resolved
-    numeric entry of the tensor.
+    `required` is the worst relative error that passes; `eps` the precision of the gradient,
+    `eps_f` of the function; `value` the function; `position` the size ρ of each entry's
+    coordinate; `largest` the largest resolved numeric entry of the tensor.
     """
 
     required: float
@@ -111,4 +121,4 @@ def noticeable(a: Array, n: Array, u: Array, u_a: Array, eps: float) -> Mask:
 
 def detectable(a: Array, n: Array, u: Array, u_a: Array, eps: float) -> Array:
     """The largest absolute error of each entry that would go unnoticed."""
-    return np.maximum(_NOTICEABLE * (u + u_a), rounding(n, n, n, eps))
+    return np.asarray(np.maximum(_NOTICEABLE * (u + u_a), rounding(n, n, n, eps)))

@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.engine.ladder import Estimate, Probe
+from gradcli.engine.noise import Noise
 
 __all__ = ["Subject", "position_scale"]
 
@@ -24,10 +25,11 @@ def position_scale(x: Array) -> Array:
 class Subject:
     """A tensor, its claimed gradient, and oracles for the true one. All arrays are flat (E,).
 
-    `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step estimate where
-    there is one. `value` is the function (a scalar, or one per entry), `noise(entries)` its absolute noise,
-    `jitter()` how far the claimed gradient moves when its arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f`
-    that in which the function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
+    `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step
+    estimate where there is one. `value` is the function (a scalar, or one per entry),
+    `noise(entries)` its absolute noise, `jitter()` how far the claimed gradient moves when its
+    arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
+    function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Subject:
     eps: float
     eps_f: float
     probe: Probe
-    noise: Callable[[Array], Array]
+    noise: Callable[[Array], Noise]
     jitter: Callable[[], Array]
     numeric: Estimate | None = None
     kinks: Mask | None = None

@@ -15,7 +15,7 @@ from gradcli.core.arrays import Array
 from gradcli.engine.cotangents import NumericGradients
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
-from gradcli.engine.noise import measure_noise
+from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.replicas import Point
 
 __all__ = ["NetworkTensors"]
@@ -23,13 +23,13 @@ __all__ = ["NetworkTensors"]
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_ULPS = 2
-_NOISE_SPACING = 1.37e-7  # of the tensor's scale; not a power of two, so that no grid is hit
 
 
 class NetworkTensors:
     """The gradients of a model, its numeric ones, and the kinks it sits at.
 
-    The oracle runs in float64 on the model's own values; the analytic gradient in the model's dtype.
+    The oracle runs in float64 on the model's own values; the analytic gradient in the model's
+    dtype.
     """
 
     def __init__(self, model: Model, options: CheckOptions) -> None:
@@ -83,11 +83,11 @@ class NetworkTensors:
         widths = tuple((f"the width {size}", float(size)) for size in tensor.shape)
         return (("the batch size", float(batch)), *widths, ("2", 2.0))
 
-    def _noise(self, name: str) -> Callable[[Array], Array]:
+    def _noise(self, name: str) -> Callable[[Array], Noise]:
         tensor = self.point.tensor(name)
         known: list[float] = []
 
-        def noise(entries: Array) -> Array:
+        def noise(entries: Array) -> Noise:
             if not known:
                 direction = generator(self.options.seed, f"noise of {name}").standard_normal(
                     tensor.shape
@@ -96,11 +96,11 @@ class NetworkTensors:
                 level = measure_noise(
                     lambda offsets: self.point.along(name, direction, offsets.ravel())[:, None],
                     np.array([self.point.value]),
-                    np.array([_NOISE_SPACING * scale]),
+                    np.array([SPACING * scale]),
                     _EPS,
                 )
                 known.append(float(level[0]))
-            return np.full(len(entries), known[0])
+            return Noise.even(np.full(len(entries), known[0]))
 
         return noise
 

@@ -1,0 +1,254 @@
+"""What an op is: one definition from which loading, checking, flow, cards and tests follow."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, like
+from gradcli.core.param import Param
+from gradcli.core.traits import LayerTraits, LossTraits, Traits
+
+__all__ = [
+    "Activation",
+    "Initializer",
+    "InitializerChoice",
+    "Layer",
+    "Learned",
+    "Loss",
+    "Macro",
+    "NodeOp",
+    "Op",
+    "Options",
+    "Shape",
+    "Term",
+]
+
+Options = Mapping[str, Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """Name, options and documentation of anything a spec can name.
+
+    `summary` and `description` are the function's docstring: first line and all of it.
+    """
+
+    kind: ClassVar[str]
+    name: str
+    function: Callable[..., Any]
+    params: tuple[Param, ...] = ()
+    aliases: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def summary(self) -> str:
+        return self.description.partition("\n")[0]
+
+    def param(self, name: str) -> Param | None:
+        return next((param for param in self.params if param.name == name), None)
+
+    def defaults(self) -> dict[str, Any]:
+        """Options as they are when a spec writes none of them."""
+        return {param.name: param.default for param in self.params}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initializer(Op):
+    """Draws a parameter: `function(rng, shape, fan_in, fan_out, **options) -> array`.
+
+    `variance(fan_in, fan_out, **options)` is the variance of one entry it claims. `bias` names
+    the initializer of the bias beside a weight drawn so, where a spec writes none. One that
+    `resolves` is only a name: it stands for the `init` of the next activation, and its function
+    raises.
+    """
+
+    kind: ClassVar[str] = "initializer"
+    variance: Callable[..., float] | None = None
+    bias: str | None = None
+    resolves: bool = False
+
+
+@dataclass(frozen=True)
+class InitializerChoice:
+    """An initializer with its options."""
+
+    op: Initializer
+    options: Options
+
+    def draw(self, rng: Any, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        drawn: Array = self.op.function(rng, shape, fan_in, fan_out, **self.options)
+        return drawn
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A parameter that an op learns: its own shape and how it is drawn.
+
+    `init` is the name of an option of the op that holds an initializer, or a number that fills it.
+    """
+
+    shape: Shape
+    init: str | float
+    fan_in: int = 1
+    fan_out: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeOp(Op):
+    """An op that is a node of a network: the interface that the engine knows."""
+
+    def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
+        """Shape of the output, rows included; ValueError, saying why, where inputs do not fit."""
+        return shapes[0]
+
+    def learned(self, shape: Shape, options: Options) -> dict[str, Learned]:
+        """Parameters by name for a first input of this shape."""
+        return {}
+
+    def evaluate(
+        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        """Value and pullback; axes before the last `rank` of the inputs are replicas."""
+        raise TypeError(f"{self.name} cannot be evaluated")  # pragma: no cover
+
+    def layer_traits(self, options: Options) -> LayerTraits:
+        return LayerTraits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(NodeOp):
+    """`function(x, *learned, **options) -> (y, pullback)`, with `pullback(g) -> dx`.
+
+    With learned parameters of shape (1,), the pullback returns (dx, d_learned...), each shaped
+    like x. `formula` and `derivative` are in x, the options and the learned names (a function of
+    the options where they depend on a choice); where it is not elementwise they are of one row,
+    and the derivative is the pullback of a cotangent g. `init` is the initializer that `auto`
+    draws before it.
+    """
+
+    kind: ClassVar[str] = "activation"
+    formula: str | Callable[..., str] = ""
+    derivative: str | Callable[..., str] = ""
+    traits: Callable[..., Traits] | None = None
+    elementwise: bool = True
+    init: str = "xavier_normal"
+    weights: Callable[..., dict[str, float]] | None = None
+
+    def traits_at(self, options: Options) -> Traits | None:
+        return None if self.traits is None else self.traits(**options)
+
+    def learned(self, shape: Shape, options: Options) -> dict[str, Learned]:
+        values = {} if self.weights is None else self.weights(**options)
+        return {name: Learned((1,), value) for name, value in values.items()}
+
+    def layer_traits(self, options: Options) -> LayerTraits:
+        traits = self.traits_at(options)
+        homogeneous = traits is not None and traits.homogeneous
+        return LayerTraits(homogeneous_with=() if homogeneous else None)
+
+    def evaluate(
+        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        (x,) = inputs
+        own = [like(weight, 1, rank) for weight in parameters.values()]
+        y, pull = self.function(x, *own, **options)
+        axes = tuple(range(-rank, 0))
+
+        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+            if not parameters:
+                return (pull(g),), {}
+            dx, *dweights = pull(g)
+            sums = [d.sum(axis=axes)[..., None] for d in dweights]
+            return (dx,), dict(zip(parameters, sums, strict=True))
+
+        return y, pullback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(NodeOp):
+    """`function(*inputs, parameters, rank, **options) -> (y, pullback)`.
+
+    `pullback(g) -> (dx, {name: cotangent})`, with a tuple of cotangents for several inputs. The
+    first input is the layer's own; each option of kind `layers` is a branch on it, whose output
+    follows as a further input.
+    """
+
+    kind: ClassVar[str] = "layer"
+    shapes: Callable[..., Shape] | None = None
+    weights: Callable[..., dict[str, Learned]] | None = None
+    traits: Callable[..., LayerTraits] = LayerTraits
+
+    def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
+        return shapes[0] if self.shapes is None else self.shapes(*shapes, **options)
+
+    def learned(self, shape: Shape, options: Options) -> dict[str, Learned]:
+        return {} if self.weights is None else self.weights(shape, **options)
+
+    def layer_traits(self, options: Options) -> LayerTraits:
+        return self.traits(**options)
+
+    def evaluate(
+        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        y, pull = self.function(*inputs, parameters=parameters, rank=rank, **options)
+
+        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+            dx, dparameters = pull(g)
+            return (dx if isinstance(dx, tuple) else (dx,)), dparameters
+
+        return y, pullback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Macro(Op):
+    """Writes entries out in its own place: `function(**options) -> iterator over entries`.
+
+    It goes entry by entry, so that a network of too many is refused before it is written out.
+    """
+
+    kind: ClassVar[str] = "layer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Op):
+    """`function(p, y, **options) -> (values, pullback)`, with `pullback(g) -> dp`.
+
+    `values` has the shape of p where the loss is `elementwise`, else one axis less (a value a
+    row); the engine takes their mean. With learned parameters, `function(p, y, *learned,
+    **options)` and the pullback returns (dp, d_learned...), each d_learned shaped like the
+    values. `reads` says what targets are: numbers; binary (0 to 1); signs (-1, +1); classes
+    (labels (rows,) or probabilities (rows, features)); none (the loss has no target and y is
+    absent). `formula` and `gradient` are in p and y, of one element or one row.
+    """
+
+    kind: ClassVar[str] = "loss"
+    formula: str | Callable[..., str] = ""
+    gradient: str | Callable[..., str] = ""
+    traits: Callable[..., LossTraits] | None = None
+    elementwise: bool = True
+    reads: str = "numbers"
+    couples_rows: bool = False
+    weights: Callable[..., dict[str, float]] | None = None
+
+    def traits_at(self, options: Options) -> LossTraits | None:
+        return None if self.traits is None else self.traits(**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term(Op):
+    """A penalty on parameters: `function(w, **options) -> (values, pullback)`, elementwise.
+
+    Summed, not averaged, over every parameter with two or more axes.
+    """
+
+    kind: ClassVar[str] = "term"
+    formula: str = ""
+    derivative: str = ""

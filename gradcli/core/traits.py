@@ -1,0 +1,82 @@
+"""What an op claims about itself. Every field is a statement that a law test verifies.
+
+Built-in ops state every field; a user's op states none (`traits` is None, shown as "not stated").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradcli.core.arrays import Array, Parameters
+
+__all__ = ["LayerTraits", "LossTraits", "Traits"]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """An activation f: of one real number, or (softmax) of the features of one row.
+
+    `lipschitz` is sup |f'| (for several features: of the Jacobian's spectral norm) and `smoothness`
+    the Lipschitz constant of f', infinite at a kink. Both are attained or approached, and are to be
+    multiplied by n**feature_growth where they depend on the number n of features. `kinks` are the
+    points where the slope jumps. `range` is the closure of all values. For several features
+    `convex` is of each output, and `monotone` of the operator: ⟨f(a) - f(b), a - b⟩ keeps its sign.
+    `homogeneous` means f(s·x) = s·f(x) for s > 0.
+    """
+
+    range: tuple[float, float]
+    monotone: Literal["increasing", "decreasing", "no"]
+    convex: bool
+    lipschitz: float
+    smoothness: float
+    symmetry: Literal["odd", "even", "none"]
+    kinks: tuple[float, ...] = ()
+    homogeneous: bool = False
+    feature_growth: float = 0.0
+
+
+@dataclass(frozen=True)
+class LossTraits:
+    """A loss as a function of one prediction (one element, or one row), for any valid target.
+
+    Each is the best constant for all targets and, for rows, all numbers of features.
+    `strong_convexity` is the largest m with f - m/2·|p|² convex; `lipschitz` and `smoothness` are
+    of the value and of its gradient in the Euclidean norm, without the mean over rows or elements;
+    `kinks` are the values of `p - y` (or of the margin) where the slope jumps; `bounded` is from
+    above. `domain` is the open interval of the predictions at which the loss is defined.
+    """
+
+    convex: bool
+    strong_convexity: float
+    lipschitz: float
+    smoothness: float
+    bounded: bool
+    kinks: tuple[float, ...] = ()
+    domain: tuple[float, float] = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class LayerTraits:
+    """A layer.
+
+    `couples_rows`: the output of a row depends on other rows.
+    `affine`: for each operand in which the layer is affine (`x` or a parameter's name), the
+    contraction of the output's cotangent with the other operands that is its cotangent, in einsum's
+    notation with the row axes as one `b`: operands are the cotangent, then the named ones, e.g.
+    `{"weight": ("bo,bi->oi", "x")}`.
+    `homogeneous_with`: parameters that scale along with all inputs: f(s·x, s·these) = s·f(x, these)
+    for s > 0; None where there is no such law.
+    `mixing`: the parameter through which units mix, the W of Π‖W‖.
+    `lipschitz(inputs, parameters)`: for each input, a bound at this point on the norm of its
+    cotangent for an output cotangent of norm one; None where none is stated. A layer that is linear
+    in x with a matrix as `mixing` needs none: the matrix's spectral norm is the bound.
+    """
+
+    couples_rows: bool = False
+    affine: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    homogeneous_with: tuple[str, ...] | None = None
+    mixing: str | None = None
+    lipschitz: Callable[[tuple[Array, ...], Parameters], tuple[float, ...]] | None = None

@@ -1,0 +1,47 @@
+"""A rule's docstring as the sections it is made of."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from typing import Any, Final
+
+from gradcli import diagnostics
+from gradcli.diagnostics.rules import RULES, Rule
+
+__all__ = ["HEADINGS", "all_rules", "explanation", "sections"]
+
+HEADINGS: Final = ("Meaning", "Likely cause", "What to look at", "Example")
+"""The headings of every rule's docstring, in their order."""
+
+
+def all_rules() -> dict[str, type[Rule]]:
+    """Every rule by code, in the order of the codes, whoever defines it."""
+    for module in pkgutil.iter_modules(diagnostics.__path__):
+        if module.name.endswith("_rules"):
+            importlib.import_module(f"{diagnostics.__name__}.{module.name}")
+    return dict(sorted(RULES.items()))
+
+
+def sections(rule: type[Rule]) -> dict[str, str]:
+    """Text by heading, "" for the first sentence; without the indentation of the source."""
+    pieces = re.split(r"^([A-Z][a-z ]+):\n", inspect.cleandoc(rule.__doc__ or ""), flags=re.M)
+    texts = {"": pieces[0].strip()}
+    for heading, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        texts[heading] = inspect.cleandoc("\n" + text)
+    return texts
+
+
+def explanation(rule: type[Rule]) -> dict[str, Any]:
+    """The rule as data: code, name, severity, and each section by its heading in lower case."""
+    texts = sections(rule)
+    named = {heading.lower().replace(" ", "_"): texts[heading] for heading in HEADINGS}
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity,
+        "summary": texts[""],
+        **named,
+    }

@@ -1,0 +1,27 @@
+"""The catalogue: importing this package registers every op."""
+
+from __future__ import annotations
+
+from gradcli.ops import (
+    activations,
+    classification,
+    dense,
+    initializers,
+    losses,
+    penalties,
+    rectifiers,
+    residual,
+    softmax,
+)
+
+__all__ = [
+    "activations",
+    "classification",
+    "dense",
+    "initializers",
+    "losses",
+    "penalties",
+    "rectifiers",
+    "residual",
+    "softmax",
+]

@@ -1,0 +1,126 @@
+"""Losses on classes and on events."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.param import Param
+from gradcli.core.primitives import choose
+from gradcli.core.registry import loss
+from gradcli.core.special import log1p
+from gradcli.core.traits import LossTraits
+from gradcli.ops.activations import Value, decay
+from gradcli.ops.losses import targets_like
+from gradcli.ops.softmax import log_softmax
+
+__all__ = ["binary_cross_entropy", "cross_entropy"]
+
+
+def _class_probabilities(p: Array, y: Array) -> Array:
+    """Targets as probabilities like one example of p; integer arrays are labels."""
+    if y.dtype.kind not in "iu":
+        return targets_like(p, y)
+    one_hot: Array = np.arange(p.shape[-1]) == y[..., None]
+    return one_hot.astype(p.real.dtype)
+
+
+@loss(
+    "cross_entropy",
+    params=[
+        Param("label_smoothing", 0.0, at_least=0, at_most=1, sweep=(0.0, 0.1)),
+        Param("temperature", 1.0, above=0, sweep=(1.0, 2.5)),
+    ],
+    elementwise=False,
+    reads="classes",
+    formula="-(1 - label_smoothing)*sum(y*(p/temperature - log(sum(exp(p/temperature)))))"
+    " - label_smoothing*mean(p/temperature - log(sum(exp(p/temperature))))",
+    gradient="(exp(p/temperature)/sum(exp(p/temperature))*(1 - label_smoothing)*sum(y)"
+    " + exp(p/temperature)/sum(exp(p/temperature))*label_smoothing"
+    " - (1 - label_smoothing)*y - label_smoothing/sum(p**0))/temperature",
+    traits=lambda label_smoothing, temperature: LossTraits(
+        convex=True, strong_convexity=0.0,
+        lipschitz=math.sqrt(1 + (1 - label_smoothing) ** 2) / temperature,
+        smoothness=0.5 / temperature**2, bounded=False,
+    ),
+    references=["bridle1990", "szegedy2016", "guo2017"],
+)
+def cross_entropy(p: Array, y: Array, *, label_smoothing: float, temperature: float) -> Value:
+    """-Σ q·log softmax(p/temperature) of a row of logits, q the smoothed target.
+
+    y holds labels (an integer array, one axis less than an example of p) or probabilities, which
+    smoothing replaces by (1 - label_smoothing)·y + label_smoothing/features.
+    """
+    smooth = label_smoothing / p.shape[-1]
+    q = (1 - label_smoothing) * _class_probabilities(p, y) + smooth
+    log_probability, pull = log_softmax(p / temperature)
+
+    def pullback(g: Array) -> Array:
+        return pull(-g[..., None] * q) / temperature
+
+    return -(q * log_probability).sum(axis=-1), pullback
+
+
+def _on_logits(z: Array, y: Array) -> Value:
+    """A sum log(1 + exp(-|z|)) + (1 - y)·max(z, 0) + y·max(-z, 0) in which nothing cancels."""
+    negative = z.real < 0
+    e = decay(z)
+    value = log1p(e) + (1 - y) * choose(negative, 0.0, z) + y * choose(negative, -z, 0.0)
+    probability = choose(negative, e, 1.0) / (1 + e)
+    complement = choose(negative, 1.0, e) / (1 + e)
+    return value, lambda g: g * ((1 - y) * probability - y * complement)
+
+
+def _on_probabilities(p: Array, y: Array) -> Value:
+    """Exact where PyTorch holds the logarithms above -100; a certain mistake costs infinity."""
+    zero, one = y == 0, y == 1
+    chance = choose(zero, 1.0, p)
+    miss = choose(one, 0.0, p)
+    with np.errstate(divide="ignore"):  # infinite is the answer, not an accident
+        value = -(y * np.log(chance) + (1 - y) * log1p(-miss))
+
+    def pullback(g: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            certain = choose(zero, 1 / (1 - miss), -1 / chance)
+            return g * choose(zero | one, certain, (p - y) / (chance * (1 - miss)))
+
+    return value, pullback
+
+
+@loss(
+    "binary_cross_entropy",
+    params=[
+        Param(
+            "input", "logits", kind="choice", choices=("logits", "probabilities"),
+            sweep=("logits", "probabilities"),
+        )
+    ],
+    reads="binary",
+    formula=lambda input: {
+        "logits": "(1 - y)*log1p(exp(p)) + y*log1p(exp(-p))",
+        "probabilities": "-y*log(p) - (1 - y)*log1p(-p)",
+    }[input],
+    gradient=lambda input: {
+        "logits": "1/(1 + exp(-p)) - y",
+        "probabilities": "(p - y)/(p*(1 - p))",
+    }[input],
+    traits=lambda input: {
+        "logits": LossTraits(
+            convex=True, strong_convexity=0.0, lipschitz=1.0, smoothness=0.25, bounded=False
+        ),
+        "probabilities": LossTraits(
+            convex=True, strong_convexity=1.0, lipschitz=math.inf, smoothness=math.inf,
+            bounded=False, domain=(0.0, 1.0),
+        ),
+    }[input],
+    references=["bishop2006"],
+)
+def binary_cross_entropy(p: Array, y: Array, *, input: str) -> Value:
+    """-y·log q - (1 - y)·log(1 - q) for the probability q of an event, y 0 or 1 or between.
+
+    q is sigmoid(p) for `input: logits`, p itself for `input: probabilities`.
+    """
+    y = targets_like(p, y)
+    return _on_logits(p, y) if input == "logits" else _on_probabilities(p, y)

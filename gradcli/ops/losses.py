@@ -1,0 +1,99 @@
+"""Losses on numbers, elementwise in the residual p - y.
+
+Targets take the precision of the predictions. At a kink the gradient is 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.param import Param
+from gradcli.core.primitives import absolute, choose, where
+from gradcli.core.registry import loss
+from gradcli.core.traits import LossTraits
+from gradcli.ops.activations import Value
+
+__all__ = ["huber", "mae", "mse", "quantile", "targets_like"]
+
+
+def targets_like(p: Array, y: Array) -> Array:
+    """Targets in the real precision of the predictions."""
+    return y.astype(p.real.dtype, copy=False)
+
+
+@loss(
+    "mse",
+    formula="(p - y)**2",
+    gradient="2*(p - y)",
+    traits=lambda: LossTraits(
+        convex=True, strong_convexity=2.0, lipschitz=math.inf, smoothness=2.0, bounded=False
+    ),
+    references=["bishop2006"],
+)
+def mse(p: Array, y: Array) -> Value:
+    """Mean squared error: the likelihood of Gaussian noise, dominated by outliers."""
+    r = p - targets_like(p, y)
+    return r * r, lambda g: g * 2 * r
+
+
+@loss(
+    "mae",
+    formula="abs(p - y)",
+    gradient="sign(p - y)",
+    traits=lambda: LossTraits(
+        convex=True, strong_convexity=0.0, lipschitz=1.0, smoothness=math.inf, bounded=False,
+        kinks=(0.0,),
+    ),
+    references=["bishop2006"],
+)
+def mae(p: Array, y: Array) -> Value:
+    """Mean absolute error: the likelihood of Laplace noise; its minimum is the median."""
+    r = p - targets_like(p, y)
+    return absolute(r), lambda g: g * np.sign(r.real)
+
+
+@loss(
+    "huber",
+    params=[Param("delta", 1.0, above=0, sweep=(0.5, 1.0, 2.5))],
+    formula="where(abs(p - y) <= delta, (p - y)**2/2, delta*(abs(p - y) - delta/2))",
+    gradient="where(abs(p - y) <= delta, p - y, delta*sign(p - y))",
+    traits=lambda delta: LossTraits(
+        convex=True, strong_convexity=0.0, lipschitz=delta, smoothness=1.0, bounded=False
+    ),
+    references=["huber1964"],
+)
+def huber(p: Array, y: Array, *, delta: float) -> Value:
+    """Quadratic near zero, linear in the tails: an outlier pulls with bounded force.
+
+    Its slope is continuous at ±delta: there is no kink.
+    """
+    r = p - targets_like(p, y)
+    size = choose(r.real < 0, -r, r)
+    near = size.real <= delta
+    inner = choose(near, size, delta)
+    slope = choose(near, r, delta * np.sign(r.real))
+    return inner * (size - 0.5 * inner), lambda g: g * slope
+
+
+@loss(
+    "quantile",
+    params=[Param("tau", 0.5, above=0, below=1, sweep=(0.5, 0.1, 0.9))],
+    formula="where(y >= p, tau*(y - p), (tau - 1)*(y - p))",
+    gradient="where(y > p, -tau, where(y < p, 1 - tau, 0))",
+    traits=lambda tau: LossTraits(
+        convex=True, strong_convexity=0.0, lipschitz=max(tau, 1 - tau), smoothness=math.inf,
+        bounded=False, kinks=(0.0,),
+    ),
+    references=["koenker1978"],
+)
+def quantile(p: Array, y: Array, *, tau: float) -> Value:
+    """The pinball loss, whose minimum is the tau-quantile; half the absolute error at tau = 1/2."""
+    r = targets_like(p, y) - p
+
+    def pullback(g: Array) -> Array:
+        return np.where(r.real > 0, -tau * g, np.where(r.real < 0, (1 - tau) * g, 0))
+
+    return where(r.real >= 0, tau * r, (tau - 1) * r), pullback

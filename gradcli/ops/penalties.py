@@ -1,0 +1,27 @@
+"""Penalties on parameters, elementwise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.primitives import absolute
+from gradcli.core.registry import term
+from gradcli.ops.activations import Value
+
+__all__ = ["l1", "l2"]
+
+
+@term("l1", formula="abs(w)", derivative="sign(w)", references=["tibshirani1996"])
+def l1(w: Array) -> Value:
+    """The sum of absolute values, which drives small weights to exactly zero.
+
+    The slope at zero is 0, as in PyTorch.
+    """
+    return absolute(w), lambda g: g * np.sign(w.real)
+
+
+@term("l2", formula="w**2", derivative="2*w", references=["hoerl1970"])
+def l2(w: Array) -> Value:
+    """The sum of squares, which shrinks all weights in proportion; without the factor ½."""
+    return w * w, lambda g: g * 2 * w

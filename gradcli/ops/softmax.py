@@ -1,0 +1,91 @@
+"""Activations over the features of a row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.primitives import choose
+from gradcli.core.registry import activation
+from gradcli.core.special import log1p
+from gradcli.core.traits import Traits
+from gradcli.ops.activations import Value
+
+__all__ = ["log_softmax", "softmax"]
+
+
+@dataclass(frozen=True)
+class _Normalised:
+    """exp(x) over its sum, with what keeps it accurate where one feature outweighs all others.
+
+    `complement` is 1 - probability without cancellation, `others` the sum of exp(x - max) without
+    the largest itself, `difference` x - max.
+    """
+
+    probability: Array
+    complement: Array
+    others: Array
+    difference: Array
+
+
+def _normalised(x: Array) -> _Normalised:
+    top = np.argmax(x.real, axis=-1, keepdims=True)
+    difference = x - np.take_along_axis(x, top, axis=-1)
+    is_top = np.arange(x.shape[-1]) == top
+    e = np.exp(difference)
+    others = np.where(is_top, 0, e).sum(axis=-1, keepdims=True)
+    probability = e / (1 + others)
+    complement = choose(is_top, others / (1 + others), 1 - probability)
+    return _Normalised(probability, complement, others, difference)
+
+
+@activation(
+    "softmax",
+    elementwise=False,
+    formula="exp(x)/sum(exp(x))",
+    derivative="exp(x)/sum(exp(x))*(g - sum(g*exp(x))/sum(exp(x)))",
+    traits=lambda: Traits(
+        range=(0.0, 1.0), monotone="increasing", convex=False, lipschitz=0.5,
+        smoothness=math.sqrt(2 / 27), symmetry="none",
+    ),
+    references=["bridle1990"],
+)
+def softmax(x: Array) -> Value:
+    """Probabilities from the features of a row: exp(x) over its sum.
+
+    It is the gradient of log Σ exp(x), hence monotone as an operator.
+    """
+    rows = _normalised(x)
+
+    def pullback(g: Array) -> Array:
+        own = g * rows.probability
+        rest = own.sum(axis=-1, keepdims=True) - own
+        dx: Array = rows.probability * (g * rows.complement - rest)
+        return dx
+
+    return rows.probability, pullback
+
+
+@activation(
+    "log_softmax",
+    elementwise=False,
+    formula="x - log(sum(exp(x)))",
+    derivative="g - exp(x)/sum(exp(x))*sum(g)",
+    traits=lambda: Traits(
+        range=(-math.inf, 0.0), monotone="no", convex=False, lipschitz=1.0, smoothness=0.5,
+        symmetry="none", feature_growth=0.5,
+    ),
+    references=["bridle1990"],
+)
+def log_softmax(x: Array) -> Value:
+    """The logarithm of softmax, accurate where a probability is close to 0 or to 1."""
+    rows = _normalised(x)
+
+    def pullback(g: Array) -> Array:
+        dx: Array = g * rows.complement - rows.probability * (g.sum(axis=-1, keepdims=True) - g)
+        return dx
+
+    return rows.difference - log1p(rows.others), pullback

@@ -1,0 +1,134 @@
+"""Reading keys and values of nodes, with problems noted where they are wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from gradcli.core.op import Op
+from gradcli.core.param import Param
+from gradcli.core.registry import Catalogue
+from gradcli.spec.nodes import Node
+from gradcli.spec.options import Readable
+from gradcli.spec.problems import Problems, did_you_mean
+
+__all__ = [
+    "INVALID",
+    "NAME",
+    "Context",
+    "fields",
+    "read_name",
+    "read_shape",
+    "read_text",
+    "read_value",
+]
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+"""What layers, heads and definitions may be called."""
+
+INVALID: Final[Any] = type("Invalid", (), {"__repr__": lambda self: "invalid"})()
+"""Stands for a value whose problem has been noted."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all readers of one file share. `folder` is what paths in the spec are relative to.
+
+    `broken` are definitions whose problems have been noted: to use one is no further mistake.
+    """
+
+    problems: Problems
+    catalogue: Catalogue
+    folder: Path
+    max_memory: int
+    allow_python: bool
+    broken: frozenset[str] = frozenset()
+
+    def extended(self, ops: list[Op], broken: Collection[str]) -> Context:
+        """The same with ops that the spec defines for itself."""
+        return replace(self, catalogue=self.catalogue.extended(ops), broken=frozenset(broken))
+
+
+def fields(
+    node: Node, keys: Collection[str], problems: Problems, what: str
+) -> dict[str, Node] | None:
+    """The entries of a mapping whose keys are known; None where it is no mapping.
+
+    Keys may be written with hyphens for underscores.
+    """
+    if not node.is_mapping:
+        problems.add(
+            "SP009",
+            f"{what} cannot be {node}",
+            node,
+            hint="expected a mapping of " + ", ".join(keys),
+        )
+        return None
+    known: dict[str, Node] = {}
+    for key, child in node.value.items():
+        name = key if key in keys else key.replace("-", "_")
+        if name not in keys:
+            problems.add(
+                "SP006",
+                f"{what} has no {key!r}",
+                child,
+                hint=did_you_mean(key, list(keys)),
+                at_key=True,
+            )
+        elif name in known:
+            problems.add("SP005", f"key {name!r} stands twice", child, at_key=True)
+        else:
+            known[name] = child
+    return known
+
+
+def read_value(node: Node, option: Readable, problems: Problems, fallback: Any = INVALID) -> Any:
+    """The node's value as the option takes it, or the fallback with the problem noted."""
+    try:
+        return option.convert(node.plain())
+    except ValueError:
+        hint = f"expected {option.expected()}"
+        if isinstance(option, Param) and isinstance(node.value, str):
+            hint = f"{did_you_mean(node.value, list(option.choices))} {hint}".strip()
+        problems.add("SP009", f"{option.name} cannot be {node}", node, hint=hint)
+        return fallback
+
+
+def read_text(node: Node, what: str, problems: Problems) -> str | None:
+    """A word or text that is not empty."""
+    if isinstance(node.value, str) and node.value:
+        return node.value
+    problems.add("SP009", f"{what} cannot be {node}", node, hint="expected a word")
+    return None
+
+
+def read_name(node: Node, what: str, problems: Problems) -> str | None:
+    """A name for something of the spec's own."""
+    text = read_text(node, what, problems)
+    if text is not None and not NAME.fullmatch(text):
+        problems.add(
+            "SP011",
+            f"{what} cannot be {node}",
+            node,
+            hint="names have letters, digits, _ and -, and do not begin with a digit",
+        )
+        return None
+    return text
+
+
+def read_shape(node: Node, problems: Problems, *, scalar: bool = False) -> tuple[int, ...] | None:
+    """A list of axis lengths, at least one of them unless a scalar may stand there."""
+    length = Param("an axis", kind="integer", at_least=1)
+    if not node.is_list or not (node.value or scalar):
+        problems.add(
+            "SP009", f"shape cannot be {node}", node, hint="expected a list such as [32, 8]"
+        )
+        return None
+    if len(node.value) > 16:
+        problems.add("SP009", f"shape has {len(node.value)} axes", node, hint="expected at most 16")
+        return None
+    shape = [read_value(axis, length, problems) for axis in node.value]
+    return None if INVALID in shape else tuple(shape)

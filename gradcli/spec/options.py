@@ -1,0 +1,137 @@
+"""The option sections of a spec: names and types of what `check`, `flow` and `train` may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from gradcli.core.param import Param
+
+__all__ = ["DTYPES", "FLOW_VERDICTS", "GRADES", "ORACLES", "SECTIONS", "Option", "Readable"]
+
+GRADES: Final = ("excellent", "good", "acceptable")
+DTYPES: Final = ("float64", "float32")
+ORACLES: Final = ("auto", "complex", "ladder", "central", "forward")
+FLOW_VERDICTS: Final = ("vanishing", "exploding", "healthy", "undetermined")
+
+
+class Readable(Protocol):
+    """Anything that converts a written value: a `Param` of an op, an `Option` of a section."""
+
+    @property
+    def name(self) -> str: ...
+
+    def expected(self) -> str: ...
+
+    def convert(self, value: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a section: the alternatives are tried in turn."""
+
+    name: str
+    alternatives: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+    def expected(self) -> str:
+        """What a value has to be, in words."""
+        return " or ".join(words for words, _ in self.alternatives)
+
+    def convert(self, value: Any) -> Any:
+        """The value as the command takes it; raises ValueError with what was expected."""
+        for _, accept in self.alternatives:
+            try:
+                return accept(value)
+            except ValueError:
+                continue
+        raise ValueError(f"expected {self.expected()}")
+
+
+Alternative = tuple[str, Callable[[Any], Any]]
+
+
+def _param(param: Param) -> Alternative:
+    return param.expected(), param.convert
+
+
+def _number(*, above: float) -> Alternative:
+    return _param(Param("", 0.0, above=above))
+
+
+def _count(at_least: float = 1) -> Alternative:
+    return _param(Param("", 0, kind="integer", at_least=at_least))
+
+
+def _one_of(*words: str) -> Alternative:
+    return _param(Param("", "", kind="choice", choices=words))
+
+
+def _flag() -> Alternative:
+    return _param(Param("", False, kind="boolean"))
+
+
+def _text() -> Alternative:
+    def accept(value: Any) -> str:
+        if isinstance(value, str) and value:
+            return value
+        raise ValueError
+
+    return "a word", accept
+
+
+def _several(one: Alternative) -> Alternative:
+    """One or a list of them; a tuple either way."""
+
+    def accept(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, (list, tuple)):
+            return tuple(one[1](item) for item in value)
+        return (one[1](value),)
+
+    return f"{one[0]}, or a list of such", accept
+
+
+def _mapping() -> Alternative:
+    def accept(value: Any) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        raise ValueError
+
+    return "a mapping", accept
+
+
+def _table(**options: tuple[Alternative, ...]) -> dict[str, Option]:
+    return {name: Option(name, alternatives) for name, alternatives in options.items()}
+
+
+SECTIONS: Final[dict[str, dict[str, Option]]] = {
+    "check": _table(
+        require=(_one_of(*GRADES), _number(above=0)),
+        entries=(_one_of("all"), _count()),
+        oracle=(_one_of(*ORACLES),),
+        step=(_number(above=0),),
+        only=(_several(_text()),),
+        skip=(_several(_text()),),
+        wrt=(_one_of("all", "parameters", "inputs"),),
+        strict=(_flag(),),
+        allow_inconclusive=(_flag(),),
+        budget=(_number(above=0),),
+        dtype=(_one_of(*DTYPES),),
+    ),
+    "flow": _table(
+        threshold=(_number(above=0),),
+        seeds=(_count(),),
+        fail_on=(_several(_one_of(*FLOW_VERDICTS)),),
+    ),
+    "train": _table(
+        steps=(_count(),),
+        batch=(_count(),),
+        optimizer=(_text(), _mapping()),
+        lr=(_number(above=0),),
+        schedule=(_text(), _mapping()),
+        clip=(_number(above=0), _text(), _mapping()),
+        accumulate=(_count(),),
+        precision=(_text(),),
+    ),
+}
+"""Sections by name, their options by name with underscores; commands write hyphens."""

@@ -1,0 +1,143 @@
+"""The parts of a spec that depend on each other: definitions, data, network, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.op import Shape
+from gradcli.spec.fields import Context
+from gradcli.spec.layout import OUTPUTS, Layout, lay_out
+from gradcli.spec.nodes import Node
+from gradcli.spec.plan import ArrayPlan, Definition, LossPlan, ParameterPlan, TermPlan
+from gradcli.spec.read_data import Data, read_data
+from gradcli.spec.read_define import Definitions, read_definitions
+from gradcli.spec.read_loss import (
+    MULTI_TASK,
+    TARGETS,
+    Summand,
+    plan_losses,
+    plan_terms,
+    read_loss,
+)
+from gradcli.spec.read_network import Tree, read_network
+from gradcli.spec.targets import plan_targets
+
+__all__ = ["Parts", "Values"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Everything with values of its own, in memory."""
+
+    inputs: ArrayPlan | None = None
+    targets: Mapping[str, ArrayPlan] = field(default_factory=dict)
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    definitions: tuple[Definition, ...] = ()
+
+
+class Parts:
+    """Reads the sections in the order in which they need each other, up to their shapes."""
+
+    def __init__(self, known: Mapping[str, Node], context: Context) -> None:
+        self.known = known
+        self.defined = (
+            read_definitions(known["define"], context) if "define" in known else Definitions()
+        )
+        self.context = context = context.extended(self.defined.ops, self.defined.broken)
+        self.data: Data | None = read_data(known["data"], context) if "data" in known else None
+        tree = read_network(known["network"], context) if "network" in known else Tree([])
+        summands = read_loss(known["loss"], context) if "loss" in known else []
+        self.has_network = "network" in known or "loss" in known
+        inputs = None if self.data is None or self.data.inputs is None else self.data.inputs.shape
+        self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context)
+        self.losses: tuple[LossPlan, ...] = ()
+        self.loss_nodes: list[Node] = []
+        self.loss_parameters: dict[str, ParameterPlan] = {}
+        self.terms: tuple[TermPlan, ...] = ()
+        if self.layout is not None and summands:
+            self._plan_loss(summands, self.layout)
+
+    def _plan_loss(self, summands: list[Summand], layout: Layout) -> None:
+        if OUTPUTS not in layout.outputs:
+            heads = ", ".join(layout.outputs)
+            message = f"one loss for several heads ({heads})"
+            hint = f"their losses are a {MULTI_TASK}, which is not available yet"
+            self.context.problems.add("SP020", message, self.known["loss"], hint=hint, at_key=True)
+            return
+        has_targets = self.data is not None and self.data.targets_node is not None
+        self.losses, self.loss_nodes, self.loss_parameters = plan_losses(
+            summands, layout, has_targets, self.context
+        )
+        self.terms = plan_terms(summands, layout)
+
+    def check_complete(self) -> None:
+        """Note what a spec cannot do without."""
+        problems = self.context.problems
+        if not self.has_network and "define" not in self.known:
+            hint = "write a network, a loss or a definition"
+            problems.add("SP008", "the spec has nothing to check", hint=hint)
+        if self.has_network and "data" not in self.known:
+            needs = "network" if "network" in self.known else "loss"
+            hint = "write `data: {inputs: {shape: [32, 8]}, targets: auto}`"
+            node = self.known[needs]
+            problems.add("SP008", f"the {needs} needs data", node, hint=hint, at_key=True)
+
+    def arrays(self) -> Iterator[tuple[str, Shape, Node]]:
+        """Name, shape and place of everything that is data."""
+        data = self.data
+        if data is not None and data.inputs is not None:
+            yield "inputs", data.inputs.shape, data.inputs.node
+        if data is not None and data.targets is not None:
+            yield "targets", data.targets.shape, data.targets.node
+        for function in self.defined.functions.values():
+            for name, given in function.inputs.items():
+                yield name, given.source.shape, given.source.node
+
+    def load(self, seed: int) -> Values:
+        """All values, with problems noted where they are wrong."""
+        definitions = []
+        for name in self.defined.order:
+            function = self.defined.functions.get(name)
+            planned = (
+                self.defined.elementwise.get(name)
+                if function is None
+                else function.plan(self.context)
+            )
+            if planned is not None:
+                definitions.append(planned)
+        return Values(self._inputs(), self._targets(seed), self._weights(), tuple(definitions))
+
+    def _inputs(self) -> ArrayPlan | None:
+        source = None if self.data is None else self.data.inputs
+        if source is None:
+            return None
+        if source.drawn is not None:
+            return source.drawn if self.has_network else None
+        values = source.load()
+        if values is None or not self.has_network:
+            return None
+        return ArrayPlan(source.shape, values=values.astype(np.float64))
+
+    def _targets(self, seed: int) -> dict[str, ArrayPlan]:
+        if self.layout is None or self.data is None or not self.losses:
+            return {}
+        outputs = self.layout.shapes[self.layout.outputs[OUTPUTS]]
+        if outputs is None:
+            return {}
+        ops = [(plan.op, node) for plan, node in zip(self.losses, self.loss_nodes, strict=True)]
+        targets = plan_targets(self.data, ops, outputs, seed, self.context)
+        return {} if targets is None else {TARGETS: targets}
+
+    def _weights(self) -> dict[str, Array]:
+        if "weights" not in self.known or self.layout is None or None in self.layout.shapes:
+            return {}
+        # zipfile takes a while to import, and most specs read no file
+        from gradcli.spec.data_files import read_weights
+
+        plans = {**self.layout.parameters, **self.loss_parameters}
+        shapes = {name: plan.shape for name, plan in plans.items()}
+        return read_weights(self.known["weights"], shapes, self.context)

@@ -1,0 +1,177 @@
+"""A spec with every name resolved and every shape worked out, before anything is allocated.
+
+Slot 0 holds the network's input; node i writes slot i + 1. Nodes stand in topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gradcli.core.arrays import Array
+from gradcli.core.formula import Formula
+from gradcli.core.op import Activation, InitializerChoice, Loss, NodeOp, Options, Shape, Term
+
+__all__ = [
+    "ArrayPlan",
+    "Definition",
+    "ElementwiseDefinition",
+    "Expectation",
+    "FunctionDefinition",
+    "LossPlan",
+    "NodePlan",
+    "ParameterPlan",
+    "Plan",
+    "TermPlan",
+]
+
+DType = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True)
+class ArrayPlan:
+    """An array that a spec states or has drawn: exactly one of `values` and `distribution`.
+
+    `distribution` is `normal` or `uniform` (on ±std·√3) of standard deviation `std`. `dtype` is
+    `int` for whole numbers, which are drawn from 0 to `high` - 1, and otherwise `float64`: what is
+    not an integer takes the plan's own dtype where it is used.
+    """
+
+    shape: Shape
+    values: Array | None = None
+    distribution: str | None = None
+    std: float = 1.0
+    dtype: str = "float64"
+    high: int = 2
+    differentiable: bool = True
+
+
+@dataclass(frozen=True)
+class ParameterPlan:
+    """A parameter of the network or the loss. `line` is where the spec names its op."""
+
+    name: str
+    shape: Shape
+    init: InitializerChoice
+    fan_in: int = 1
+    fan_out: int = 1
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One op of the network with its options, the slots it reads, and its parameters.
+
+    `parameters` maps the op's own names to those of the network. `shape` is the output's, rows
+    included; `rank` the number of axes of the first input.
+    """
+
+    name: str
+    op: NodeOp
+    options: Options
+    inputs: tuple[int, ...]
+    parameters: Mapping[str, str]
+    shape: Shape
+    rank: int
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class LossPlan:
+    """One summand of the loss: weight · mean(values). `target` names an array of the targets."""
+
+    name: str
+    op: Loss
+    options: Options
+    slot: int
+    target: str | None
+    weight: float = 1.0
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class TermPlan:
+    """A penalty: weight · the sum over the named parameters."""
+
+    name: str
+    op: Term
+    options: Options
+    weight: float
+    parameters: tuple[str, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class ElementwiseDefinition:
+    """A user's activation (in x) or loss (in p and y) and the derivative it claims."""
+
+    name: str
+    op: Activation | Loss
+    variables: tuple[str, ...]
+    params: Mapping[str, float]
+    forward: Formula
+    claim: Formula | None
+    domain: Mapping[str, tuple[float, float]]
+    at: Mapping[str, tuple[float, ...]]
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class FunctionDefinition:
+    """A user's function of whole arrays with the input cotangents it claims.
+
+    `forward(inputs) -> (output, saved)`; `backward(inputs, output, cotangent, saved) -> cotangents
+    by input name`, None without a claim. A formula takes complex and replicated inputs, Python
+    neither.
+    """
+
+    name: str
+    inputs: Mapping[str, ArrayPlan]
+    params: Mapping[str, float]
+    forward: Callable[[Mapping[str, Array]], tuple[Array, Any]]
+    backward: Callable[[Mapping[str, Array], Array, Array, Any], Mapping[str, Any]] | None
+    is_formula: bool
+    line: int = 0
+
+
+Definition = ElementwiseDefinition | FunctionDefinition
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a spec expects of a command: `check` is pass, fail or a rule code; `flow` a verdict."""
+
+    check: str | None = None
+    flow: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a spec says, resolved. `nodes` is empty and `losses` may be for definitions alone.
+
+    `outputs` are the slots of the heads by name; a network without heads has the one output
+    "outputs". `targets` and `inputs` are absent (None, empty) for a spec of definitions alone.
+    `sections` are the option sections `check`, `flow`, `train` as written, names checked, with
+    underscores for hyphens. `memory` is the estimate in bytes.
+    """
+
+    file: str
+    name: str
+    seed: int
+    dtype: DType
+    inputs: ArrayPlan | None
+    targets: Mapping[str, ArrayPlan]
+    nodes: tuple[NodePlan, ...]
+    outputs: Mapping[str, int]
+    losses: tuple[LossPlan, ...]
+    terms: tuple[TermPlan, ...]
+    parameters: Mapping[str, ParameterPlan]
+    weights: Mapping[str, Array]
+    definitions: tuple[Definition, ...]
+    expect: Expectation
+    sections: Mapping[str, Mapping[str, Any]]
+    smells: tuple[Any, ...] = ()
+    memory: int = 0

@@ -1,0 +1,96 @@
+"""Reading the head of a spec, its option sections and what it expects, and what overrides them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gradcli.core.param import Param
+from gradcli.errors import UsageError
+from gradcli.spec.fields import INVALID, fields, read_value
+from gradcli.spec.nodes import Node
+from gradcli.spec.options import DTYPES, FLOW_VERDICTS, SECTIONS, Option
+from gradcli.spec.plan import Expectation
+from gradcli.spec.problems import Problems
+
+__all__ = ["DTYPE", "SEED", "checked_overrides", "read_expectation", "read_sections"]
+
+SEED: Final = Param("seed", 0, kind="integer", at_least=0)
+DTYPE: Final = Param("dtype", "float64", kind="choice", choices=DTYPES)
+
+_CODE: Final = re.compile(r"G[A-Z][0-9]{3}")
+_OUTCOME: Final = Param("expect", "pass", kind="choice", choices=("pass", "fail"))
+_VERDICT: Final = Param("flow", kind="choice", choices=FLOW_VERDICTS)
+
+
+def _code(value: Any) -> str:
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return value
+    raise ValueError
+
+
+_CHECK: Final = Option("check", (("pass, fail", _OUTCOME.convert), ("a code such as GC102", _code)))
+
+
+def read_sections(known: Mapping[str, Node], problems: Problems) -> dict[str, dict[str, Any]]:
+    """The options of each section that the spec has, by name with underscores."""
+    sections: dict[str, dict[str, Any]] = {}
+    for section, options in SECTIONS.items():
+        if section not in known or known[section].value is None:
+            continue
+        written = fields(known[section], tuple(options), problems, section) or {}
+        sections[section] = {
+            name: read_value(child, options[name], problems) for name, child in written.items()
+        }
+    return sections
+
+
+def read_expectation(node: Node | None, problems: Problems) -> Expectation:
+    """`expect`: pass or fail of the check, or what is expected by command."""
+    if node is None:
+        return Expectation()
+    line = node.key_place.line
+    if not node.is_mapping:
+        value = read_value(node, _OUTCOME, problems, fallback=None)
+        return Expectation(check=value, line=line)
+    known = fields(node, ("check", "flow"), problems, "expect") or {}
+    check, flow = (
+        read_value(known[option.name], option, problems, fallback=None)
+        if option.name in known
+        else None
+        for option in (_CHECK, _VERDICT)
+    )
+    return Expectation(check=check, flow=flow, line=line)
+
+
+def checked_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the command line, converted as the spec's are; UsageError where one is wrong.
+
+    What is None was not given.
+    """
+    checked: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name in SECTIONS:
+            given = {key: item for key, item in value.items() if item is not None}
+            for key in given:
+                if key not in SECTIONS[name]:
+                    raise UsageError(f"{name} has no option {key}")
+            checked[name] = {
+                key: _converted(SECTIONS[name][key], item) for key, item in given.items()
+            }
+        elif value is not None:
+            option = {"seed": SEED, "dtype": DTYPE}.get(name)
+            if option is None:
+                raise UsageError(f"a spec has no {name} to override")
+            checked[name] = _converted(option, value)
+    return checked
+
+
+def _converted(option: Param | Option, value: Any) -> Any:
+    try:
+        converted = option.convert(value)
+    except ValueError as error:
+        raise UsageError(f"{option.name} cannot be {value!r}: {error}") from None
+    assert converted is not INVALID
+    return converted

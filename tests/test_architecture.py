@@ -1,0 +1,178 @@
+"""The package's shape: one-way imports, light imports, file sizes, `__all__`."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import gradcli
+
+PACKAGE: Final = Path(gradcli.__file__).parent
+MODULES: Final = {
+    ".".join(("gradcli", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+MOST_LINES: Final = 400
+
+MAY_IMPORT: Final[dict[str, set[str]]] = {
+    "errors": set(),
+    "core": {"errors"},
+    "ops": {"errors", "core"},
+    "spec": {"errors", "core"},
+    "engine": {"errors", "core", "spec"},
+    "diagnostics": {"errors", "core"},
+    "analysis": {"errors", "core", "spec", "engine", "diagnostics"},
+    "testing": {"errors", "core", "spec", "engine", "ops", "diagnostics", "analysis"},
+    "api": {"errors", "core", "spec", "engine", "ops", "diagnostics", "analysis"},
+    "report": {"errors", "diagnostics", "analysis"},
+    "cli": {"errors", "analysis", "api", "report"},
+    "__main__": {"cli"},
+    "": {"errors", "api"},
+}
+"""Part of the package -> parts it may import, besides itself and the package's own version."""
+
+LIBRARIES: Final[dict[str, set[str]]] = {
+    "click": {"cli"},
+    "rich": {"report"},
+    "yaml": {"spec"},
+}
+"""Library -> the only parts that import it."""
+
+
+def part_of(module: str) -> str:
+    """`gradcli.core.op` -> `core`; the package itself is ''."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported_by(module: str) -> Iterator[tuple[str, int]]:
+    """Names of the modules that a module imports anywhere in its text, with the line."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole if whole in MODULES else node.module or ""), node.lineno
+
+
+each_module = pytest.mark.parametrize("module", MODULES)
+
+
+def test_every_part_has_a_place_in_the_order() -> None:
+    assert {part_of(module) for module in MODULES} <= set(MAY_IMPORT)
+
+
+def test_the_order_has_no_cycle() -> None:
+    order: list[str] = []
+    while len(order) < len(MAY_IMPORT):
+        free = [p for p, needs in MAY_IMPORT.items() if p not in order and needs <= set(order)]
+        assert free, "the parts left import each other"
+        order += free
+
+
+@each_module
+def test_imports_run_one_way(module: str) -> None:
+    part = part_of(module)
+    for name, line in imported_by(module):
+        if name.partition(".")[0] == "gradcli" and name != "gradcli":
+            other = part_of(name)
+            assert other == part or other in MAY_IMPORT[part], f"{module}:{line} imports {name}"
+
+
+@each_module
+def test_libraries_stay_in_their_part(module: str) -> None:
+    for name, line in imported_by(module):
+        allowed = LIBRARIES.get(name.partition(".")[0])
+        assert allowed is None or part_of(module) in allowed, f"{module}:{line} imports {name}"
+
+
+@each_module
+def test_a_file_holds_one_idea(module: str) -> None:
+    path = MODULES[module]
+    text = path.read_text(encoding="utf-8")
+    # The rules are texts, one beside the other; splitting their table would not make it clearer.
+    if not path.stem.endswith("_rules"):
+        assert len(text.splitlines()) <= MOST_LINES
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "no docstring"
+    if len(tree.body) > 1:
+        assert "from __future__ import annotations" in text
+
+
+@each_module
+def test_all_names_what_the_module_defines(module: str) -> None:
+    loaded = importlib.import_module(module)
+    exported = loaded.__dict__.get("__all__")
+    if exported is None:
+        tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+        defined = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+        assert not defined or part_of(module) == "ops", "it defines things and has no __all__"
+        return
+    assert len(exported) == len(set(exported))
+    for name in exported:
+        assert hasattr(loaded, name), name
+    assert not [n for n in exported if n.startswith("_") and n != "__version__"]
+
+
+def loaded_in_a_fresh_process(code: str) -> set[str]:
+    """The modules that are loaded once the code has run in an interpreter of its own."""
+    command = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, sep='\\n')"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return set(result.stdout.splitlines())
+
+
+HELP = """
+from gradcli.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import gradcli", {"rich", "yaml", "numpy", "click", "dataclasses"}),
+        (HELP, {"rich", "yaml", "numpy", "gradcli.api", "gradcli.report"}),
+    ],
+    ids=["import gradcli", "gradcli --help"],
+)
+def test_imports_are_light(code: str, absent: set[str]) -> None:
+    assert not absent & loaded_in_a_fresh_process(code)
+
+
+def test_a_check_needs_no_rich(tmp_path: Path) -> None:
+    spec = tmp_path / "right.yaml"
+    spec.write_text("gradcli: 1\ndefine: {f: {kind: activation, forward: x, derivative: 1 + 0*x}}\n")
+    code = f"""
+from gradcli.cli.main import main
+try:
+    main(["check", {str(spec)!r}])
+except SystemExit as end:
+    assert end.code == 0, end.code
+"""
+    loaded = loaded_in_a_fresh_process(code)
+    assert "gradcli.analysis.gradcheck.check" in loaded
+    assert not {"rich", "json", "gradcli.analysis.flow"} & loaded
+
+
+def test_the_api_is_what_the_package_offers() -> None:
+    from gradcli import api
+
+    offered = set(gradcli.__all__) - {"SpecError", "__version__"}
+    assert offered <= set(api.__all__)
+    assert set(dir(gradcli)) == set(gradcli.__all__)
+    with pytest.raises(AttributeError, match="chekc"):
+        gradcli.chekc  # noqa: B018
