@@ -27,6 +27,8 @@ _RATIO = 4.0
 _COLUMNS = 4
 _OUTLIER = 8.0  # one rung that far outside the noise contradicts a candidate
 _PERSISTENT = 2.0  # and so do two neighbours on the same side this far outside
+_CLEAR = 8.0  # a rung tells something of a gap this many times its noise
+_KINK_RUNGS = 3  # on which the gap has to be whole
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
 
@@ -41,21 +43,17 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Estimates from both sides together and from each alone."""
+    """Estimates from both sides together and from each alone.
+
+    `kink` (E,) marks points whose one-sided slopes differ by more than their uncertainties
+    explain, by a gap that does not shrink with the step.
+    """
 
     central: Estimate
     left: Estimate
     right: Estimate
+    kink: Mask
     evaluations: int
-
-    @property
-    def kink(self) -> Mask:
-        """Where the one-sided slopes differ by more than both uncertainties explain."""
-        gap = np.abs(self.right.value - self.left.value)
-        known = np.isfinite(self.right.uncertainty) & np.isfinite(self.left.uncertainty)
-        with np.errstate(invalid="ignore"):
-            kink: Mask = known & (gap > 3 * (self.right.uncertainty + self.left.uncertainty))
-        return kink
 
 
 def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
@@ -95,10 +93,26 @@ def climb(
         size = np.fmax(np.abs(f_above), np.abs(f_below))
         level = np.fmax(noise.at(steps), 0.5 * eps * np.fmax(size, np.abs(value)))
         width = h_above + h_below
+        to_right, to_left = (f_above - value) / h_above, (value - f_below) / h_below
+        noise_of_side = 2 * level / np.minimum(h_above, h_below)
         central = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
-        right = _extrapolate((f_above - value) / h_above, 2 * level / h_above, _RATIO, eps)
-        left = _extrapolate((value - f_below) / h_below, 2 * level / h_below, _RATIO, eps)
-    return Ladder(central, left, right, int(2 * usable.sum()))
+        right = _extrapolate(to_right, noise_of_side, _RATIO, eps)
+        left = _extrapolate(to_left, noise_of_side, _RATIO, eps)
+        kink = _kink(left, right, to_right - to_left, noise_of_side)
+    return Ladder(central, left, right, kink, int(2 * usable.sum()))
+
+
+def _kink(left: Estimate, right: Estimate, gaps: Array, noise: Array) -> Mask:
+    """Whether the gap between the sides is real, and still whole on the smallest clear rungs."""
+    gap = right.value - left.value
+    doubt = right.uncertainty + left.uncertainty
+    real = np.isfinite(doubt) & (np.abs(gap) > 3 * doubt)
+    clear = np.isfinite(gaps) & (_CLEAR * noise < np.abs(gap))
+    from_below = np.cumsum(clear[::-1], axis=0)[::-1]
+    smallest = clear & (from_below <= _KINK_RUNGS)
+    whole = np.abs(gaps - gap) <= 0.5 * np.abs(gap)
+    kink: Mask = real & smallest.any(axis=0) & np.all(whole | ~smallest, axis=0)
+    return kink
 
 
 def _extrapolate(slopes: Array, noise: Array, base: float, eps: float) -> Estimate:

@@ -20,6 +20,8 @@ SPACING = 1e-7 * float(np.sqrt(2))
 POINTS = 9
 _SAFETY = 3.0
 _ATTEMPTS = 5
+_REFINEMENTS = 5
+_REFINEMENT = 256.0
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,26 @@ def measure_noise(
     """Absolute noise (E,) of a function near a point, never below half an ulp of its value.
 
     `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings are
-    tried, since rounding can look smooth at one; each grows while the values stand still and
-    shrinks while they vary too much. Three times the larger level is returned, since the level
-    is itself an estimate.
+    tried together, since rounding can look smooth at one. A level that shrinks with the spacing is no
+    noise but a kink or a pole within reach, so ever finer ones are tried until it stays. Three times
+    the level is returned, since the level is itself an estimate.
     """
     floor = 0.5 * eps * np.abs(value)
-    levels = [_level(along, floor.shape, spacing * stretch) for stretch in (1.0, np.e)]
-    return np.maximum(floor, _SAFETY * np.maximum(*levels))
+    spacing = np.broadcast_to(spacing, floor.shape)
+    level = _larger_level(along, spacing)
+    for _ in range(_REFINEMENTS):
+        spacing = spacing / _REFINEMENT
+        finer = _larger_level(along, spacing)
+        shrinks = (finer > 0) & (finer < level / np.sqrt(_REFINEMENT))
+        level = np.where(shrinks, finer, level)
+        if not shrinks.any():
+            break
+    return np.maximum(floor, _SAFETY * level)
+
+
+def _larger_level(along: Callable[[Array], Array], spacing: Array) -> Array:
+    levels = [_level(along, spacing.shape, spacing * stretch) for stretch in (1.0, np.e)]
+    return np.asarray(np.maximum(*levels))
 
 
 def _level(along: Callable[[Array], Array], shape: tuple[int, ...], spacing: Array) -> Array:

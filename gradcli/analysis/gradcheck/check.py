@@ -150,7 +150,9 @@ def _check_definition(
         message = "no point of the grid lies where the formula and its slope are finite"
         findings = [finding("GC203", definition.name, message, line=definition.line)]
     elif outside:
-        message = f"{outside} points of the grid were left out, where the formula or its slope is not finite"
+        message = (
+            f"{outside} points of the grid were left out: the formula or its slope is not finite"
+        )
         findings.append(
             finding("GC203", definition.name, message, severity="note", line=definition.line)
         )

@@ -8,6 +8,7 @@ from gradcli.analysis.gradcheck.grid import Grid, lay_grid
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.branches import record_branches
 from gradcli.core.formula import Formula
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, generator
@@ -113,11 +114,20 @@ class _Elementwise:
         return jumps
 
     def _real(self, entries: Array, points: Array) -> Array:
-        """The function itself, NaN outside its stated domain."""
+        """The function itself; NaN outside its stated domain and beyond a branch's end.
+
+        At a threshold both sides belong to the answer, elsewhere the neighbouring branch is
+        another function.
+        """
         low, high = self.definition.domain.get(self.moving, (-np.inf, np.inf))
-        outside = ~((points >= low) & (points <= high))
-        found = self._at(self.definition.forward, entries, points)
-        return np.where(outside, np.nan, found)
+        foreign = ~((points >= low) & (points <= high))
+        with record_branches() as at_point:
+            self._at(self.definition.forward, entries, self.grid.env[self.moving][entries])
+        with record_branches() as taken:
+            found = self._at(self.definition.forward, entries, points)
+        for own, other in zip(at_point, taken, strict=True):
+            foreign |= (own != other) & ~self.grid.at_threshold[entries]
+        return np.where(foreign, np.nan, found)
 
     def _noise(self, entries: Array) -> Noise:
         x = self.grid.env[self.moving][entries]

@@ -24,8 +24,9 @@ from gradcli.analysis.verdict import Verdict, grade_of
 from gradcli.core.arrays import Array, Mask
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.ladder import Estimate, climb, rungs
+from gradcli.engine.ladder import Estimate, Ladder, climb, rungs
 from gradcli.engine.model import generator
+from gradcli.engine.noise import Noise
 
 __all__ = ["Evidence", "examine"]
 
@@ -34,6 +35,7 @@ _CONFIRMED = (
 )
 _SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
 _CROSS_CHECKED = 1  # entries of a tensor on which the two oracles are compared
+_ASSUMED_ULPS = 8  # noise of a function of our own ops, until it is measured
 _CROSS_RUNGS = slice(3, 11)  # of the ladder: enough to tell a wrong oracle from a right one
 
 
@@ -93,12 +95,11 @@ class _Examiner:
         a = subject.analytic[checked]
         with np.errstate(invalid="ignore"):
             largest = np.abs(first.value[np.abs(first.value) > first.uncertainty])
-        value = subject.value if subject.value.ndim == 0 else subject.value[checked]
+        value = np.broadcast_to(subject.value, subject.x.shape)[checked]
         self.scale = Scale(
             self.required,
             subject.eps,
-            subject.eps_f,
-            value,
+            subject.eps_f * np.abs(value),
             subject.rho[checked],
             float(largest.max(initial=0.0)),
         )
@@ -141,8 +142,10 @@ class _Examiner:
             )
         if wanted in ("central", "forward"):
             return self._fixed_step(wanted), wanted
-        central, _, _, self._kinked = self._climb(np.arange(len(self.checked)), 1.0)
-        return central, "ladder"
+        everything = np.arange(len(self.checked))
+        ladder = self._climb(everything)
+        self._kinked = ladder.kink
+        return ladder.central, "ladder"
 
     def _fixed_step(self, method: str) -> Estimate:
         """The notes' differences with one step, h = √ε or ∛ε times the scale unless stated."""
@@ -164,25 +167,29 @@ class _Examiner:
         )
 
     def _climb(
-        self, picked: Array, shift: float, part: slice = slice(None)
-    ) -> tuple[Estimate, Estimate, Estimate, Mask]:
-        """A ladder for some of the checked entries: central, left, right, and kinks."""
+        self,
+        picked: Array,
+        shift: float = 1.0,
+        part: slice = slice(None),
+        noise: Noise | None = None,
+    ) -> Ladder:
+        """A ladder, or a part of its rungs, for some of the checked entries."""
         subject = self.subject
         entries = self.checked[picked]
         x = subject.x[entries]
         steps = rungs(x, subject.rho[entries], subject.eps_f, shift=shift)[part]
-        value = subject.value if subject.value.ndim == 0 else subject.value[entries]
+        value = np.broadcast_to(subject.value, subject.x.shape)[entries]
         ladder = climb(
             subject.probe,
             entries,
             x,
-            np.broadcast_to(value, x.shape),
+            value,
             steps,
-            subject.noise(entries),
+            noise or subject.noise(entries),
             subject.eps_f,
         )
         self.evaluations += ladder.evaluations
-        return ladder.central, ladder.left, ladder.right, ladder.kink
+        return ladder
 
     def _confirm(self, evidence: Evidence, suspicious: Array) -> None:
         """Ask real-valued differences from both sides about suspicious entries.
@@ -204,7 +211,7 @@ class _Examiner:
             self._ask(evidence, rest)
 
     def _ask(self, evidence: Evidence, picked: Array) -> None:
-        scale = self.scale.take(picked)
+        scale = self.scale.take(picked, self.subject.noise(self.checked[picked]).near)
         a, u_a = (
             evidence.a[picked],
             np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]]),
@@ -232,7 +239,8 @@ class _Examiner:
     def _judge_ladder(
         self, a: Array, u_a: Array, scale: Scale, picked: Array, shift: float
     ) -> Evidence:
-        central, left, right, kink = self._climb(picked, shift)
+        ladder = self._climb(picked, shift)
+        central, left, right, kink = ladder.central, ladder.left, ladder.right, ladder.kink
         known = self.subject.kinks
         if known is not None:
             kink = kink | known[self.checked[picked]]
@@ -268,25 +276,34 @@ class _Examiner:
             return
         rng = generator(self.options.seed, f"cross-check of {self.subject.name}")
         picked = rng.choice(settled, min(_CROSS_CHECKED, len(settled)), replace=False)
-        central, left, right, kink = self._climb(picked, 1.0, _CROSS_RUNGS)
-        n = evidence.n[picked]
-        sides = np.stack([left.value, right.value, central.value])
-        doubt = np.stack([left.uncertainty, right.uncertainty, central.uncertainty])
-        near = np.abs(sides - n) <= 3 * doubt + self.required * np.abs(n)
-        known = np.isfinite(doubt[2])
-        if np.any(known & ~kink & ~near.any(axis=0)):
-            index = int(np.flatnonzero(known & ~kink & ~near.any(axis=0))[0])
-            evidence.outcome[picked[index]] = Outcome.UNDECIDED
-            self.findings.append(
-                finding(
-                    "GC203",
-                    self.subject.name,
-                    "the complex step and real differences disagree here "
-                    f"({n[index]:.6g} and {central.value[index]:.6g} ± "
-                    f"{central.uncertainty[index]:.1g}), so neither can be relied on",
-                    line=self.subject.line,
-                )
+        # a noise that is only assumed will do for agreement; it is measured before a disagreement
+        assumed = Noise.even(_ASSUMED_ULPS * self.scale.noise[picked])
+        ladder = self._climb(picked, part=_CROSS_RUNGS, noise=assumed)
+        if not self._disagrees(ladder, evidence.n[picked]).any():
+            return
+        ladder = self._climb(picked)
+        denied = self._disagrees(ladder, evidence.n[picked])
+        if denied.any():
+            at = int(np.flatnonzero(denied)[0])
+            n, central = evidence.n[picked[at]], ladder.central
+            evidence.outcome[picked[at]] = Outcome.UNDECIDED
+            message = (
+                f"the complex step and real differences disagree here ({n:.6g} and "
+                f"{central.value[at]:.6g} ± {central.uncertainty[at]:.1g}), so neither is relied on"
             )
+            self.findings.append(
+                finding("GC203", self.subject.name, message, line=self.subject.line)
+            )
+
+    def _disagrees(self, ladder: Ladder, n: Array) -> Mask:
+        """Entries where no real-valued slope, central or from a side, is near the complex step's."""
+        estimates = (ladder.central, ladder.left, ladder.right)
+        far = [
+            np.abs(e.value - n) > 3 * e.uncertainty + self.required * np.abs(n) for e in estimates
+        ]
+        known = np.isfinite(ladder.central.uncertainty)
+        denied: Mask = known & ~ladder.kink & np.logical_and.reduce(far)
+        return denied
 
 
 def _summarise(subject: Subject, checked: Array, evidence: Evidence) -> TensorResult:

@@ -75,12 +75,19 @@ def _with_thresholds(definition: ElementwiseDefinition, env: Env) -> Grid:
             pairs[name].append(np.repeat(values, 2))
             beside[name].append(np.repeat(values, 2))
     near = {name: np.concatenate([env[name], *beside[name]]) for name in env}
-    at = {name: np.concatenate([[], *pairs[name]]) for name in env}
+    at = _distinct({name: np.concatenate([[], *pairs[name]]) for name in env})
     thresholds = set(zip(*at.values(), strict=True))
     kept = np.array([point not in thresholds for point in zip(*near.values(), strict=True)], bool)
     joined = {name: np.concatenate([near[name][kept], at[name]]) for name in env}
     marked = np.arange(len(joined[moving])) >= kept.sum()
     return Grid(joined, marked)
+
+
+def _distinct(pairs: Env) -> Env:
+    """Each pair of neighbouring points once: formula and claim often share a comparison."""
+    both = np.stack([values.reshape(-1, 2) for values in pairs.values()], axis=1)
+    kept = np.unique(both, axis=0)
+    return {name: kept[:, row].ravel() for row, name in enumerate(pairs)}
 
 
 def _bisect(

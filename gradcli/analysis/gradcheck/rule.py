@@ -44,31 +44,33 @@ class Outcome(IntEnum):
 class Scale:
     """What is large and what is small at this point.
 
-    `required` is the worst relative error that passes; `eps` the precision of the gradient,
-    `eps_f` of the function; `value` the function; `position` the size ρ of each entry's
-    coordinate; `largest` the largest resolved numeric entry of the tensor.
+    `required` is the worst relative error that passes; `eps` the precision of the gradient;
+    `noise` (E,) how finely the function is known: an ulp of its value, or more where its noise was
+    measured; `position` (E,) the size ρ of each entry's coordinate; `largest` the largest resolved
+    numeric entry of the tensor.
     """
 
     required: float
     eps: float
-    eps_f: float
-    value: Array
+    noise: Array
     position: Array
     largest: float
 
     @property
     def resolution(self) -> Array:
         """Largest uncertainty with which an entry may pass as below resolution."""
-        return np.maximum(
-            self.required / 100 * self.largest,
-            _FLOOR * self.eps_f * np.abs(self.value) / self.position,
-        )
+        return np.maximum(self.required / 100 * self.largest, _FLOOR * self.noise / self.position)
 
-    def take(self, entries: Array | slice) -> Scale:
-        """The same for some of the entries."""
-        value = self.value if self.value.ndim == 0 else self.value[entries]
-        position = self.position if self.position.ndim == 0 else self.position[entries]
-        return Scale(self.required, self.eps, self.eps_f, value, position, self.largest)
+    def take(self, entries: Array, noise: Array | None = None) -> Scale:
+        """The same for some of the entries, with a measured noise if there is one."""
+        known = self.noise[entries]
+        return Scale(
+            self.required,
+            self.eps,
+            known if noise is None else np.maximum(known, noise),
+            self.position[entries],
+            self.largest,
+        )
 
 
 def distance(a: Array, low: Array, high: Array) -> Array:
