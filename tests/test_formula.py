@@ -246,6 +246,10 @@ def test_whole_exponents_of_an_array_take_negative_bases() -> None:
 def test_a_square_is_the_product_exactly(rng: np.random.Generator) -> None:
     x = rng.normal(size=1000) * 10.0 ** rng.integers(-150, 150, size=1000)
     np.testing.assert_array_equal(formula("x**2").evaluate({"x": x}), x * x)
+    # The perturbation too, even where it is larger than the number it perturbs.
+    x = np.append(rng.normal(size=1000) * 10.0 ** rng.integers(-90, 90, size=1000), 1e-150)
+    moved = formula("x**2").evaluate({"x": x + 1j * 1e-100})
+    np.testing.assert_array_equal(moved.imag, 2 * x * 1e-100)
 
 
 # Activations, branches, conditions

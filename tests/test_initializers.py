@@ -25,7 +25,9 @@ def find(name: str) -> Initializer:
     return op
 
 
-def draw(name: str, rng: np.random.Generator, shape: tuple[int, ...], **options: float) -> np.ndarray:
+def draw(
+    name: str, rng: np.random.Generator, shape: tuple[int, ...], **options: float
+) -> np.ndarray:
     op = find(name)
     return op.function(rng, shape, shape[-1], shape[0], **{**op.defaults(), **options})
 
@@ -67,7 +69,7 @@ def test_gain_multiplies(name: str) -> None:
     once, thrice = (
         draw(name, np.random.default_rng(5), (4, 6), gain=gain) for gain in (1.0, 3.0)
     )
-    np.testing.assert_allclose(thrice, 3 * once, rtol=1e-15)
+    np.testing.assert_allclose(thrice, 3 * once, rtol=1e-15, atol=1e-15)
 
 
 def test_constants(rng: np.random.Generator) -> None:

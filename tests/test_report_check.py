@@ -191,8 +191,7 @@ def test_headings_say_verdict_and_expectation(result: SpecResult, heading: str) 
         ((OPEN,), "exit 3: something could not be decided"),
         (
             (OPEN, BROKEN, BAD),
-            "exit 2: a spec is invalid; a gradient is proven wrong; "
-            "something could not be decided",
+            "exit 2: a spec is invalid; a gradient is proven wrong; something could not be decided",
         ),
         ((replace(BAD, builtin_wrong=True),), "exit 4: a gradient of gradcli's own is wrong"),
     ],

@@ -166,9 +166,7 @@ def test_a_frame_shows_place_line_caret_key_and_hint() -> None:
 def test_the_caret_stays_under_its_text_in_long_lines(width: int, column: int) -> None:
     source = "".join(f"{i:03d}, " for i in range(60))
     start = (column - 1) // 5 * 5
-    problem = SpecProblem(
-        "SP009", "no", "s.yaml", 3, start + 1, source_line=source, length=3
-    )
+    problem = SpecProblem("SP009", "no", "s.yaml", 3, start + 1, source_line=source, length=3)
     place, text, caret = (plain(line) for line in frame(problem, width))
     assert max(map(len, (place, text, caret))) <= width
     at = caret.index("^")

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 import gradcli
 from gradcli.cli.main import main
-from gradcli.diagnostics.explanation import HEADINGS, all_rules, explanation, sections
-from gradcli.diagnostics.rules import RULES, Rule, finding, rule
+from gradcli.diagnostics.explanation import HEADINGS, explanation, sections
+from gradcli.diagnostics.rules import RULES, Rule, all_rules, finding, rule
 
 ALL = list(all_rules().values())
 INPUTS = {"x": (3, 4), "weight": (2, 4)}  # no two dimensions are equal
@@ -50,7 +50,11 @@ def codes_of_command(arguments: list[str]) -> set[str]:
     return {found["code"] for each in results for found in each.get("findings", ())}
 
 
-@every_rule
+@pytest.mark.parametrize(
+    "each",
+    [each for each in ALL if sections(each)["Example"] != "There is none."],
+    ids=lambda each: each.code,
+)
 def test_the_example_triggers_its_rule(each: type[Rule], tmp_path: Path) -> None:
     assert each.code in codes_found(sections(each)["Example"], tmp_path)
 
@@ -61,7 +65,7 @@ def test_a_rule_has_all_headings_and_text_under_each(each: type[Rule]) -> None:
     assert list(texts) == ["", *HEADINGS]
     assert texts[""].endswith(".")
     for heading in HEADINGS[:-1]:
-        assert len(texts[heading].split()) >= 10, heading
+        assert len(texts[heading].split()) >= 5, heading
         assert texts[heading].rstrip("`").endswith("."), heading
 
 
@@ -78,6 +82,11 @@ def test_a_finding_takes_name_and_severity_from_its_rule(each: type[Rule]) -> No
     found = finding(each.code, "dense_1", "message")
     assert (found.code, found.name, found.severity) == (each.code, each.name, each.severity)
     assert finding(each.code, "", "", severity="note").severity == "note"
+
+
+def test_only_a_bug_of_gradcli_itself_has_no_example() -> None:
+    without = [each.name for each in ALL if sections(each)["Example"] == "There is none."]
+    assert without == ["bound-violated"]
 
 
 def test_codes_of_a_family_have_names_of_their_own() -> None:
@@ -116,9 +125,9 @@ def test_explaining_as_json_and_markdown() -> None:
 
 
 def test_a_misspelled_code_is_answered_with_the_nearest() -> None:
-    result = CliRunner().invoke(main, ["explain", "GC1O2"])
+    result = CliRunner().invoke(main, ["explain", "constant-facter"])
     assert result.exit_code == 2
-    assert "did you mean GC102?" in result.stderr
+    assert "did you mean constant-factor?" in result.stderr
     result = CliRunner().invoke(main, ["explain", "?"])
     assert result.exit_code == 2
     assert "there are GC002, " in result.stderr

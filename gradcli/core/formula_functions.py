@@ -114,8 +114,8 @@ def _repeated(x: Array, n: int) -> Array:
 
 def _power_value(x: Array, y: Array) -> Array:
     """The power x**y; NaN for a negative x and a y that is not whole, as for real numbers."""
-    if y.ndim == 0 and not np.iscomplexobj(y):
-        exponent = float(y)
+    if y.size == 1 and y.ndim <= x.ndim and not np.iscomplexobj(y):
+        exponent = float(y.item())
         if exponent.is_integer() and abs(exponent) <= LARGEST_REPEATED_POWER:
             raised = _repeated(x, int(abs(exponent)))
             return _quotient(np.ones_like(raised), raised) if exponent < 0 else raised

@@ -99,10 +99,12 @@ class Model:
         self, parameters: Parameters, inputs: Array
     ) -> tuple[Array, dict[str, Array]]:
         """The loss and its gradient elsewhere; replica axes and complex values are allowed."""
-        trace = self.forward(parameters, inputs)
-        loss = self.network.loss(trace.slots, parameters)
-        seeds, gradients = loss.pullback()
-        slots, through = self.network.backward(trace, seeds)
+        # an overflow shows in the values, which is where it is reported from
+        with np.errstate(all="ignore"):
+            trace = self.forward(parameters, inputs)
+            loss = self.network.loss(trace.slots, parameters)
+            seeds, gradients = loss.pullback()
+            slots, through = self.network.backward(trace, seeds)
         for name, gradient in through.items():
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
         for name, value in parameters.items():

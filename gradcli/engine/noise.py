@@ -81,10 +81,10 @@ def measure_noise(
 ) -> Array:
     """Absolute noise (E,) of a function near a point, never below half an ulp of its value.
 
-    `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings are
-    tried together, since rounding can look smooth at one. A level that shrinks with the spacing is no
-    noise but a kink or a pole within reach, so ever finer ones are tried until it stays. Three times
-    the level is returned, since the level is itself an estimate.
+    `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings
+    are tried together, since rounding can look smooth at one. A level that shrinks with the
+    spacing is no noise but a kink or a pole within reach, so ever finer ones are tried until it
+    stays. Three times the level is returned, since the level is itself an estimate.
     """
     floor = 0.5 * eps * np.abs(value)
     spacing = np.broadcast_to(spacing, floor.shape)

@@ -40,7 +40,10 @@ def residual(x: Array, branch: Array, *, scale: float, **_: Any) -> tuple[Array,
 
 @macro(
     "repeat",
-    params=[Param("times", kind="integer", at_least=1, sweep=(1, 3)), Param("layers", kind="layers")],
+    params=[
+        Param("times", kind="integer", at_least=1, sweep=(1, 3)),
+        Param("layers", kind="layers"),
+    ],
 )
 def repeat(*, times: int, layers: list[Any]) -> Iterator[Any]:
     """The same layers several times, each time with weights of their own."""

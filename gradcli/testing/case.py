@@ -1,0 +1,231 @@
+"""An op at fixed options, and as a function of rows that the laws can call."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, singledispatch
+from typing import Any
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.formula import Formula
+from gradcli.core.op import Activation, Loss, Op, Options, Term
+from gradcli.core.param import REQUIRED
+from gradcli.core.traits import LossTraits, Traits
+
+__all__ = ["Case", "Rows", "Subject", "cases"]
+
+Index = Any
+RowsPull = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Points: `x` of shape (rows, features), and as many targets where a loss reads them."""
+
+    x: Array
+    y: Array | None = None
+
+    def __getitem__(self, index: Index) -> Rows:
+        return Rows(self.x[index], None if self.y is None else self.y[index])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def at(self, x: Array) -> Rows:
+        """Other points with the same targets."""
+        return Rows(x, self.y)
+
+    def cast(self, dtype: Any) -> Rows:
+        """The points in another precision; labels stay integers."""
+        y = self.y
+        real = np.zeros(0, dtype).real.dtype
+        if y is not None and y.dtype.kind == "f":
+            y = y.astype(real)
+        return Rows(self.x.astype(dtype), y)
+
+    def describe(self, row: int) -> str:
+        target = "" if self.y is None else f", target {np.array2string(self.y[row])}"
+        return np.array2string(self.x[row]) + target
+
+    @staticmethod
+    def joined(parts: list[Rows]) -> Rows:
+        """Rows below each other, all of the same features and kind of target."""
+        x = np.concatenate([part.x for part in parts])
+        targets = [part.y for part in parts if part.y is not None]
+        return Rows(x, np.concatenate(targets) if targets else None)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An activation, a loss or a penalty at fixed options, as a function of one variable's rows.
+
+    `function(x, y) -> (value, pullback)` with values (rows, outputs): a loss on rows has one
+    output. `constants` are the numbers that its formulas may name; `takes_g` says that `derivative`
+    is written with the cotangent g.
+    """
+
+    function: Callable[[Array, Array | None], tuple[Array, RowsPull]]
+    variable: str
+    elementwise: bool
+    formula: Formula
+    derivative: Formula
+    takes_g: bool
+    constants: Mapping[str, float]
+    traits: Traits | LossTraits | None
+    reads: str | None = None
+
+    def __call__(self, rows: Rows) -> tuple[Array, RowsPull]:
+        return self.function(rows.x, rows.y)
+
+    def value(self, rows: Rows) -> Array:
+        return self.function(rows.x, rows.y)[0]
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return () if self.traits is None else self.traits.kinks
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        traits = self.traits
+        return traits.domain if isinstance(traits, LossTraits) else (-np.inf, np.inf)
+
+    def written(self, formula: Formula, rows: Rows, g: Array | None = None) -> Array:
+        """A formula's value for each row, of shape (rows, outputs)."""
+        env: dict[str, Array | float] = {self.variable: rows.x, **self.constants}
+        ranks = {self.variable: 1}
+        for name, array in (("y", self.one_hot(rows)), ("g", g)):
+            if array is not None:
+                env[name], ranks[name] = array, 1
+        read = {name: value for name, value in env.items() if name in formula.names}
+        value = formula.evaluate(read, {name: ranks.get(name, 0) for name in read})
+        if value.ndim == 1:
+            value = value[:, None]
+        return value
+
+    @staticmethod
+    def one_hot(rows: Rows) -> Array | None:
+        """Targets as formulas read them: labels as probabilities."""
+        if rows.y is None or rows.y.dtype.kind not in "iu":
+            return rows.y
+        return np.eye(rows.x.shape[-1])[rows.y]
+
+
+def _text(claim: str | Callable[..., str], options: Options) -> str:
+    return claim if isinstance(claim, str) else claim(**options)
+
+
+def _constants(options: Options, learned: Mapping[str, float]) -> dict[str, float]:
+    numbers = {
+        name: float(value)
+        for name, value in options.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+    return {**numbers, **learned}
+
+
+def _first(cotangents: Array | tuple[Array, ...]) -> Array:
+    return cotangents[0] if isinstance(cotangents, tuple) else cotangents
+
+
+@singledispatch
+def _subject(op: Op, options: Options) -> Subject:
+    raise TypeError(f"{op.kind} {op.name} is not a function of one variable's rows")
+
+
+@_subject.register
+def _activation(op: Activation, options: Options) -> Subject:
+    learned = {} if op.weights is None else op.weights(**options)
+    constants = _constants(options, learned)
+
+    def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
+        weights = [np.full((1,), value, x.real.dtype) for value in learned.values()]
+        value, pull = op.function(x, *weights, **options)
+        return value, lambda g: _first(pull(g))
+
+    names = {"x", *constants}
+    return Subject(
+        function, "x", op.elementwise,
+        Formula.parse(_text(op.formula, options), names),
+        Formula.parse(_text(op.derivative, options), names if op.elementwise else {*names, "g"}),
+        not op.elementwise, constants, op.traits_at(options),
+    )  # fmt: skip
+
+
+@_subject.register
+def _loss(op: Loss, options: Options) -> Subject:
+    learned = {} if op.weights is None else op.weights(**options)
+    constants = _constants(options, learned)
+
+    def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
+        weights = [np.full((1,), value, x.real.dtype) for value in learned.values()]
+        value, pull = op.function(x, y, *weights, **options)
+        if op.elementwise:
+            return value, lambda g: _first(pull(g))
+        return value[:, None], lambda g: _first(pull(g[:, 0]))
+
+    names = {"p", "y", *constants}
+    return Subject(
+        function, "p", op.elementwise,
+        Formula.parse(_text(op.formula, options), names),
+        Formula.parse(_text(op.gradient, options), names),
+        False, constants, op.traits_at(options), op.reads,
+    )  # fmt: skip
+
+
+@_subject.register
+def _term(op: Term, options: Options) -> Subject:
+    constants = _constants(options, {})
+
+    def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
+        value: tuple[Array, RowsPull] = op.function(x, **options)
+        return value
+
+    names = {"w", *constants}
+    return Subject(
+        function, "w", True, Formula.parse(op.formula, names), Formula.parse(op.derivative, names),
+        False, constants, None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """An op at one point of its parameters' sweep."""
+
+    op: Op
+    options: Options
+
+    def __str__(self) -> str:
+        swept = [f"{p.name}={self.options[p.name]}" for p in self.op.params if p.sweep]
+        return self.op.name + (f"[{','.join(swept)}]" if swept else "")
+
+    @cached_property
+    def subject(self) -> Subject:
+        return _subject(self.op, self.options)
+
+    def rng(self) -> np.random.Generator:
+        """Random numbers that depend on the case alone."""
+        return np.random.default_rng(zlib.crc32(str(self).encode()))
+
+
+def cases(op: Op) -> Iterator[Case]:
+    """The op at every combination of its parameters' sweeps, which stand for the default alone.
+
+    A parameter of kind `layers` is left empty: its branches are inputs of the op. Raises ValueError
+    for a required parameter without a sweep.
+    """
+    names, values = [], []
+    for param in op.params:
+        tried = param.sweep or (param.default,)
+        if param.kind == "layers":
+            tried = ((),)
+        if tried[0] is REQUIRED:
+            raise ValueError(f"{op.name}: {param.name} is required and states no sweep to try")
+        names.append(param.name)
+        values.append(tried)
+    for combination in itertools.product(*values):
+        yield Case(op, dict(zip(names, combination, strict=True)))

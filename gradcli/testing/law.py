@@ -1,0 +1,80 @@
+"""What a law is, and how one says that it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.op import Op
+from gradcli.testing.case import Case, Rows
+
+__all__ = ["LAWS", "Law", "LawBroken", "law", "require"]
+
+
+class LawBroken(AssertionError):
+    """An op does not keep what it claims; the message names the worst point."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A statement about every op of some kinds. `check` raises LawBroken where it does not hold.
+
+    A law about traits says nothing about an op that states none.
+    """
+
+    name: str
+    kinds: tuple[type[Op], ...]
+    check: Callable[[Case], None]
+    needs_traits: bool
+
+    def applies(self, case: Case) -> bool:
+        if not isinstance(case.op, self.kinds):
+            return False
+        return not self.needs_traits or case.subject.traits is not None
+
+
+LAWS: dict[str, Law] = {}
+"""Every law by name, filled when `gradcli.testing` is imported."""
+
+
+def law(
+    name: str, *kinds: type[Op], needs_traits: bool = False
+) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
+    """Register a law about ops of these kinds."""
+
+    def decorate(check: Callable[[Case], None]) -> Callable[[Case], None]:
+        LAWS[name] = Law(name, kinds, check, needs_traits)
+        return check
+
+    return decorate
+
+
+def require(
+    found: Array,
+    expected: Array | float,
+    tolerance: Array | float,
+    what: str,
+    rows: Rows | None = None,
+) -> None:
+    """Raise LawBroken where `found` is farther from `expected` than `tolerance`, or not a number.
+
+    The first axis of all arrays runs over the rows, if rows are given.
+    """
+    if np.ndim(expected) > 0 and np.shape(found) != np.shape(expected):
+        raise LawBroken(f"{what}: shape {np.shape(found)} instead of {np.shape(expected)}")
+    found, wanted, allowed = np.broadcast_arrays(found, expected, tolerance)
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.where(found == wanted, 0.0, np.abs(found - wanted))
+    wrong = ~(distance <= allowed)
+    if not wrong.any():
+        return
+    excess = np.where(wrong, np.nan_to_num(distance / (allowed + 1e-300), nan=np.inf), -1.0)
+    index = np.unravel_index(int(np.argmax(excess)), wrong.shape)
+    place = f" at {rows.describe(int(index[0]))}" if rows is not None else ""
+    raise LawBroken(
+        f"{what}: {found[index].item()!r} instead of {wanted[index].item()!r}{place} "
+        f"(within {allowed[index]:.3g}; {np.count_nonzero(wrong)} of {wrong.size} entries)"
+    )

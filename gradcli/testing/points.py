@@ -1,0 +1,110 @@
+"""Where the laws look: the middle, the tails, and both sides of every kink."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.testing.case import Case, Rows, Subject
+
+__all__ = ["FAR", "TAIL", "axis_points", "border", "extremes", "grid", "kink_rows", "moderate"]
+
+TAIL = 36.0  # results stay representable in float64
+FAR = 800.0  # exp overflows even in float64
+_TARGETS = {"numbers": (0.0, -3.0, 0.5), "binary": (0.0, 1.0, 0.3), "signs": (-1.0, 1.0)}
+_WIDTHS = (2, 3)
+
+
+def axis_points(subject: Subject) -> Array:
+    """Sorted points of one variable (of a loss on numbers: of p - y), none of them a kink."""
+    low, high = subject.domain
+    if math.isfinite(low) and math.isfinite(high):
+        near_end = np.geomspace(1e-12, 0.5, 120)
+        points = np.concatenate([low + (high - low) * near_end, high - (high - low) * near_end])
+    else:
+        middle = 40 * np.sinh(np.linspace(-5, 5, 400)) / math.sinh(5)  # dense near zero, no zero
+        size = np.geomspace(1e-8, 1e8, 33)
+        points = np.concatenate([middle, size, -size, [-FAR, -TAIL, TAIL, FAR]])
+    offsets = np.geomspace(1e-6, 1e-2, 5)
+    beside = [kink + side * offsets for kink in subject.kinks for side in (-1, 1)]
+    points = np.unique(np.concatenate([points, *beside]))
+    return points[~np.isin(points, subject.kinks) & (points > low) & (points < high)]
+
+
+def _at_targets(subject: Subject, points: Array) -> list[Rows]:
+    """Points of one variable as rows, once for every target."""
+    x = points[:, None]
+    if subject.reads is None:
+        return [Rows(x)]
+    return [
+        Rows(x + target if subject.reads == "numbers" else x, np.full_like(x, target))
+        for target in _TARGETS[subject.reads]
+    ]
+
+
+def _targets_of_rows(rng: np.random.Generator, x: Array) -> list[Rows]:
+    """Rows of logits with labels, and the same with probabilities (also zeros and ones)."""
+    count, width = x.shape
+    labels = np.asarray(rng.integers(width, size=(count,)))
+    mixed = rng.dirichlet(np.ones(width), size=count)
+    mixed[::3] = np.eye(width)[labels[::3]]
+    return [Rows(x, labels), Rows(x, mixed)]
+
+
+def _with_targets(subject: Subject, rng: np.random.Generator, x: Array) -> list[Rows]:
+    return [Rows(x)] if subject.reads in (None, "none") else _targets_of_rows(rng, x)
+
+
+def grid(case: Case) -> list[Rows]:
+    """Blocks of rows over the whole range. Elementwise: sorted, one block for each target."""
+    subject = case.subject
+    if subject.elementwise:
+        return _at_targets(subject, axis_points(subject))
+    rng = case.rng()
+    blocks = []
+    for width in _WIDTHS:
+        scales = np.repeat([0.3, 1.0, 5.0, TAIL, FAR], 60)[:, None]
+        x = scales * rng.standard_normal((len(scales), width))
+        duel = np.full((41, width), -FAR)  # two features compete, the others are out of it
+        duel[:, 0], duel[:, 1] = np.linspace(-5, 5, 41), 0.0
+        blocks += _with_targets(subject, rng, np.concatenate([x, duel]))
+    return blocks
+
+
+def moderate(case: Case, limit: float = 30.0) -> list[Rows]:
+    """The blocks of the grid without the tails, where absolute errors mean something."""
+    return [rows[np.abs(rows.x).max(axis=-1) <= limit] for rows in grid(case)]
+
+
+def extremes(case: Case, values: tuple[float, ...]) -> list[Rows]:
+    """Rows of these numbers in every combination; inside a bounded domain, its ends instead."""
+    subject = case.subject
+    if subject.elementwise:
+        low, high = subject.domain
+        points = np.array([value for value in values if low < value < high] or [0.5 * (low + high)])
+        return _at_targets(subject, points)
+    rng = case.rng()
+    blocks = []
+    for width in _WIDTHS:
+        mesh = np.meshgrid(*[np.array(values)] * width)
+        x = np.stack([axis.ravel() for axis in mesh], axis=-1)
+        blocks += _with_targets(subject, rng, x)
+    return blocks
+
+
+def border(case: Case, spacing: float) -> list[Rows]:
+    """The two ends of a bounded domain, as near as 1e-30 below and `spacing` above allow."""
+    low, high = case.subject.domain
+    width = high - low
+    ends = np.array([low + 1e-30 * width, high - spacing * width])
+    return _at_targets(case.subject, ends) if math.isfinite(width) else []
+
+
+def kink_rows(case: Case, offset: float = 0.0) -> Rows | None:
+    """Rows exactly at the kinks, or beside them; None where there is no kink."""
+    subject = case.subject
+    if not subject.kinks or not subject.elementwise:
+        return None
+    return Rows.joined(_at_targets(subject, np.array(subject.kinks) + offset))

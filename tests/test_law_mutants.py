@@ -1,0 +1,369 @@
+"""Planted mistakes: each is caught by the law named beside it, and every law catches one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcli.ops  # noqa: F401  (fills the catalogue)
+from gradcli.core.op import Activation, Initializer, Layer, Loss, Op
+from gradcli.core.registry import CATALOGUE
+from gradcli.testing import LAWS, LawBroken, cases
+
+CAUGHT_BY: dict[str, str] = {}
+MUTANTS: dict[str, Callable[[], Op]] = {}
+
+
+def mutant(law: str) -> Callable[[Callable[[], Op]], Callable[[], Op]]:
+    """Register a mistake and the law that has to catch it."""
+
+    def decorate(make: Callable[[], Op]) -> Callable[[], Op]:
+        name = make.__name__
+        CAUGHT_BY[name], MUTANTS[name] = law, make
+        return make
+
+    return decorate
+
+
+def original(name: str, kind: type[Op]) -> Any:
+    op = CATALOGUE.find(name, kind)
+    assert op is not None
+    return op
+
+
+def claiming(name: str, kind: type[Op] = Activation, **claims: Any) -> Op:
+    """An op whose traits say something else."""
+    op = original(name, kind)
+    return replace(op, traits=lambda **options: replace(op.traits(**options), **claims))
+
+
+def computing(name: str, function: Callable[..., Any], kind: type[Op] = Activation) -> Op:
+    """An op that is computed otherwise."""
+    function.__doc__ = "A mistake."
+    return replace(original(name, kind), function=function)
+
+
+def pulling(name: str, change: Callable[..., Any], kind: type[Op] = Activation) -> Op:
+    """An op whose pullback's result is changed: `change(cotangent in, cotangent out, x)`."""
+    correct = original(name, kind).function
+
+    def function(x: Any, *rest: Any, **options: Any) -> Any:
+        value, pull = correct(x, *rest, **options)
+        return value, lambda g: change(g, pull(g), x)
+
+    return computing(name, function, kind)
+
+
+# What an op says about itself, changed: the law that notices, and the op.
+FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
+    "huber_lipschitz_one_for_every_delta": ("lipschitz", claiming("huber", Loss, lipschitz=1.0)),
+    "tanh_lipschitz_understated": ("lipschitz", claiming("tanh", lipschitz=0.9)),
+    "log_softmax_lipschitz_the_same_for_any_width": (
+        "lipschitz", claiming("log_softmax", feature_growth=0.0),
+    ),
+    "cross_entropy_lipschitz_without_smoothing": (
+        "lipschitz", claiming("cross_entropy", Loss, lipschitz=math.sqrt(2)),
+    ),
+    "tanh_smoothness_overstated": ("smoothness", claiming("tanh", smoothness=1.0)),
+    "gelu_claimed_convex": ("convexity", claiming("gelu", convex=True)),
+    "huber_claimed_not_convex": ("convexity", claiming("huber", Loss, convex=False)),
+    "mse_strong_convexity_halved": (
+        "strong convexity", claiming("mse", Loss, strong_convexity=1.0),
+    ),
+    "elu_claimed_smooth_for_every_alpha": ("kinks", claiming("elu", kinks=(), smoothness=1.0)),
+    "relu_kink_claimed_at_one": ("kinks", claiming("relu", kinks=(1.0,))),
+    "huber_kinks_claimed": ("kinks", claiming("huber", Loss, kinks=(-1.0, 1.0))),
+    "sigmoid_range_too_wide": ("range", claiming("sigmoid", range=(-0.01, 1.0))),
+    "swish_range_without_its_dip": ("range", claiming("swish", range=(0.0, math.inf))),
+    "mish_claimed_increasing": ("monotone", claiming("mish", monotone="increasing")),
+    "sigmoid_claimed_odd": ("symmetry", claiming("sigmoid", symmetry="odd")),
+    "softplus_claimed_homogeneous": ("homogeneous", claiming("softplus", homogeneous=True)),
+    "mae_claimed_bounded": ("bounded", claiming("mae", Loss, bounded=True)),
+    "log_likelihood_claimed_bounded": (
+        "bounded", claiming("binary_cross_entropy", Loss, bounded=True),
+    ),
+    "dense_claimed_homogeneous_without_its_bias": (
+        "homogeneous with", claiming("dense", Layer, homogeneous_with=()),
+    ),
+    "residual_claimed_not_homogeneous": (
+        "homogeneous with", claiming("residual", Layer, homogeneous_with=None),
+    ),
+    "dense_claimed_to_couple_rows": ("coupling", claiming("dense", Layer, couples_rows=True)),
+    "mixing_claimed_through_the_bias": ("mixing", claiming("dense", Layer, mixing="bias")),
+}
+for _name, (_law, _op) in FALSE_CLAIMS.items():
+    CAUGHT_BY[_name], MUTANTS[_name] = _law, lambda op=_op: op
+
+
+@mutant("complex step")
+def gelu_pullback_with_six_digit_constants() -> Op:
+    def gelu(x: Any, *, approximate: str) -> Any:
+        value, pull = original("gelu", Activation).function(x, approximate=approximate)
+        if approximate == "none":
+            return value, pull
+        t = np.tanh(0.797885 * x * (1 + 0.044715 * x * x))
+        slope = 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.797885 * (1 + 3 * 0.044715 * x * x)
+        return value, lambda g: g * slope
+
+    return computing("gelu", gelu)
+
+
+@mutant("finite")
+def softplus_in_naive_form() -> Op:
+    def softplus(x: Any, *, beta: float) -> Any:
+        return np.log(1 + np.exp(beta * x)) / beta, lambda g: g / (1 + np.exp(-beta * x))
+
+    return computing("softplus", softplus)
+
+
+@mutant("accurate in the tails")
+def softplus_pullback_that_cancels() -> Op:
+    def softplus(x: Any, *, beta: float) -> Any:
+        value, _ = original("softplus", Activation).function(x, beta=beta)
+        clipped = np.where(beta * x.real > 80, 80 / beta, x)
+        return value, lambda g: g * (1 - 1 / (1 + np.exp(beta * clipped)))
+
+    return computing("softplus", softplus)
+
+
+@mutant("accurate in the tails")
+def sigmoid_in_half_tanh_form() -> Op:
+    def sigmoid(x: Any) -> Any:
+        _, pull = original("sigmoid", Activation).function(x)
+        return 0.5 * (1 + np.tanh(0.5 * x)), pull
+
+    return computing("sigmoid", sigmoid)
+
+
+@mutant("central differences")
+def huber_gradient_doubled() -> Op:
+    return pulling("huber", lambda g, dp, p: 2 * dp, Loss)
+
+
+@mutant("derivative formula")
+def swish_derivative_with_a_factor_beta() -> Op:
+    op = original("swish", Activation)
+    return replace(op, derivative=f"beta*({op.derivative})")
+
+
+@mutant("formula")
+def huber_formula_without_the_half() -> Op:
+    formula = "where(abs(p - y) <= delta, (p - y)**2, delta*(abs(p - y) - delta/2))"
+    return replace(original("huber", Loss), formula=formula)
+
+
+@mutant("linear in g")
+def pullback_that_squares_its_cotangent() -> Op:
+    return pulling("tanh", lambda g, dx, x: dx * g)
+
+
+@mutant("linear in g")
+def pullback_that_drops_imaginary_parts() -> Op:
+    return pulling("softsign", lambda g, dx, x: dx.real)
+
+
+@mutant("complex pullback")
+def pullback_that_ignores_complex_arguments() -> Op:
+    def tanh(x: Any) -> Any:
+        slope = 1 - np.tanh(x.real) ** 2
+        return np.tanh(x), lambda g: g * slope
+
+    return computing("tanh", tanh)
+
+
+@mutant("complex step")
+def value_that_drops_imaginary_parts() -> Op:
+    def mae(p: Any, y: Any) -> Any:
+        return np.abs(p - y), lambda g: g * np.sign((p - y).real)
+
+    return computing("mae", mae, Loss)
+
+
+@mutant("central differences")
+def value_that_is_another_function_of_real_numbers() -> Op:
+    def softsign(x: Any) -> Any:
+        value, pull = original("softsign", Activation).function(x)
+        return value if np.iscomplexobj(x) else value * 1.0001, pull
+
+    return computing("softsign", softsign)
+
+
+@mutant("slope at kinks")
+def relu_slope_of_two_at_zero() -> Op:
+    return pulling("relu", lambda g, dx, x: np.where(x.real == 0, 2 * g, dx))
+
+
+@mutant("branches")
+def relu_that_records_no_branch() -> Op:
+    def relu(x: Any) -> Any:
+        on = x.real > 0
+        return np.where(on, x, 0), lambda g: np.where(on, g, 0)
+
+    return computing("relu", relu)
+
+
+@mutant("arguments unchanged")
+def relu_in_place() -> Op:
+    def relu(x: Any) -> Any:
+        on = x.real > 0
+        x *= on
+        return x, lambda g: np.where(on, g, 0)
+
+    return computing("relu", relu)
+
+
+@mutant("arguments unchanged")
+def pullback_in_place() -> Op:
+    def identity(x: Any) -> Any:
+        def pullback(g: Any) -> Any:
+            g += 0.5
+            return g
+
+        return x, pullback
+
+    return computing("identity", identity)
+
+
+@mutant("precision")
+def float64_leak() -> Op:
+    return pulling("sigmoid", lambda g, dx, x: dx.astype(np.result_type(dx, np.float64)))
+
+
+@mutant("labels")
+def labels_that_are_not_smoothed() -> Op:
+    def cross_entropy(p: Any, y: Any, *, label_smoothing: float, temperature: float) -> Any:
+        smoothing = label_smoothing if y.dtype.kind == "f" else 0.0
+        correct = original("cross_entropy", Loss).function
+        return correct(p, y, label_smoothing=smoothing, temperature=temperature)
+
+    return computing("cross_entropy", cross_entropy, Loss)
+
+
+@mutant("replicas of targets")
+def loss_that_mixes_replicas() -> Op:
+    def cross_entropy(p: Any, y: Any, **options: Any) -> Any:
+        value, pull = original("cross_entropy", Loss).function(p, y, **options)
+        return value, lambda g: pull(g.mean(axis=0) + 0 * g)
+
+    return computing("cross_entropy", cross_entropy, Loss)
+
+
+def dense(change: Callable[..., Any]) -> Op:
+    """A dense layer whose cotangents are changed: `change(dx, cotangents, x, parameters, rank)`."""
+    correct = original("dense", Layer).function
+
+    def function(x: Any, *, parameters: Any, rank: int, **options: Any) -> Any:
+        y, pull = correct(x, parameters=parameters, rank=rank, **options)
+        return y, lambda g: change(*pull(g), x, parameters, rank)
+
+    return computing("dense", function, Layer)
+
+
+@mutant("adjoint")
+def dense_gradient_as_a_mean_over_the_batch() -> Op:
+    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
+        return dx, {**cotangents, "weight": cotangents["weight"] / x.shape[-rank]}
+
+    return dense(change)
+
+
+@mutant("adjoint by argument")
+def dense_input_cotangent_missing() -> Op:
+    return dense(lambda dx, cotangents, *_: (0 * dx, cotangents))
+
+
+@mutant("shapes")
+def dense_gradient_transposed() -> Op:
+    def change(dx: Any, cotangents: Any, *_: Any) -> Any:
+        return dx, {**cotangents, "weight": np.swapaxes(cotangents["weight"], -1, -2)}
+
+    return dense(change)
+
+
+@mutant("replicas")
+def dense_gradient_of_the_first_replica() -> Op:
+    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
+        weight = cotangents["weight"]
+        return dx, {**cotangents, "weight": weight[:1] + 0 * weight if weight.ndim > 2 else weight}
+
+    return dense(change)
+
+
+@mutant("node precision")
+def dense_gradient_in_float64() -> Op:
+    def change(dx: Any, cotangents: Any, *_: Any) -> Any:
+        return dx, {name: d.astype(np.float64) for name, d in cotangents.items()}
+
+    return dense(change)
+
+
+@mutant("node arguments unchanged")
+def dense_that_decays_its_weights() -> Op:
+    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
+        parameters["weight"][...] *= 0.99
+        return dx, cotangents
+
+    return dense(change)
+
+
+@mutant("affine")
+def dense_contraction_transposed() -> Op:
+    op = original("dense", Layer)
+    contraction = {"affine": {"weight": ("bo,bi->io", "x")}}
+    return replace(op, traits=lambda **options: replace(op.traits(**options), **contraction))
+
+
+@mutant("affine")
+def dense_contraction_with_the_wrong_operand() -> Op:
+    op = original("dense", Layer)
+    contraction = {"affine": {"x": ("bo,oi->bi", "weight"), "weight": ("bo,bi->bo", "x")}}
+    return replace(op, traits=lambda **options: replace(op.traits(**options), **contraction))
+
+
+@mutant("variance")
+def he_variance_without_its_two() -> Op:
+    op = original("he_normal", Initializer)
+    return replace(op, variance=lambda fan_in, fan_out, gain: gain**2 / fan_in)
+
+
+@mutant("variance")
+def uniform_drawn_from_zero() -> Op:
+    def uniform(rng: Any, shape: Any, fan_in: int, fan_out: int, *, bound: float) -> Any:
+        return rng.uniform(0, bound, shape)
+
+    return computing("uniform", uniform, Initializer)
+
+
+@mutant("reproducible")
+def initializer_with_a_generator_of_its_own() -> Op:
+    def normal(rng: Any, shape: Any, fan_in: int, fan_out: int, *, std: float) -> Any:
+        return std * np.random.default_rng().standard_normal(shape)
+
+    return computing("normal", normal, Initializer)
+
+
+@mutant("documented")
+def unknown_reference() -> Op:
+    return replace(original("relu", Activation), references=("nobody1900",))
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_caught_by_the_law_named(name: str) -> None:
+    law = LAWS[CAUGHT_BY[name]]
+    applicable = [case for case in cases(MUTANTS[name]()) if law.applies(case)]
+    caught = []
+    for case in applicable:
+        try:
+            law.check(case)
+        except LawBroken as error:
+            caught.append(str(error))
+    assert caught, f"{name} keeps '{law.name}'"
+
+
+def test_every_law_catches_a_mistake() -> None:
+    assert set(CAUGHT_BY.values()) == set(LAWS)

@@ -1,0 +1,211 @@
+"""Values and gradients equal PyTorch's, for every activation, loss and layer of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcli.ops  # noqa: F401  (fills the catalogue)
+from gradcli.core.op import Activation, Layer, Loss, Op, Term
+from gradcli.core.registry import CATALOGUE
+from gradcli.testing import Case, cases
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed, nothing to compare with")
+F = torch.nn.functional
+pytestmark = pytest.mark.torch
+
+TOLERANCE = {"float64": 1e-10, "float32": 1e-5}  # relative to the largest entry
+
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "identity": lambda x: x * 1,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": F.relu,
+    "selu": F.selu,
+    "mish": F.mish,
+    "softsign": F.softsign,
+    "hard_tanh": F.hardtanh,
+    "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,  # hardsigmoid's slope is a float32 1/6
+    "leaky_relu": lambda x, alpha: F.leaky_relu(x, alpha),
+    "elu": lambda x, alpha: F.elu(x, alpha),
+    "softplus": lambda x, beta: F.softplus(x, beta, threshold=1e9),
+    "swish": lambda x, beta: F.silu(beta * x) / beta,
+    "gelu": lambda x, approximate: F.gelu(x, approximate=approximate),
+    "prelu": lambda x, weight, alpha: F.prelu(x, weight),
+    "softmax": lambda x: F.softmax(x, -1),
+    "log_softmax": lambda x: F.log_softmax(x, -1),
+}
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": F.mse_loss,
+    "mae": F.l1_loss,
+    "huber": lambda p, y, delta: F.huber_loss(p, y, delta=delta),
+    "quantile": lambda p, y, tau: torch.maximum(tau * (y - p), (tau - 1) * (y - p)).mean(),
+    "cross_entropy": lambda p, y, label_smoothing, temperature: F.cross_entropy(
+        p / temperature, y, label_smoothing=label_smoothing
+    ),
+    "binary_cross_entropy": lambda p, y, input: {
+        "logits": F.binary_cross_entropy_with_logits,
+        "probabilities": F.binary_cross_entropy,
+    }[input](p, y),
+}
+TERMS: dict[str, Callable[..., Any]] = {"l1": torch.abs, "l2": torch.square}
+LAYERS: dict[str, Callable[..., Any]] = {
+    "dense": lambda x, parameters, **_: F.linear(x, parameters["weight"], parameters.get("bias")),
+    "residual": lambda x, branch, parameters, scale, **_: x + scale * branch,
+}
+TABLES: list[tuple[type[Op], dict[str, Callable[..., Any]]]] = [
+    (Activation, ACTIVATIONS),
+    (Loss, LOSSES),
+    (Term, TERMS),
+    (Layer, LAYERS),
+]
+
+
+def tried(kind: type[Op]) -> list[Case]:
+    return [case for op in CATALOGUE.all(kind) for case in cases(op)]
+
+
+def tensor(array: np.ndarray) -> Any:
+    made = torch.from_numpy(array.copy())
+    return made.requires_grad_() if array.dtype.kind == "f" else made
+
+
+def close(found: np.ndarray, expected: Any, dtype: str) -> None:
+    wanted = expected.detach().numpy()
+    assert found.dtype == wanted.dtype == np.dtype(dtype)
+    scale = max(1.0, float(np.abs(wanted).max()))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
+
+
+@pytest.mark.parametrize(("kind", "table"), TABLES, ids=[kind.__name__ for kind, _ in TABLES])
+def test_every_op_is_compared(kind: type[Op], table: dict[str, Any]) -> None:
+    assert sorted(op.name for op in CATALOGUE.all(kind)) == sorted(table)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 4)])
+@pytest.mark.parametrize("case", tried(Activation), ids=str)
+def test_activation(
+    case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator
+) -> None:
+    assert isinstance(case.op, Activation)
+    x, g = (scale * rng.standard_normal(shape) for scale in (4.0, 1.0))
+    x, g = x.astype(dtype), g.astype(dtype)
+    learned = case.op.learned(shape, case.options)
+    weights = {name: np.full(own.shape, own.init, dtype) for name, own in learned.items()}
+    y, pull = case.op.evaluate((x,), weights, len(shape), case.options)
+    (dx,), dweights = pull(g)
+
+    x_torch, w_torch = tensor(x), {name: tensor(w) for name, w in weights.items()}
+    expected = ACTIVATIONS[case.op.name](x_torch, *w_torch.values(), **case.options)
+    expected.backward(torch.from_numpy(g))
+    close(y, expected, dtype)
+    close(dx, x_torch.grad, dtype)
+    for name, w in w_torch.items():
+        close(dweights[name], w.grad, dtype)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in tried(Activation) if case.op.traits(**case.options).kinks], ids=str
+)
+def test_slope_exactly_at_kinks(case: Case) -> None:
+    assert isinstance(case.op, Activation)
+    x = np.array([case.op.traits(**case.options).kinks])
+    learned = case.op.learned(x.shape, case.options)
+    weights = {name: np.full(own.shape, own.init) for name, own in learned.items()}
+    _, pull = case.op.evaluate((x,), weights, 2, case.options)
+    x_torch = tensor(x)
+    w_torch = [tensor(w) for w in weights.values()]
+    ACTIVATIONS[case.op.name](x_torch, *w_torch, **case.options).sum().backward()
+    np.testing.assert_array_equal(pull(np.ones_like(x))[0][0], x_torch.grad.numpy())
+
+
+def predictions_and_targets(
+    case: Case, shape: tuple[int, ...], rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Predictions, and every kind of target that the loss reads."""
+    assert isinstance(case.op, Loss)
+    low, high = case.op.traits(**case.options).domain
+    p = rng.uniform(low, high, shape) if np.isfinite(high - low) else 3 * rng.standard_normal(shape)
+    targets = {
+        "numbers": lambda: [3 * rng.standard_normal(shape)],
+        "binary": lambda: [rng.random(shape), np.round(rng.random(shape))],
+        "classes": lambda: [
+            rng.integers(shape[-1], size=shape[:-1]),
+            rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]),
+        ],
+    }[case.op.reads]()
+    return [(p, y) for y in targets]
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(7, 5), (6, 1), (2, 3, 4)])
+@pytest.mark.parametrize("case", tried(Loss), ids=str)
+def test_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> None:
+    for p, y in predictions_and_targets(case, shape, rng):
+        p = p.astype(dtype)
+        y = y.astype(dtype) if y.dtype.kind == "f" else y
+        value, pull = case.op.function(p, y, **case.options)
+        dp = pull(np.full_like(value, 1 / value.size))
+
+        p_torch, y_torch = tensor(p), torch.from_numpy(y)
+        rows = (p_torch, y_torch)
+        if not case.op.elementwise and len(shape) > 2:  # PyTorch wants the classes second
+            flat = y_torch.reshape(-1, *y_torch.shape[2:])
+            rows = (p_torch.reshape(-1, shape[-1]), flat)
+        expected = LOSSES[case.op.name](*rows, **case.options)
+        expected.backward()
+        close(value.mean(), expected, dtype)
+        close(dp, p_torch.grad, dtype)
+
+
+@pytest.mark.parametrize("case", [case for case in tried(Loss) if case.op.name == "mae"], ids=str)
+def test_absolute_error_has_slope_zero_where_it_is_zero(case: Case) -> None:
+    p = np.array([[1.0, 2.0]])
+    _, pull = case.op.function(p, p.copy(), **case.options)
+    p_torch = tensor(p)
+    LOSSES[case.op.name](p_torch, torch.from_numpy(p)).backward()
+    np.testing.assert_array_equal(pull(np.ones_like(p)), p_torch.grad.numpy())
+
+
+@dtypes
+@pytest.mark.parametrize("case", tried(Term), ids=str)
+def test_term(case: Case, dtype: str, rng: np.random.Generator) -> None:
+    w = np.concatenate([rng.standard_normal(20), [0.0]]).astype(dtype)
+    value, pull = case.op.function(w, **case.options)
+    w_torch = tensor(w)
+    expected = TERMS[case.op.name](w_torch, **case.options)
+    expected.sum().backward()
+    close(value, expected, dtype)
+    close(pull(np.ones_like(w)), w_torch.grad, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 4)])
+@pytest.mark.parametrize("case", tried(Layer), ids=str)
+def test_layer(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> None:
+    assert isinstance(case.op, Layer)
+    branches = sum(param.kind == "layers" for param in case.op.params)
+    inputs = [rng.standard_normal(shape).astype(dtype) for _ in range(1 + branches)]
+    parameters = {
+        name: rng.standard_normal(own.shape).astype(dtype)
+        for name, own in case.op.learned(shape, case.options).items()
+    }
+    y, pull = case.op.evaluate(tuple(inputs), parameters, len(shape), case.options)
+    g = rng.standard_normal(y.shape).astype(dtype)
+    dx, dparameters = pull(g)
+
+    x_torch, w_torch = list(map(tensor, inputs)), {n: tensor(w) for n, w in parameters.items()}
+    expected = LAYERS[case.op.name](*x_torch, parameters=w_torch, **case.options)
+    expected.backward(torch.from_numpy(g))
+    close(y, expected, dtype)
+    for found, x in zip(dx, x_torch, strict=True):
+        close(found, x.grad, dtype)
+    for name, w in w_torch.items():
+        close(dparameters[name], w.grad, dtype)
