@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +18,11 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, UsageError
-from gradcli.spec import find_specs, load_plan, load_text
+from gradcli.spec import DEFAULT_MEMORY, find_specs, load_plan, load_text
 from gradcli.spec.plan import Plan
 
 __all__ = ["check", "check_vjp", "gradcheck", "load"]
 
-MAX_MEMORY = 2 << 30
 Source = str | Path | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
@@ -33,7 +33,7 @@ def load(
     seed: int | None = None,
     dtype: str | None = None,
     allow_python: bool = False,
-    max_memory: int = MAX_MEMORY,
+    max_memory: int = DEFAULT_MEMORY,
 ) -> Model:
     """The model of a spec (a file or a mapping), ready to run and to differentiate.
 
@@ -63,7 +63,7 @@ def check(
     strict: bool | None = None,
     allow_inconclusive: bool | None = None,
     allow_python: bool = False,
-    max_memory: int = MAX_MEMORY,
+    max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
     partial: bool = False,
 ) -> CheckReport:
@@ -94,7 +94,10 @@ def check(
             found = _plan_of(source, overrides, allow_python, max_memory)
             plan = found.plan if isinstance(found, Model) else found
             model = found if isinstance(found, Model) else None
-            options = check_options({**plan.sections.get("check", {}), **written}, plan.seed)
+            chosen = {**plan.sections.get("check", {}), **written}
+            if model is None and dtype is None:
+                plan = replace(plan, dtype=chosen.get("dtype", plan.dtype))
+            options = check_options(chosen, plan.seed)
             return check_plan(plan, options, progress, model)
         except SpecError as error:
             name = _name_of(source)

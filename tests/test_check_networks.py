@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gradcli
-import gradcli.ops  # noqa: F401  (fills the catalogue)
+import gradcli.ops
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult

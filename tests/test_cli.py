@@ -327,3 +327,55 @@ def test_flow_takes_several_gates_at_once() -> None:
     parameter = click.Option(["--fail-on"])
     given = ("vanishing,exploding", " dead ")
     assert values.gates(click.Context(main), parameter, given) == ("vanishing", "exploding", "dead")
+
+
+SMALL = ("flow", "--depth", "6", "--width", "16", "--batch", "8", "--seeds", "3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "verdict"),
+    [
+        ("--threshold 20", 0, "healthy"),
+        ("--activation sigmoid", 0, "vanishing"),
+        ("--activation sigmoid --fail-on vanishing", 1, "vanishing"),
+        ("--activation sigmoid --fail-on exploding,dead", 0, "vanishing"),
+        ("--gain 8 --fail-on vanishing,exploding", 1, "exploding"),
+        ("--activation sigmoid --threshold 50 --fail-on vanishing", 0, "healthy"),
+        ("--activation tanh --residual --residual-scale 0.1 --seed 3", 0, "healthy"),
+    ],
+)
+def test_flow_gates_on_what_it_finds(arguments: str, code: int, verdict: str) -> None:
+    result = run(*SMALL, *arguments.split(), "--format", "json")
+    assert result.exit_code == code, result.output
+    told = json.loads(result.stdout)
+    assert list(told) == ENVELOPE
+    assert told["command"] == "flow"
+    assert told["results"][0]["verdict"] == verdict
+    assert len(told["results"][0]["layers"]) == 6
+    assert run(*SMALL, *arguments.split()).exit_code == code
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--activation tahn", "--init he", "--loss msee", "missing.yaml"]
+)
+def test_flow_refuses_what_it_does_not_know(folder: Path, arguments: str) -> None:
+    result = run("flow", *arguments.split())
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert result.stderr
+
+
+def test_flow_takes_a_spec_from_standard_input() -> None:
+    spec = (
+        "gradcli: 1\nname: piped\ndata: {inputs: {shape: [4, 3]}, targets: auto}\n"
+        "network: [{dense: 3}, tanh, {dense: 1}]\nloss: mse\n"
+    )
+    result = run("flow", "-", "--seeds", "1", "--format", "json", stdin=spec)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["results"][0]["name"] == "piped"
+
+
+def test_flow_shows_every_layer_on_request() -> None:
+    deep = ("flow", "--depth", "60", "--width", "8", "--batch", "4", "--seeds", "1")
+    assert "dense_32" not in run(*deep).stdout
+    assert "dense_32" in run(*deep, "--all").stdout

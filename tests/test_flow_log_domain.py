@@ -29,16 +29,15 @@ def built(**parts: Any) -> Plan:
     return load_plan(build_spec(**parts), max_memory=1 << 40)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(np.float64, 10.0**e) for e in (-300, -30, 0, 30, 300)]
+    + [(np.float32, 10.0**e) for e in (-30, 0, 30)],
+)
 def test_norms_do_not_square_out_of_range(
-    rng: np.random.Generator, dtype: str, size: float
+    rng: np.random.Generator, dtype: type[np.floating[Any]], size: float
 ) -> None:
-    unit = rng.standard_normal((5, 7))
-    with np.errstate(over="ignore", under="ignore"):
-        array = (unit * size).astype(dtype)
-    if not np.isfinite(array).all() or not array.all():
-        pytest.skip("not a number of this dtype")
+    array = (rng.standard_normal((5, 7)) * size).astype(dtype)
     expected = math.log2(np.linalg.norm(array.astype(np.float64) / size)) + math.log2(size)
     assert log2_norm(array) == pytest.approx(expected, abs=1e-12)
 
@@ -128,12 +127,14 @@ def test_rescaled_values_give_the_gradients_of_the_true_ones() -> None:
 
 
 def single_loss_gap(wide: FlowResult, single: FlowResult) -> float:
-    """Where float32 cannot hold the outputs, the loss is differentiated at outputs over a power of 2."""
+    """Where float32 cannot hold the outputs, the loss is differentiated at scaled ones."""
     return single.layers[-1].log10_gradient_norm - wide.layers[-1].log10_gradient_norm
 
 
 def test_a_chain_of_numbers_has_the_product_of_its_numbers() -> None:
-    plan = built(depth=3000, width=1, activation="identity", init={"normal": {"std": 1e-3}}, batch=2)
+    plan = built(
+        depth=3000, width=1, activation="identity", init={"normal": {"std": 1e-3}}, batch=2
+    )
     result = run(plan)
     weights = [abs(Model(replace(plan)).parameters[f"dense_{i}.weight"].item()) for i in (1, 3000)]
     assert result.layers[0].weight_norm == pytest.approx(weights[0], rel=1e-12)
@@ -145,11 +146,7 @@ def test_a_chain_of_numbers_has_the_product_of_its_numbers() -> None:
 
 
 def test_ten_thousand_sigmoid_layers() -> None:
-    plan = built(depth=10_000, width=16, batch=8, activation="sigmoid")
-    tracemalloc.start()
-    result = run(plan)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    result = run(built(depth=10_000, width=8, batch=4, activation="sigmoid"))
     assert result.verdict == "vanishing"
     assert -7000 < result.log10_total < -6000
     numbers = [
@@ -157,7 +154,17 @@ def test_ten_thousand_sigmoid_layers() -> None:
         for layer in result.layers
     ]
     assert np.isfinite(numbers).all()
-    assert peak < 2**28
+
+
+def test_memory_does_not_grow_with_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure_module, "_KEPT", 2**20)
+    plan = built(depth=400, width=32, batch=64, activation="tanh")
+    tracemalloc.start()
+    run(plan)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    values = sum(math.prod(node.shape) for node in plan.nodes) * 8
+    assert peak < values / 3
 
 
 def test_memory_needed_stays_small_for_a_deep_network() -> None:

@@ -122,7 +122,8 @@ def test_every_width_says_the_same_of_each_tensor(width: int) -> None:
             assert tensor.grade is None or tensor.grade in drawn
     assert "✗ FAIL" in drawn
     assert "? inconclusive" in drawn
-    assert "swish_notes[99]: analytic 1.64012, numeric 1.09342 ± 1e-15" in drawn
+    assert "worst entry [99]: analytic 1.64012, numeric 1.09342 ± 1e-15" in drawn
+    assert "offset worst entry []: analytic 1e-09, numeric 3e-09 ± 1e-08" in drawn
     assert "GC102 constant-factor in swish_notes specs/swish.yaml:8" in drawn
     assert "3 kinks" in drawn
 

@@ -58,7 +58,8 @@ def test_npz(file: str, batch: str, folder: Path) -> None:
     np.testing.assert_array_equal(values(plan.inputs), X[:rows])
     np.testing.assert_array_equal(values(plan.targets["targets"]), [0, 1, 2, 1][:rows])
     assert values(plan.inputs).dtype == np.float64
-    assert (plan.targets["targets"].dtype, values(plan.targets["targets"]).dtype) == ("int", "int64")
+    target = plan.targets["targets"]
+    assert (target.dtype, values(target).dtype) == ("int", "int64")
 
 
 def test_byte_order_of_others(folder: Path) -> None:
@@ -77,12 +78,14 @@ def test_csv(folder: Path) -> None:
     plan = plan_of("{file: table.csv, inputs: [b, a], targets: c}", folder, CLASSIFY)
     np.testing.assert_array_equal(values(plan.inputs), [[2.5, 1], [4, -30], [6, 5]])
     np.testing.assert_array_equal(values(plan.targets["targets"]), [0, 1, 2])
-    plan = plan_of("{file: table.csv, inputs: a, targets: [b, c], batch: 1}", folder, "network: [dense: 2]\nloss: mse")
+    rest = "network: [dense: 2]\nloss: mse"
+    plan = plan_of("{file: table.csv, inputs: a, targets: [b, c], batch: 1}", folder, rest)
     assert (values(plan.inputs).shape, values(plan.targets["targets"]).shape) == ((1, 1), (1, 2))
 
 
 def test_drawn_inputs_are_not_drawn_yet() -> None:
-    plan = plan_of("{inputs: {shape: [4, 2], distribution: uniform, std: 0.5}, batch: 3}", "", "network: [tanh]")
+    data = "{inputs: {shape: [4, 2], distribution: uniform, std: 0.5}, batch: 3}"
+    plan = plan_of(data, rest="network: [tanh]")
     assert plan.inputs == ArrayPlan((3, 2), distribution="uniform", std=0.5)
 
 
@@ -191,11 +194,14 @@ def test_files_that_lie(lie: str, tmp_path: Path) -> None:
 
 
 def test_a_compressed_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("x.npy", "w") as stream:
-            stream.write(npy_header("(64, 1048576)", "|u1"))
-            for _ in range(64):
-                stream.write(bytes(1 << 20))
+    path = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("x.npy", "w") as stream,
+    ):
+        stream.write(npy_header("(64, 1048576)", "|u1"))
+        for _ in range(64):
+            stream.write(bytes(1 << 20))
     text = "gradcli: 1\ndata: {file: bomb.npz, inputs: x, targets: auto}\nloss: mse\n"
     tracemalloc.start()
     with pytest.raises(SpecError, match="SP016"):

@@ -36,7 +36,9 @@ def elementwise(text: str) -> ElementwiseDefinition:
     return definition
 
 
-def function(text: str, folder: Path | str = "", *, allow_python: bool = False) -> FunctionDefinition:
+def function(
+    text: str, folder: Path | str = "", *, allow_python: bool = False
+) -> FunctionDefinition:
     (definition,) = plan_of(text, folder, allow_python=allow_python).definitions
     assert isinstance(definition, FunctionDefinition)
     return definition
@@ -172,7 +174,10 @@ def test_inputs_of_whole_numbers() -> None:
     definition = function("""\
         f:
           kind: function
-          inputs: {x: {shape: [3]}, k: {values: [0, 2], dtype: int}, m: {shape: [2], dtype: int, high: 9}}
+          inputs:
+            x: {shape: [3]}
+            k: {values: [0, 2], dtype: int}
+            m: {shape: [2], dtype: int, high: 9}
           forward: sum(x) + sum(k) + sum(m)
         """)
     assert definition.backward is None
@@ -204,8 +209,10 @@ MISTAKES = {
     "param-name": ("f: {kind: activation, forward: x, params: {x: 1}}", "SP011", 46, "'x'"),
     "param-pi": ("f: {kind: activation, forward: x, params: {pi: 1}}", "SP011", 46, "'pi'"),
     "domain-variable": ("f: {kind: loss, forward: p, domain: {x: [0, 1]}}", "SP006", 40, "'x'"),
-    "domain-order": ("f: {kind: activation, forward: x, domain: {x: [1, 0]}}", "SP009", 49, "lower"),
-    "domain-word": ("f: {kind: activation, forward: x, domain: {x: [0, one]}}", "SP009", 53, "inf"),
+    "domain-order": ("f: {kind: activation, forward: x, domain: {x: [1, 0]}}", "SP009", 49, "low"),
+    "domain-word": (
+        "f: {kind: activation, forward: x, domain: {x: [0, one]}}", "SP009", 53, "inf",
+    ),
     "at": ("f: {kind: activation, forward: x, at: {x: [.inf]}}", "SP009", 46, "a number"),
     "no-inputs": ("f: {kind: function, forward: 1}", "SP008", 3, "no inputs"),
     "nothing-differentiable": (
@@ -213,8 +220,9 @@ MISTAKES = {
         "SP008", 35, "nothing to check",
     ),
     "integers-differentiable": (
-        "f: {kind: function, forward: x, inputs: {x: {shape: [2], dtype: int, differentiable: true}}}",
-        "SP009", 88, "not differentiable",
+        "f: {kind: function, forward: x, inputs: "
+        "{x: {shape: [], dtype: int, differentiable: true}}}",
+        "SP009", 87, "not differentiable",
     ),
     "shapes": (
         "f: {kind: function, forward: x + y, inputs: {x: {shape: [2]}, y: {shape: [3]}}}",
@@ -229,10 +237,11 @@ MISTAKES = {
         "SP006", 79, "'z'",
     ),
     "gradient-missing": (
-        "f: {kind: function, forward: x+y, inputs: {x: {shape: []}, y: {shape: []}}, gradient: {x: g}}",
-        "SP008", 79, "claimed for y",
+        "f: {kind: function, forward: x, inputs: {x: {shape: []}, y: {shape: []}}, "
+        "gradient: {x: g}}",
+        "SP008", 77, "claimed for y",
     ),
-    "input-name": ("f: {kind: function, forward: 1, inputs: {g: {shape: [2]}}}", "SP011", 44, "'g'"),
+    "input-name": ("f: {kind: function, forward: 1, inputs: {g: {shape: []}}}", "SP011", 44, "'g'"),
     "python": ("f: {kind: function, python: a.py, forward: f}", "SP018", 31, "--allow-python"),
     "backward": (
         "f: {kind: function, forward: x, backward: b, inputs: {x: {shape: [2]}}}",

@@ -147,7 +147,8 @@ def test_memory_is_refused_just_above_the_limit() -> None:
 
 
 def test_100_000_nodes_and_no_more() -> None:
-    text = "data: {{inputs: {{shape: [1, 1]}}}}\nnetwork: [repeat: {{times: {}, layers: [relu, tanh]}}]"
+    text = "data: {{inputs: {{shape: [1, 1]}}}}\n"
+    text += "network: [repeat: {{times: {}, layers: [relu, tanh]}}]"
     assert len(plan_of(text.format(50_000)).nodes) == 100_000
     with pytest.raises(SpecError, match="100,000 nodes"):
         plan_of(text.format(50_001))

@@ -172,7 +172,10 @@ def _log1p(x: Array) -> Result:
 def _sqrt(x: Array) -> Result:
     y = np.sqrt(x)
     if np.iscomplexobj(x):
-        y = primitives.choose(x.real > 0, y, np.sqrt(x.real))
+        # at zero the slope is infinite, and below it there is no root
+        edge = np.sqrt(x.real).astype(y.dtype)
+        edge.imag = np.where(x.imag == 0, 0.0, np.copysign(np.inf, x.imag))
+        y = primitives.choose(x.real > 0, y, edge)
     return y, (lambda g: _quotient(g * _half(x), y),)
 
 

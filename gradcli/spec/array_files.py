@@ -15,7 +15,7 @@ import struct
 import zipfile
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,15 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 
-__all__ = ["ArrayFileError", "StoredArray", "npy_array", "npz_array", "npz_names", "read_csv"]
+__all__ = [
+    "ArrayFileError",
+    "StoredArray",
+    "csv_names",
+    "npy_array",
+    "npz_array",
+    "npz_names",
+    "read_csv",
+]
 
 _MAGIC: Final = b"\x93NUMPY"
 _HEADER_LIMIT: Final = 10_000
@@ -175,6 +183,17 @@ def _header(stream: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any
     return axes, dtype, order[1] == "True", len(start) + len(raw) + length
 
 
+def csv_names(path: Path) -> list[str]:
+    """Names of the columns of a CSV file, which its first line gives."""
+    _check_regular(path)
+    with _failures(path), path.open(encoding="utf-8-sig", newline="") as stream:
+        return _csv_header(csv.reader(stream))
+
+
+def _csv_header(reader: Iterator[list[str]]) -> list[str]:
+    return [name.strip() for name in next(reader, [])]
+
+
 def read_csv(path: Path, columns: list[str], rows: int | None, max_values: int) -> Array:
     """The named columns of a CSV file with a header line, (rows, columns), float64.
 
@@ -183,14 +202,10 @@ def read_csv(path: Path, columns: list[str], rows: int | None, max_values: int) 
     _check_regular(path)
     with _failures(path), path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
-        header = [name.strip() for name in next(reader, [])]
+        header = _csv_header(reader)
         for column in columns:
             if header.count(column) != 1:
-                names = ", ".join(header[:20])
-                problem = "has no" if column not in header else "has more than one"
-                raise ArrayFileError(
-                    f"{path.name} {problem} column {column!r}", f"columns: {names}"
-                )
+                raise ArrayFileError(f"{path.name} has no column {column!r} of its own")
         indices = [header.index(column) for column in columns]
         values = array("d")
         kept = 0

@@ -16,6 +16,7 @@ from gradcli.core.registry import nearest
 from gradcli.spec.array_files import (
     ArrayFileError,
     StoredArray,
+    csv_names,
     npy_array,
     npz_array,
     npz_names,
@@ -64,8 +65,9 @@ class DataFile:
         if not _exists(self.path):
             problems.add("SP013", f"there is no file {text}", self.node, hint=_near(self.path))
             return False
-        if suffix == ".npz":
-            names = _guarded(npz_names, self.path, self.node, self.context)
+        if suffix != ".npy":
+            names_of = npz_names if suffix == ".npz" else csv_names
+            names = _guarded(names_of, self.path, self.node, self.context)
             self.names = names or []
             return names is not None
         return True
@@ -85,11 +87,15 @@ class DataFile:
         if name is None:
             return None
         if name not in self.names:
-            hint = did_you_mean(name, self.names)
-            problems.add("SP007", f"{self.path.name} has no array {name!r}", node, hint=hint)
+            self._unknown(node, "array")
             return None
         opening = partial(npz_array, name=name)
         return _source(opening, self.rows, self.path, node, what, self.context)
+
+    def _unknown(self, node: Node, what: str) -> None:
+        message = f"{self.path.name} has no {what} {node}"
+        hint = did_you_mean(node.value, self.names)
+        self.context.problems.add("SP007", message, node, hint=hint)
 
     def single(self) -> ArraySource | None:
         """The one array of an .npy file."""
@@ -104,6 +110,11 @@ class DataFile:
         if not names or not all(isinstance(name, str) and name for name in names):
             hint = "expected the name of a column or a list of such"
             self.context.problems.add("SP009", f"{what} cannot be {node}", node, hint=hint)
+            return None
+        unknown = [item for item in items if item.value not in self.names]
+        for item in unknown:
+            self._unknown(item, "column")
+        if unknown:
             return None
         limit = self.context.max_memory // 8
         opening = partial(read_csv, columns=names, rows=self.rows, max_values=limit)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gradcli.core.op import Op
 from gradcli.core.param import Param
-from gradcli.core.registry import Catalogue
+from gradcli.core.registry import Catalogue, nearest
 from gradcli.spec.nodes import Node
 from gradcli.spec.options import Readable
 from gradcli.spec.problems import Problems, did_you_mean
@@ -92,7 +92,8 @@ def read_value(node: Node, option: Readable, problems: Problems, fallback: Any =
     except ValueError:
         hint = f"expected {option.expected()}"
         if isinstance(option, Param) and isinstance(node.value, str):
-            hint = f"{did_you_mean(node.value, list(option.choices))} {hint}".strip()
+            near = nearest(node.value[:100], list(option.choices))
+            hint = hint if near is None else f"did you mean {near}?"
         problems.add("SP009", f"{option.name} cannot be {node}", node, hint=hint)
         return fallback
 

@@ -196,7 +196,7 @@ def _output_shape(
         return op.output_shape(shapes, item.entry.options)
     except ValueError as error:
         words = " and ".join(str(list(shape)) for shape in shapes)
-        message = f"{item.name} {error}"
+        message = f"{item.name}: {error}"
         if not all(str(shape) in message for shape in shapes):
             message += f": shapes {words}" if len(shapes) > 1 else f": its input has shape {words}"
         context.problems.add("SP012", message, item.entry.node, at_key=True)
@@ -226,7 +226,8 @@ def _initialized(
 
 def _suited(placed: list[_Placed], index: int, end: int) -> str:
     """The initializer that suits the next activation, unless other weights come first."""
-    for follower in placed[index + 1 : end]:
+    for position in range(index + 1, end):
+        follower = placed[position]
         if isinstance(follower.op, Activation):
             return follower.op.init
         if follower.op is None or any(param.kind == "initializer" for param in follower.op.params):

@@ -64,7 +64,7 @@ def _count(at_least: float = 1) -> Alternative:
 
 
 def _one_of(*words: str) -> Alternative:
-    return _param(Param("", "", kind="choice", choices=words))
+    return " or ".join(words), Param("", "", kind="choice", choices=words).convert
 
 
 def _flag() -> Alternative:

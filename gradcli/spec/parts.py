@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from gradcli.spec.layout import OUTPUTS, Layout, lay_out
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan, Definition, LossPlan, ParameterPlan, TermPlan
 from gradcli.spec.read_data import Data, read_data
-from gradcli.spec.read_define import Definitions, read_definitions
 from gradcli.spec.read_loss import (
     MULTI_TASK,
     TARGETS,
@@ -24,7 +24,11 @@ from gradcli.spec.read_loss import (
     read_loss,
 )
 from gradcli.spec.read_network import Tree, read_network
+from gradcli.spec.read_ops import Call
 from gradcli.spec.targets import plan_targets
+
+if TYPE_CHECKING:
+    from gradcli.spec.read_define import Definitions
 
 __all__ = ["Parts", "Values"]
 
@@ -44,10 +48,14 @@ class Parts:
 
     def __init__(self, known: Mapping[str, Node], context: Context) -> None:
         self.known = known
-        self.defined = (
-            read_definitions(known["define"], context) if "define" in known else Definitions()
-        )
-        self.context = context = context.extended(self.defined.ops, self.defined.broken)
+        self.defined: Definitions | None = None
+        if "define" in known:
+            # formulas take a while to import, and most specs define nothing
+            from gradcli.spec.read_define import read_definitions
+
+            self.defined = read_definitions(known["define"], context)
+            context = context.extended(self.defined.ops, self.defined.broken)
+        self.context = context
         self.data: Data | None = read_data(known["data"], context) if "data" in known else None
         tree = read_network(known["network"], context) if "network" in known else Tree([])
         summands = read_loss(known["loss"], context) if "loss" in known else []
@@ -55,7 +63,7 @@ class Parts:
         inputs = None if self.data is None or self.data.inputs is None else self.data.inputs.shape
         self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context)
         self.losses: tuple[LossPlan, ...] = ()
-        self.loss_nodes: list[Node] = []
+        self.loss_calls: list[Call] = []
         self.loss_parameters: dict[str, ParameterPlan] = {}
         self.terms: tuple[TermPlan, ...] = ()
         if self.layout is not None and summands:
@@ -69,7 +77,7 @@ class Parts:
             self.context.problems.add("SP020", message, self.known["loss"], hint=hint, at_key=True)
             return
         has_targets = self.data is not None and self.data.targets_node is not None
-        self.losses, self.loss_nodes, self.loss_parameters = plan_losses(
+        self.losses, self.loss_calls, self.loss_parameters = plan_losses(
             summands, layout, has_targets, self.context
         )
         self.terms = plan_terms(summands, layout)
@@ -93,23 +101,15 @@ class Parts:
             yield "inputs", data.inputs.shape, data.inputs.node
         if data is not None and data.targets is not None:
             yield "targets", data.targets.shape, data.targets.node
-        for function in self.defined.functions.values():
+        functions = {} if self.defined is None else self.defined.functions
+        for function in functions.values():
             for name, given in function.inputs.items():
                 yield name, given.source.shape, given.source.node
 
     def load(self, seed: int) -> Values:
         """All values, with problems noted where they are wrong."""
-        definitions = []
-        for name in self.defined.order:
-            function = self.defined.functions.get(name)
-            planned = (
-                self.defined.elementwise.get(name)
-                if function is None
-                else function.plan(self.context)
-            )
-            if planned is not None:
-                definitions.append(planned)
-        return Values(self._inputs(), self._targets(seed), self._weights(), tuple(definitions))
+        definitions = () if self.defined is None else self.defined.plan(self.context)
+        return Values(self._inputs(), self._targets(seed), self._weights(), definitions)
 
     def _inputs(self) -> ArrayPlan | None:
         source = None if self.data is None else self.data.inputs
@@ -128,8 +128,8 @@ class Parts:
         outputs = self.layout.shapes[self.layout.outputs[OUTPUTS]]
         if outputs is None:
             return {}
-        ops = [(plan.op, node) for plan, node in zip(self.losses, self.loss_nodes, strict=True)]
-        targets = plan_targets(self.data, ops, outputs, seed, self.context)
+        losses = [(plan.op, call) for plan, call in zip(self.losses, self.loss_calls, strict=True)]
+        targets = plan_targets(self.data, losses, outputs, seed, self.context)
         return {} if targets is None else {TARGETS: targets}
 
     def _weights(self) -> dict[str, Array]:

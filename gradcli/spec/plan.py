@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gradcli.core.arrays import Array
-from gradcli.core.formula import Formula
 from gradcli.core.op import Activation, InitializerChoice, Loss, NodeOp, Options, Shape, Term
+
+if TYPE_CHECKING:
+    from gradcli.core.formula import Formula
 
 __all__ = [
     "ArrayPlan",

@@ -16,7 +16,7 @@ from gradcli.core.param import Param
 from gradcli.spec.fields import INVALID, NAME, Context, fields, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.options import Option
-from gradcli.spec.plan import ElementwiseDefinition
+from gradcli.spec.plan import Definition, ElementwiseDefinition
 from gradcli.spec.problems import did_you_mean
 from gradcli.spec.read_formula import read_formula
 from gradcli.spec.read_function import FunctionSource, read_function
@@ -55,6 +55,16 @@ class Definitions:
     @property
     def broken(self) -> set[str]:
         return set(self.order) - {*self.elementwise, *self.functions}
+
+    def plan(self, context: Context) -> tuple[Definition, ...]:
+        """All definitions, with the values of the functions' inputs loaded."""
+        planned: list[Definition | None] = [
+            self.functions[name].plan(context)
+            if name in self.functions
+            else self.elementwise.get(name)
+            for name in self.order
+        ]
+        return tuple(definition for definition in planned if definition is not None)
 
 
 def read_definitions(node: Node, context: Context) -> Definitions:
@@ -203,7 +213,8 @@ def _shaped(value: Array, like: Array) -> Array:
     """A formula that does not read its variable gives one number: the same for every entry."""
     if value.shape == like.shape:
         return value
-    return np.broadcast_to(value, like.shape).astype(np.result_type(value, like))
+    dtype = np.result_type(value, like) if np.iscomplexobj(value) else like.dtype
+    return np.broadcast_to(value, like.shape).astype(dtype)
 
 
 def _pulled(forward: Formula, env: Mapping[str, Any], variable: str, g: Array) -> Array:

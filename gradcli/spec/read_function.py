@@ -200,7 +200,7 @@ def _spread(value: Array, shape: Shape, rank: int) -> Array:
     """A claim of one number (for each replica) is the same for every entry of its input."""
     replicas = shape[: len(shape) - rank]
     if value.shape == () or (value.shape == replicas and rank):
-        spread = value.reshape(*value.shape, *(1,) * rank)
+        spread = value.reshape((*value.shape, *(1,) * rank))
         return np.broadcast_to(spread, shape).copy()
     return value
 

@@ -82,7 +82,7 @@ def _weight(call: Call, context: Context) -> Any:
     if isinstance(call.op, Term):
         hint = f"write `{call.op.name}: {{weight: 1.0e-4}}`"
         context.problems.add(
-            "SP008", f"{call.op.name} needs a weight", call.node, hint=hint, at_key=True
+            "SP008", f"{call.op.name} needs a weight", call.node, hint=hint, place=call.place
         )
         return INVALID
     return _WEIGHT.default
@@ -90,13 +90,13 @@ def _weight(call: Call, context: Context) -> Any:
 
 def plan_losses(
     summands: list[Summand], layout: Layout, has_targets: bool, context: Context
-) -> tuple[tuple[LossPlan, ...], list[Node], dict[str, ParameterPlan]]:
-    """The losses among the summands, where they are named, and the parameters that they learn."""
+) -> tuple[tuple[LossPlan, ...], list[Call], dict[str, ParameterPlan]]:
+    """The losses among the summands, as written too, and the parameters that they learn."""
     losses = [summand for summand in summands if isinstance(summand.op, Loss)]
     plans = []
     parameters: dict[str, ParameterPlan] = {}
     for summand in losses:
-        op, line = summand.op, summand.call.node.key_place.line
+        op, line = summand.op, summand.call.place.line
         prefix = "loss" if len(losses) == 1 else f"loss.{summand.name}"
         learned = {} if op.weights is None else op.weights(**summand.call.options)
         names = {name: f"{prefix}.{name}" for name in learned}
@@ -117,7 +117,7 @@ def plan_losses(
                 line,
             )
         )
-    return tuple(plans), [summand.call.node for summand in losses], parameters
+    return tuple(plans), [summand.call for summand in losses], parameters
 
 
 def plan_terms(summands: list[Summand], layout: Layout) -> tuple[TermPlan, ...]:
@@ -130,7 +130,7 @@ def plan_terms(summands: list[Summand], layout: Layout) -> tuple[TermPlan, ...]:
             summand.call.options,
             summand.weight,
             matrices,
-            summand.call.node.key_place.line,
+            summand.call.place.line,
         )
         for summand in summands
         if isinstance(summand.op, Term)

@@ -11,7 +11,7 @@ from gradcli.core.param import REQUIRED, Param
 from gradcli.core.registry import Catalogue, nearest
 from gradcli.errors import InternalError
 from gradcli.spec.fields import INVALID, Context, read_value
-from gradcli.spec.nodes import Node
+from gradcli.spec.nodes import Node, Place
 from gradcli.spec.problems import did_you_mean
 
 __all__ = [
@@ -35,7 +35,8 @@ class Call:
     """An op with its options read, defaults included.
 
     `written` are the options that the spec states, `extra` the nodes of further keys that were
-    allowed. `node` is where the op is named. Initializers are `InitializerChoice`, or AUTO.
+    allowed. `node` is the entry and `place` where it names the op. Initializers are
+    `InitializerChoice`, or AUTO.
     """
 
     op: Op
@@ -43,6 +44,7 @@ class Call:
     written: frozenset[str]
     extra: Mapping[str, Node]
     node: Node
+    place: Place
 
 
 def split_entry(node: Node, what: str, context: Context) -> tuple[str, Node | None, Node] | None:
@@ -88,7 +90,7 @@ def read_call(
             "SP007",
             f"there is no {what.split()[-1]} {name!r}",
             at,
-            hint=did_you_mean(name, known) or _where_it_lives(name, context.catalogue),
+            hint=_where_it_lives(name, context.catalogue) or did_you_mean(name, known),
             at_key=options is not None,
         )
         return None
@@ -97,7 +99,7 @@ def read_call(
 
 def _where_it_lives(name: str, catalogue: Catalogue) -> str:
     kind = next((op.kind for op in catalogue if name in (op.name, *op.aliases)), None)
-    return "" if kind is None else f"{name} is of the kind {kind}"
+    return "" if kind is None else f"{name} is the name of a {kind}"
 
 
 def read_options(
@@ -151,7 +153,8 @@ def read_options(
     if any(value is INVALID for value in options.values()):
         return None
     others = {key: child for key, child in written.items() if op.param(key) is None}
-    return Call(op, options, frozenset(written), others, at)
+    place = at.place if node is None else at.key_place
+    return Call(op, options, frozenset(written), others, at, place)
 
 
 def _read_option(

@@ -30,7 +30,9 @@ def _code(value: Any) -> str:
     raise ValueError
 
 
-_CHECK: Final = Option("check", (("pass, fail", _OUTCOME.convert), ("a code such as GC102", _code)))
+_CHECK: Final = Option(
+    "check", (("pass or fail", _OUTCOME.convert), ("a code such as GC102", _code))
+)
 
 
 def read_sections(known: Mapping[str, Node], problems: Problems) -> dict[str, dict[str, Any]]:

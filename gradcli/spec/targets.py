@@ -15,6 +15,7 @@ from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
 from gradcli.spec.read_arrays import ArraySource
 from gradcli.spec.read_data import Data
+from gradcli.spec.read_ops import Call
 
 __all__ = ["plan_targets"]
 
@@ -23,40 +24,39 @@ _SUM_TOLERANCE: Final = 1e-6
 
 
 def plan_targets(
-    data: Data, losses: list[tuple[Loss, Node]], outputs: Shape, seed: int, context: Context
+    data: Data, losses: list[tuple[Loss, Call]], outputs: Shape, seed: int, context: Context
 ) -> ArrayPlan | None:
     """The targets that all of the losses read; None where none does, or with the problem noted.
 
     `outputs` is the shape of the predictions. Targets of shape (B,) match predictions (B, 1).
     """
-    problems = context.problems
-    for op, node in losses:
+
+    def note(code: str, message: str, call: Call, hint: str = "") -> None:
+        context.problems.add(code, message, call.node, hint=hint, place=call.place)
+
+    for op, call in losses:
         if not op.elementwise and len(outputs) < 2:
-            message = f"{op.name} needs outputs with rows and features"
-            problems.add("SP012", f"{message}, got shape {list(outputs)}", node, at_key=True)
+            shape = list(outputs)
+            note("SP012", f"{op.name} needs outputs with rows and features, got {shape}", call)
             return None
-    readers = [(op, node) for op, node in losses if op.reads != "none"]
+    readers = [(op, call) for op, call in losses if op.reads != "none"]
     if not readers:
         return None
-    op, node = readers[0]
+    op, call = readers[0]
     if data.targets_node is None:
         hint = "write `targets: auto` to have them drawn"
-        problems.add(
-            "SP008", f"{op.name} needs targets, data have none", node, hint=hint, at_key=True
-        )
+        note("SP008", f"{op.name} needs targets, data have none", call, hint)
         return None
     if data.draws_targets:
-        plan = _drawn(op, outputs, seed)
-        for other, where in readers[1:]:
+        for other, other_call in readers[1:]:
             if other.reads != op.reads:
                 message = f"targets drawn for {op.name} do not suit {other.name}"
-                problems.add("SP015", message, where, at_key=True)
-        return plan
-    if data.targets is None or not all(
-        _fits(data.targets, op, outputs, context) for op, _ in readers
-    ):
+                note("SP015", message, other_call)
+        return _drawn(op, outputs, seed)
+    source = data.targets
+    if source is None or not all(_fits(source, op, outputs, context) for op, _ in readers):
         return None
-    return _given(data.targets, [op for op, _ in readers], outputs, context)
+    return _given(source, [op for op, _ in readers], outputs, context)
 
 
 def _given(

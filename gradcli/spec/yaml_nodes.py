@@ -24,9 +24,8 @@ MAX_ALIASED: Final = 100_000
 """Nodes that the aliases of a spec may expand to."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_UNPRINTABLE: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""What YAML does not allow in a text, as a pattern."""
 
 
 def decode(data: bytes, file: str) -> str:
@@ -48,12 +47,6 @@ def decode(data: bytes, file: str) -> str:
 
 def parse(text: str, problems: Problems) -> Node | None:
     """The document's root, or None where there is none; SpecError where reading cannot go on."""
-    bad = _UNPRINTABLE.search(text)
-    if bad is not None:
-        before = split_lines(text[: bad.start()])
-        place = Place(len(before), len(before[-1]) + 1, 1)
-        problems.add("SP002", f"control character U+{ord(bad[0]):04X} in the text", place=place)
-        problems.raise_any()
     builder = _Builder(problems)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
@@ -61,7 +54,7 @@ def parse(text: str, problems: Problems) -> Node | None:
     except yaml.MarkedYAMLError as error:
         builder.syntax_error(error)
     except yaml.YAMLError as error:
-        builder.stop("SP002", f"not valid YAML: {error}", Place(0, 0, 1))
+        builder.unreadable(text, error)
     return builder.root
 
 
@@ -90,6 +83,16 @@ class _Builder:
         tabbed = "\t" in line[: place.column] and not line[: place.column].strip()
         hint = "YAML is indented with spaces, not tabs" if tabbed else ""
         self.stop("SP002", f"not valid YAML: {error.problem}{context}", place, hint)
+
+    def unreadable(self, text: str, error: yaml.YAMLError) -> None:
+        """A character that YAML does not allow; parsers disagree on how to say where it is."""
+        bad = re.search(_UNPRINTABLE, text)
+        if bad is None:
+            self.stop("SP002", f"not valid YAML: {error}", Place(0, 0, 1))
+            return
+        before = split_lines(text[: bad.start()])
+        place = Place(len(before), len(before[-1]) + 1, 1)
+        self.stop("SP002", f"control character U+{ord(bad[0]):04X} in the text", place)
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):

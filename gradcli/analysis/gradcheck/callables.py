@@ -118,6 +118,8 @@ class Callables:
 
     def subject(self, name: str) -> Subject:
         x = self.point[name].astype(float).ravel()
+        if self.complex_slopes is not None:
+            self.evaluations += x.size
         dtype = self.point[name].dtype
         eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
         return Subject(

@@ -80,7 +80,9 @@ def _error(
             data={"entries": count, "index": _index(subject, checked, at)},
         )
     usable = np.isin(outcome, (Outcome.PASS, Outcome.FAIL))
-    factor = _constant_factor(a[usable], n[usable])
+    if subject.kinks is not None:  # where any slope in an interval is right, no factor can be read
+        usable &= ~subject.kinks[checked]
+    factor = _constant_factor(a[usable], n[usable]) if (wrong & usable).any() else None
     total = len(checked)
     nonzero = int((n[usable] != 0).sum())
     if factor == 0.0:

@@ -19,6 +19,7 @@ __all__ = ["elementwise_subject"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _TRIES = 4
+_SHIFT = 1e-6  # of the imaginary part: far more than the square of the step ever moves
 _KINK_TOLERANCE = 1e-9
 
 
@@ -48,7 +49,7 @@ class _Elementwise:
         x = grid.env[self.moving]
         count = len(x)
         value = self._at(definition.forward, np.arange(count), x)
-        slope, doubt = self._slopes()
+        slope, doubt = self._slopes(value)
         analytic = self._at(definition.claim, np.arange(count), x)
         inside = np.isfinite(value) & np.isfinite(slope)
         kinks = grid.at_threshold & self._slope_jumps(slope)
@@ -88,12 +89,21 @@ class _Elementwise:
         found = formula.evaluate(env, rounding=rounding)
         return np.broadcast_to(found, points.shape)
 
-    def _slopes(self) -> tuple[Array, Array]:
-        """Slopes by the complex step, and how far rounding may move them."""
+    def _slopes(self, value: Array) -> tuple[Array, Array]:
+        """Slopes by the complex step, and how far rounding may move them.
+
+        NaN where the perturbation moves the real part too, as it does for a root at zero: there
+        the function has no slope.
+        """
         forward, x = self.definition.forward, self.grid.env[self.moving]
         everything = np.arange(len(x))
         moved = x + 1j * COMPLEX_STEP
-        slope = self._at(forward, everything, moved).imag / COMPLEX_STEP
+        found = self._at(forward, everything, moved)
+        with np.errstate(invalid="ignore"):
+            shift = np.abs(found.real - value)
+            floor = COMPLEX_STEP + 8 * _EPS * np.abs(value)
+            analytic = shift <= floor + _SHIFT * np.abs(found.imag)
+        slope = np.where(analytic, found.imag / COMPLEX_STEP, np.nan)
         doubt = 4 * _EPS * np.abs(slope)
         rng = generator(self.options.seed, f"rounding of {self.definition.name}")
         for _ in range(_TRIES):
@@ -103,14 +113,21 @@ class _Elementwise:
         return slope, np.where(self.grid.at_threshold, 4 * _EPS * np.abs(slope), doubt)
 
     def _slope_jumps(self, slope: Array) -> Mask:
-        """Thresholds whose two neighbouring floats have different slopes; they stand in pairs."""
-        jumps = np.zeros(len(slope), bool)
+        """Thresholds whose two neighbouring floats have different slopes; they stand in pairs.
+
+        A pair that shares a point with such a pair counts too: `x >= 0` and `x > 0` part on either
+        side of zero.
+        """
         pairs = np.flatnonzero(self.grid.at_threshold).reshape(-1, 2)
         left, right = slope[pairs[:, 0]], slope[pairs[:, 1]]
         largest = np.abs(slope[np.isfinite(slope)]).max(initial=0.0)
         with np.errstate(invalid="ignore"):
             differs = np.abs(left - right) > _KINK_TOLERANCE * largest
-        jumps[pairs[differs].ravel()] = True
+        points = list(zip(*self.grid.env.values(), strict=True))
+        kinked = {points[at] for at in pairs[differs].ravel()}
+        shared = np.array([any(points[at] in kinked for at in pair) for pair in pairs], bool)
+        jumps = np.zeros(len(slope), bool)
+        jumps[pairs[shared].ravel()] = True
         return jumps
 
     def _real(self, entries: Array, points: Array) -> Array:

@@ -105,7 +105,14 @@ class _Examiner:
         )
         u_a = np.zeros(len(a))
         evidence = Evidence(
-            a, first.value, first.value, first.value, first.uncertainty, u_a, a * 0, source
+            a,
+            first.value,
+            first.value,
+            first.value,
+            first.uncertainty,
+            u_a,
+            np.zeros(len(a), int),
+            source,
         )
         evidence.outcome = judge(a, first.value, first.value, first.uncertainty, u_a, self.scale)
         unsure = (evidence.outcome != Outcome.PASS) | noticeable(
@@ -296,7 +303,7 @@ class _Examiner:
             )
 
     def _disagrees(self, ladder: Ladder, n: Array) -> Mask:
-        """Entries where no real-valued slope, central or from a side, is near the complex step's."""
+        """Entries where no real slope, central or from a side, is near the complex step's."""
         estimates = (ladder.central, ladder.left, ladder.right)
         far = [
             np.abs(e.value - n) > 3 * e.uncertainty + self.required * np.abs(n) for e in estimates
@@ -369,8 +376,8 @@ def _warnings(subject: Subject, checked: Array, evidence: Evidence) -> list[Find
             "GC113",
             subject.name,
             f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by more "
-            f"than rounding explains, though within the required grade; the largest relative error "
-            f"is {error[at]:.2g} at {index}",
+            "than rounding explains, though within the required grade; the largest relative "
+            f"error is {error[at]:.2g} at {index}",
             line=subject.line,
             data={"entries": int(real.sum()), "max_rel_error": float(error[at]), "index": index},
         )

@@ -118,7 +118,8 @@ class NetworkTensors:
                 inputs = moved.pop(INPUTS)
                 _, gradients = self.model.value_and_grad_at(moved, inputs)
                 for key, gradient in gradients.items():
-                    change = np.abs(gradient.astype(float) - self.gradients[key])
+                    with np.errstate(invalid="ignore"):
+                        change = np.abs(gradient.astype(float) - self.gradients[key])
                     moves[key] = np.maximum(moves[key], np.nan_to_num(change, nan=0.0))
             self._jitters = moves
         return self._jitters[name].ravel()
