@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
-from gradcli.analysis.gradcheck.callables import Callables
-from gradcli.analysis.gradcheck.check import Progress, check_functions, check_plan
-from gradcli.analysis.gradcheck.functions import scalarised
+from gradcli.analysis.gradcheck.check import check_plan
+from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.analysis.gradcheck.options import CheckOptions, Oracle, required_error
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
@@ -21,7 +18,13 @@ from gradcli.errors import SpecError, UsageError
 from gradcli.spec import DEFAULT_MEMORY, find_specs, load_plan, load_text
 from gradcli.spec.plan import Plan
 
-__all__ = ["check", "check_vjp", "gradcheck", "load"]
+if TYPE_CHECKING:
+    from gradcli.analysis.flow import FlowReport
+
+__all__ = ["check", "check_vjp", "flow", "gradcheck", "load"]
+
+_KEPT_SHARE = 1024
+"""A flow analysis keeps a small part of a deep network at a time; so much more may be planned."""
 
 Source = str | Path | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
@@ -91,9 +94,10 @@ def check(
 
     def one(source: Source | Model | tuple[str, str]) -> SpecResult:
         try:
-            found = _plan_of(source, overrides, allow_python, max_memory)
-            plan = found.plan if isinstance(found, Model) else found
-            model = found if isinstance(found, Model) else None
+            if isinstance(source, Model):
+                plan, model = source.plan, source
+            else:
+                plan, model = _plan_of(source, overrides, allow_python, max_memory), None
             chosen = {**plan.sections.get("check", {}), **written}
             if model is None and dtype is None:
                 plan = replace(plan, dtype=chosen.get("dtype", plan.dtype))
@@ -145,17 +149,12 @@ def gradcheck(
 
     `params` is an array, a list of arrays or a dict of arrays (scalars count as arrays of no axes);
     `grad` returns the same structure. Integer arrays are passed along and not differentiated.
+    Raises UsageError where `fun` itself cannot be evaluated at the point.
     """
-    point, rebuild, flatten = _structure(params)
-    callables = Callables(
-        value=lambda arrays: fun(rebuild(arrays)),
-        claim=lambda arrays: flatten(grad(rebuild(arrays))),
-        point=point,
-        wrt=_differentiable(point),
-        options=CheckOptions(seed=seed, required=required_error(require)),
-        where=name,
-    )
-    return _function_report(callables, name)
+    from gradcli.analysis.gradcheck.from_python import check_scalar_function
+
+    options = CheckOptions(seed=seed, required=required_error(require))
+    return check_scalar_function(fun, grad, params, options, name)
 
 
 def check_vjp(
@@ -171,70 +170,71 @@ def check_vjp(
 
     `inputs` is an array, a list or a dict of arrays; `forward` returns an array of any shape,
     or (array, saved), in which case saved is passed to `backward` as a fourth argument. `backward`
-    returns cotangents in the structure of `inputs`.
+    returns cotangents in the structure of `inputs`. Raises UsageError where `forward` cannot be
+    evaluated at the point.
     """
-    point, rebuild, flatten = _structure(inputs)
-
-    def run(arrays: dict[str, Array]) -> tuple[Any, Any]:
-        made = forward(rebuild(arrays))
-        return made if isinstance(made, tuple) else (made, _NOTHING)
-
-    def pull(arrays: dict[str, Array], output: Any, cotangent: Array, saved: Any) -> dict[str, Any]:
-        more = () if saved is _NOTHING else (saved,)
-        return flatten(backward(rebuild(arrays), output, cotangent, *more))
+    from gradcli.analysis.gradcheck.from_python import check_vector_function
 
     options = CheckOptions(seed=seed, required=required_error(require))
-    callables = scalarised(run, pull, point, _differentiable(point), options, name)
-    callables.kind = "input"
-    return _function_report(callables, name)
+    return check_vector_function(forward, backward, inputs, options, name)
 
 
-_NOTHING = object()
+def flow(
+    source: Source | None = None,
+    *,
+    text: tuple[str, str] | None = None,
+    seed: int | None = None,
+    dtype: str | None = None,
+    threshold: float | None = None,
+    seeds: int | None = None,
+    fail_on: Sequence[str] = (),
+    allow_python: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
+    progress: Progress | None = None,
+    **network: Any,
+) -> FlowReport:
+    """Measure how the gradient's norm changes from layer to layer of a spec's network.
 
-
-def _function_report(callables: Callables, name: str) -> CheckReport:
-    single = all(callables.point[key].dtype == np.float32 for key in callables.wrt)
-    options = callables.options
-    required = options.threshold("float32" if single else "float64")
-    return CheckReport((check_functions(callables, options, required, name),), options.seed)
-
-
-def _structure(
-    params: Arrays,
-) -> tuple[dict[str, Array], Callable[[Mapping[str, Array]], Any], Callable[[Any], dict[str, Any]]]:
-    """Arrays by name, and the ways back to the caller's structure and from it."""
-    if isinstance(params, Mapping):
-        return (
-            {str(key): _array(value) for key, value in params.items()},
-            lambda arrays: {key: arrays[str(key)] for key in params},
-            lambda made: {str(key): value for key, value in made.items()},
-        )
-    if isinstance(params, (list, tuple)):
-        kind = type(params)
-        return (
-            {str(index): _array(value) for index, value in enumerate(params)},
-            lambda arrays: kind(arrays[str(index)] for index in range(len(params))),
-            lambda made: {str(index): value for index, value in enumerate(made)},
-        )
-    return (
-        {"x": _array(params)},
-        lambda arrays: arrays["x"] if np.ndim(params) else arrays["x"][()],
-        lambda made: {"x": made},
+    Without a spec, `network` describes one that is built: depth, width, activation, init, gain,
+    bias_std, batch, loss, residual, residual_scale (see `build_spec`). What is left None is taken
+    from the spec's `flow:` section, then from the defaults. An invalid spec gives a report with
+    the verdict `invalid`; UsageError is raised for options that make no sense.
+    """
+    from gradcli.analysis.flow import (
+        FlowOptions,
+        analyse_flow,
+        build_spec,
+        invalid_flow,
+        memory_needed,
     )
 
+    written = _overrides(threshold=threshold, seeds=seeds, fail_on=tuple(fail_on) or None)
+    overrides = _overrides(seed=seed, dtype=dtype, flow=written)
+    given = _overrides(**network)
+    meant = text or source
+    if meant is not None and given:
+        raise UsageError(f"{', '.join(given)}: only for a network that is built, not for a spec")
+    try:
+        meant = build_spec(**given) if meant is None else meant
+    except TypeError:
+        import inspect
 
-def _array(value: Any) -> Array:
-    array = np.array(value)
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"expected arrays of real numbers, got {array.dtype}")
-    return array.astype(float) if array.dtype.kind == "f" and array.itemsize < 4 else array
-
-
-def _differentiable(point: Mapping[str, Array]) -> tuple[str, ...]:
-    names = tuple(name for name, value in point.items() if value.dtype.kind == "f")
-    if not names:
-        raise UsageError("there is nothing to differentiate: no array of floating-point numbers")
-    return names
+        known = list(inspect.signature(build_spec).parameters)
+        unknown = [name for name in given if name not in known]
+        raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)}") from None
+    try:
+        plan = _plan_of(meant, overrides, allow_python, max_memory * _KEPT_SHARE)
+    except SpecError as error:
+        return invalid_flow(_name_of(meant), error.errors, seed)
+    needed = memory_needed(plan)
+    if needed > max_memory:
+        raise UsageError(
+            f"this would need about {needed / 2**20:,.0f} MiB, more than the "
+            f"{max_memory / 2**20:,.0f} MiB allowed: --max-memory raises that"
+        )
+    options = FlowOptions().with_given({**plan.sections.get("flow", {}), **written})
+    steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
+    return analyse_flow(plan, options, steps)
 
 
 def _expand(
@@ -255,13 +255,11 @@ def _expand(
 
 
 def _plan_of(
-    source: Source | Model | tuple[str, str],
+    source: Source | tuple[str, str],
     overrides: Mapping[str, Any],
     allow_python: bool,
     max_memory: int,
-) -> Plan | Model:
-    if isinstance(source, Model):
-        return source
+) -> Plan:
     if isinstance(source, tuple):
         content, shown = source
         return load_text(

@@ -133,14 +133,14 @@ def single_loss_gap(wide: FlowResult, single: FlowResult) -> float:
 
 def test_a_chain_of_numbers_has_the_product_of_its_numbers() -> None:
     plan = built(
-        depth=3000, width=1, activation="identity", init={"normal": {"std": 1e-3}}, batch=2
+        depth=1200, width=1, activation="identity", init={"normal": {"std": 1e-3}}, batch=2
     )
     result = run(plan)
-    weights = [abs(Model(replace(plan)).parameters[f"dense_{i}.weight"].item()) for i in (1, 3000)]
+    weights = [abs(Model(replace(plan)).parameters[f"dense_{i}.weight"].item()) for i in (1, 1200)]
     assert result.layers[0].weight_norm == pytest.approx(weights[0], rel=1e-12)
     assert result.layers[-1].weight_norm == pytest.approx(weights[1], rel=1e-12)
     total = math.fsum(math.log10(layer.weight_norm) for layer in result.layers)
-    assert total < -9000
+    assert total < -3600
     for found in (result.log10_total, result.log10_bound, result.log10_rms_product):
         assert found == pytest.approx(total, rel=1e-13)
 

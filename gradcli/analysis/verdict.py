@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from gradcli.errors import ExitCode
@@ -38,6 +38,8 @@ class Report(Protocol):
 
     @property
     def command(self) -> str: ...
+    @property
+    def results(self) -> Sequence[Any]: ...
     @property
     def passed(self) -> bool: ...
     @property

@@ -109,9 +109,7 @@ def parse(
 
 
 class _Parser:
-    def __init__(
-        self, names: Collection[str], functions: Mapping[str, Activation] | None
-    ) -> None:
+    def __init__(self, names: Collection[str], functions: Mapping[str, Activation] | None) -> None:
         self._names = names
         self._functions = functions
         self._steps: list[Step] = []
@@ -309,9 +307,7 @@ class _Parser:
         end = token.offset + 1
         if opening.function is None:
             inner = self._operands.pop()
-            self._operands.append(
-                replace(inner, offset=opening.token.offset, end=end, chain=0)
-            )
+            self._operands.append(replace(inner, offset=opening.token.offset, end=end, chain=0))
             return
         call = self._pending.pop()
         arguments = self._operands[opening.below :]

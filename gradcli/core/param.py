@@ -54,7 +54,9 @@ class Param:
             )
             if math.isfinite(bound)
         ]
-        return " ".join([noun, " and ".join(bounds)]).strip() + (" or null" if self.nullable else "")
+        return " ".join([noun, " and ".join(bounds)]).strip() + (
+            " or null" if self.nullable else ""
+        )
 
     def convert(self, value: Any) -> Any:
         """The value as the op takes it; raises ValueError with what was expected.
@@ -71,7 +73,9 @@ class Param:
         elif self.kind == "choice":
             if value in self.choices:
                 return value
-        elif isinstance(value, (int, float)) and not isinstance(value, bool) and self._within(value):
+        elif (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and self._within(value)
+        ):
             if self.kind == "number":
                 return float(value)
             if float(value).is_integer():

@@ -80,7 +80,9 @@ CATALOGUE = Catalogue()
 """Filled when `gradcli.ops` is imported."""
 
 
-def _registering(op_class: type[Op], name: str, fields: dict[str, Any]) -> Callable[[Function], Function]:
+def _registering(
+    op_class: type[Op], name: str, fields: dict[str, Any]
+) -> Callable[[Function], Function]:
     for key in ("params", "aliases", "references"):
         fields[key] = tuple(fields.get(key, ()))
 

@@ -1,1 +1,1 @@
-
+"""Findings, and the rules that explain them."""

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 from typing import Any, Final
 
-from gradcli import diagnostics
-from gradcli.diagnostics.rules import RULES, Rule
+from gradcli.diagnostics.rules import Rule
 
-__all__ = ["HEADINGS", "all_rules", "explanation", "sections"]
+__all__ = ["HEADINGS", "explanation", "sections"]
 
 HEADINGS: Final = ("Meaning", "Likely cause", "What to look at", "Example")
 """The headings of every rule's docstring, in their order."""
-
-
-def all_rules() -> dict[str, type[Rule]]:
-    """Every rule by code, in the order of the codes, whoever defines it."""
-    for module in pkgutil.iter_modules(diagnostics.__path__):
-        if module.name.endswith("_rules"):
-            importlib.import_module(f"{diagnostics.__name__}.{module.name}")
-    return dict(sorted(RULES.items()))
 
 
 def sections(rule: type[Rule]) -> dict[str, str]:

@@ -16,13 +16,14 @@ class Vanishing(Rule):
     """The gradient of the first layer is a vanishing part of the gradient of the last.
 
     Meaning:
-        From the last layer's output back to the network's input the norm of the gradient shrinks by
-        more than the threshold (default two decades, a factor of 100), on 95 % of all draws of the weights.
-        The layers near the input hardly learn, whatever the learning rate of the others.
+        From the last layer's output back to the network's input the norm of the gradient shrinks
+        by more than the threshold (default two decades, a factor of 100), on 95 % of all draws of
+        the weights. The layers near the input hardly learn, whatever the learning rate of the
+        others.
 
     Likely cause:
-        Named in the finding: the activation's slopes (sigmoid's is at most 1/4), weights drawn too
-        small for this activation (PyTorch's default before ReLU), or dead units. Each layer
+        Named in the finding: the activation's slopes (sigmoid's is at most 1/4), weights drawn
+        too small for this activation (PyTorch's default before ReLU), or dead units. Each layer
         multiplies the gradient by about rms f' · ‖W‖_F/√fan_out; depth does the rest.
 
     What to look at:
@@ -43,17 +44,17 @@ class Exploding(Rule):
 
     Meaning:
         From the last layer's output back to the network's input the norm of the gradient grows by
-        more than the threshold (default two decades, a factor of 100), on 95 % of all draws of the weights. A
-        learning rate that suits the last layers throws the first ones away.
+        more than the threshold (default two decades, a factor of 100), on 95 % of all draws of
+        the weights. A learning rate that suits the last layers throws the first ones away.
 
     Likely cause:
         Named in the finding: weights drawn too large, slopes above 1, or (the rest) sums of
         residual blocks and normalization, each of which adds to the gradient.
 
     What to look at:
-        The gain of a layer: it should be close to 1. A smaller `gain`, an initialization that suits
-        the activation, residual branches scaled by 1/√depth. Clipping the gradient saves the step, not the
-        proportions between layers.
+        The gain of a layer: it should be close to 1. A smaller `gain`, an initialization that
+        suits the activation, residual branches scaled by 1/√depth. Clipping the gradient saves
+        the step, not the proportions between layers.
 
     Example:
         gradcli flow --depth 50 --gain 2
@@ -69,12 +70,12 @@ class Dead(Rule):
 
     Meaning:
         These units pass no gradient and receive none, so that no step can change them. What is
-        usual is stated: in a deep ReLU network about half of the units are off on the whole batch,
-        since all rows have come to point the same way, and that is healthy.
+        usual is stated: in a deep ReLU network about half of the units are off on the whole
+        batch, since all rows have come to point the same way, and that is healthy.
 
     Likely cause:
-        Biases far below zero; a learning rate that has thrown them there, if the weights are from a
-        trained network; inputs that are all negative.
+        Biases far below zero; a learning rate that has thrown them there, if the weights are from
+        a trained network; inputs that are all negative.
 
     What to look at:
         The biases of the layer named, and the scale of its inputs. leaky_relu or elu have a slope
@@ -104,11 +105,12 @@ class Saturated(Rule):
         their values lie near an end of its range. They pass almost no gradient.
 
     Likely cause:
-        Weights or biases drawn too large, or inputs that are not scaled: pre-activations far from zero.
+        Weights or biases drawn too large, or inputs that are not scaled: pre-activations far from
+        zero.
 
     What to look at:
-        The rms of the activations, the layer's weight norm and its biases. Scale the inputs to unit
-        variance, draw the biases smaller, put a normalization before the activation.
+        The rms of the activations, the layer's weight norm and its biases. Scale the inputs to
+        unit variance, draw the biases smaller, put a normalization before the activation.
 
     Example:
         gradcli flow --activation tanh --bias-std 10
@@ -124,21 +126,22 @@ class NonFinite(Rule):
     """A value or a gradient left the range of floating-point numbers.
 
     Meaning:
-        At the node named, an activation, the loss, or a gradient became infinite or NaN. Values are carried
-        with an exponent of their own where the network allows it, so this is not a matter of depth
-        alone: a value grew beyond the largest number before an op that needs it as it is, or an op
-        was used outside its domain. Everything measured beyond that point is not a number.
+        At the node named, an activation, the loss, or a gradient became infinite or NaN. Values
+        are carried with an exponent of their own where the network allows it, so this is not a
+        matter of depth alone: a value grew beyond the largest number before an op that needs it
+        as it is, or an op was used outside its domain. Everything measured beyond that point is
+        not a number.
 
     Likely cause:
-        Activations that grow from layer to layer (weights too large), a logarithm or a division at
-        zero, weights or data with extreme values.
+        Activations that grow from layer to layer (weights too large), a logarithm or a division
+        at zero, weights or data with extreme values.
 
     What to look at:
-        The rms of the activations up to the layer named: is it growing? Then the initialization is
-        too large.
+        The rms of the activations up to the layer named: is it growing? Then the initialization
+        is too large.
 
     Example:
-        gradcli flow --depth 3000 --activation gelu --gain 2
+        gradcli flow --depth 40 --width 16 --activation gelu --gain 1e9
     """
 
     code = "GF105"
@@ -150,8 +153,9 @@ class BoundViolated(Rule):
     """The gradient grew more than the product of norms allows: a mistake in gradcli.
 
     Meaning:
-        ‖W‖₂ times the largest slope is an upper bound of what a layer can do to a gradient, and so is their
-        product along the network. A measurement above it is impossible if both are right.
+        ‖W‖₂ times the largest slope is an upper bound of what a layer can do to a gradient, and
+        so is their product along the network. A measurement above it is impossible if both are
+        right.
 
     Likely cause:
         A mistake in gradcli: in a norm, a slope, or what an operation claims of itself.
@@ -172,16 +176,17 @@ class FlatWeightGradients(Rule):
     """The weight gradients look even across the layers while the signal does not.
 
     Meaning:
-        ‖∂L/∂W‖ is the signal times the layer's input. Where activations shrink toward the loss as the
-        signal grows toward it (or the other way round), the two cancel, and a plot of weight-gradient norms
-        shows a healthy network that is not one.
+        ‖∂L/∂W‖ is the signal times the layer's input. Where activations shrink toward the loss as
+        the signal grows toward it (or the other way round), the two cancel, and a plot of
+        weight-gradient norms shows a healthy network that is not one.
 
     Likely cause:
-        An initialization that makes each layer scale both its values and its gradients by the same
-        factor, such as Xavier before ReLU.
+        An initialization that makes each layer scale both its values and its gradients by the
+        same factor, such as Xavier before ReLU.
 
     What to look at:
-        The three curves apart: the rms of the activations, the gradient norms, the weight-gradient norms.
+        The three curves apart: the rms of the activations, the gradient norms, the
+        weight-gradient norms.
 
     Example:
         gradcli flow --depth 50 --init xavier_normal
@@ -198,19 +203,19 @@ class Undetermined(Rule):
 
     Meaning:
         The interval in which 95 % of draws lie reaches across the threshold: with one seed the
-        gradient stays within it, with another it does not. Or the signal is not a number, for
-        the reason that another finding states.
+        gradient stays within it, with another it does not. Or the signal is not a number, for the
+        reason that another finding states.
 
     Likely cause:
-        A total close to the threshold; a narrow and deep network, whose gradient varies from draw to draw by
-        a factor that grows with depth over width.
+        A total close to the threshold; a narrow and deep network, whose gradient varies from draw
+        to draw by a factor that grows with depth over width.
 
     What to look at:
-        The band and the total of each seed. More `--seeds` make the band more certain, not narrower
-        than the draws are; a wider network does.
+        The band and the total of each seed. More `--seeds` make the band more certain, not
+        narrower than the draws are; a wider network does.
 
     Example:
-        gradcli flow --depth 50 --width 8
+        gradcli flow --depth 40 --width 8
     """
 
     code = "GF108"

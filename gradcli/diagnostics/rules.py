@@ -1,17 +1,21 @@
 """The rules: one class each, whose docstring is what `gradcli explain CODE` shows.
 
 A rule's name is what it found, in the words of its code table; its docstring has the headings
-*Meaning*, *Likely cause*, *What to look at*, *Example*.
+*Meaning*, *Likely cause*, *What to look at*, *Example*. Rules live in the modules of this package
+whose names end in `_rules`, and are loaded when one of them is first needed.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from gradcli import diagnostics
 from gradcli.diagnostics.finding import Finding, Severity
 
-__all__ = ["RULES", "Rule", "finding", "rule"]
+__all__ = ["RULES", "Rule", "all_rules", "finding", "rule"]
 
 
 class Rule:
@@ -33,6 +37,14 @@ def rule(cls: type[Rule]) -> type[Rule]:
     return cls
 
 
+def all_rules() -> dict[str, type[Rule]]:
+    """Every rule by code, in the order of the codes, whichever module it is in."""
+    for module in pkgutil.iter_modules(diagnostics.__path__):
+        if module.name.endswith("_rules"):
+            importlib.import_module(f"{diagnostics.__name__}.{module.name}")
+    return dict(sorted(RULES.items()))
+
+
 def finding(
     code: str,
     where: str,
@@ -44,7 +56,7 @@ def finding(
     data: Mapping[str, Any] | None = None,
 ) -> Finding:
     """A finding of the rule with this code."""
-    known = RULES[code]
+    known = RULES[code] if code in RULES else all_rules()[code]
     return Finding(
         code, known.name, severity or known.severity, where, message, file, line, data or {}
     )

@@ -57,8 +57,13 @@ def _logistic(x: Array) -> Value:
     formula="x",
     derivative="1",
     traits=lambda: Traits(
-        range=(-math.inf, math.inf), monotone="increasing", convex=True, lipschitz=1.0,
-        smoothness=0.0, symmetry="odd", homogeneous=True,
+        range=(-math.inf, math.inf),
+        monotone="increasing",
+        convex=True,
+        lipschitz=1.0,
+        smoothness=0.0,
+        symmetry="odd",
+        homogeneous=True,
     ),
 )
 def identity(x: Array) -> Value:
@@ -71,8 +76,12 @@ def identity(x: Array) -> Value:
     formula="1/(1 + exp(-x))",
     derivative="exp(-x)/(1 + exp(-x))**2",
     traits=lambda: Traits(
-        range=(0.0, 1.0), monotone="increasing", convex=False, lipschitz=0.25,
-        smoothness=1 / (6 * math.sqrt(3)), symmetry="none",
+        range=(0.0, 1.0),
+        monotone="increasing",
+        convex=False,
+        lipschitz=0.25,
+        smoothness=1 / (6 * math.sqrt(3)),
+        symmetry="none",
     ),
     references=["glorot2010"],
 )
@@ -90,8 +99,12 @@ def sigmoid(x: Array) -> Value:
     formula="tanh(x)",
     derivative="1 - tanh(x)**2",
     traits=lambda: Traits(
-        range=(-1.0, 1.0), monotone="increasing", convex=False, lipschitz=1.0,
-        smoothness=4 / (3 * math.sqrt(3)), symmetry="odd",
+        range=(-1.0, 1.0),
+        monotone="increasing",
+        convex=False,
+        lipschitz=1.0,
+        smoothness=4 / (3 * math.sqrt(3)),
+        symmetry="odd",
     ),
     references=["lecun1998"],
 )
@@ -114,7 +127,11 @@ def tanh(x: Array) -> Value:
     formula="x/(1 + abs(x))",
     derivative="1/(1 + abs(x))**2",
     traits=lambda: Traits(
-        range=(-1.0, 1.0), monotone="increasing", convex=False, lipschitz=1.0, smoothness=2.0,
+        range=(-1.0, 1.0),
+        monotone="increasing",
+        convex=False,
+        lipschitz=1.0,
+        smoothness=2.0,
         symmetry="odd",
     ),
     references=["bergstra2009"],
@@ -134,8 +151,12 @@ def softsign(x: Array) -> Value:
     formula="log1p(exp(beta*x))/beta",
     derivative="1/(1 + exp(-beta*x))",
     traits=lambda beta: Traits(
-        range=(0.0, math.inf), monotone="increasing", convex=True, lipschitz=1.0,
-        smoothness=beta / 4, symmetry="none",
+        range=(0.0, math.inf),
+        monotone="increasing",
+        convex=True,
+        lipschitz=1.0,
+        smoothness=beta / 4,
+        symmetry="none",
     ),
     init="he_normal",
     references=["dugas2001"],
@@ -159,8 +180,12 @@ def softplus(x: Array, *, beta: float) -> Value:
     formula="x/(1 + exp(-beta*x))",
     derivative="1/(1 + exp(-beta*x)) + beta*x*exp(-beta*x)/(1 + exp(-beta*x))**2",
     traits=lambda beta: Traits(
-        range=(-0.27846454276107380 / beta, math.inf), monotone="no", convex=False,
-        lipschitz=1.09983932012886692, smoothness=beta / 2, symmetry="none",
+        range=(-0.27846454276107380 / beta, math.inf),
+        monotone="no",
+        convex=False,
+        lipschitz=1.09983932012886692,
+        smoothness=beta / 2,
+        symmetry="none",
     ),
     init="he_normal",
     references=["elfwing2018", "ramachandran2017"],
@@ -188,12 +213,20 @@ def swish(x: Array, *, beta: float) -> Value:
     }[approximate],
     traits=lambda approximate: {
         "none": Traits(
-            range=(-0.16997120747990366, math.inf), monotone="no", convex=False,
-            lipschitz=1.12890414518515479, smoothness=math.sqrt(2 / math.pi), symmetry="none",
+            range=(-0.16997120747990366, math.inf),
+            monotone="no",
+            convex=False,
+            lipschitz=1.12890414518515479,
+            smoothness=math.sqrt(2 / math.pi),
+            symmetry="none",
         ),
         "tanh": Traits(
-            range=(-0.17004075057125405, math.inf), monotone="no", convex=False,
-            lipschitz=1.12899306865871777, smoothness=math.sqrt(2 / math.pi), symmetry="none",
+            range=(-0.17004075057125405, math.inf),
+            monotone="no",
+            convex=False,
+            lipschitz=1.12899306865871777,
+            smoothness=math.sqrt(2 / math.pi),
+            symmetry="none",
         ),
     }[approximate],
     init="he_normal",
@@ -209,9 +242,7 @@ def gelu(x: Array, *, approximate: str) -> Value:
         slope = 2 * math.sqrt(2 / math.pi)
         square = x * x
         gate, pull_gate = _logistic(slope * x * (1 + CUBIC * square))
-        return x * gate, lambda g: (
-            g * gate + slope * (1 + 3 * CUBIC * square) * pull_gate(g * x)
-        )
+        return x * gate, lambda g: g * gate + slope * (1 + 3 * CUBIC * square) * pull_gate(g * x)
     share = 0.5 * erfc(-x / math.sqrt(2))
 
     def pullback(g: Array) -> Array:
@@ -225,8 +256,12 @@ def gelu(x: Array, *, approximate: str) -> Value:
     formula="x*tanh(log1p(exp(x)))",
     derivative="tanh(log1p(exp(x))) + x*(1 - tanh(log1p(exp(x)))**2)/(1 + exp(-x))",
     traits=lambda: Traits(
-        range=(-0.30884341301725041, math.inf), monotone="no", convex=False,
-        lipschitz=1.08849816125172787, smoothness=0.64420463723697243, symmetry="none",
+        range=(-0.30884341301725041, math.inf),
+        monotone="no",
+        convex=False,
+        lipschitz=1.08849816125172787,
+        smoothness=0.64420463723697243,
+        symmetry="none",
     ),
     init="he_normal",
     references=["misra2020"],

@@ -41,9 +41,11 @@ def _class_probabilities(p: Array, y: Array) -> Array:
     " + exp(p/temperature)/sum(exp(p/temperature))*label_smoothing"
     " - (1 - label_smoothing)*y - label_smoothing/sum(p**0))/temperature",
     traits=lambda label_smoothing, temperature: LossTraits(
-        convex=True, strong_convexity=0.0,
+        convex=True,
+        strong_convexity=0.0,
         lipschitz=math.sqrt(1 + (1 - label_smoothing) ** 2) / temperature,
-        smoothness=0.5 / temperature**2, bounded=False,
+        smoothness=0.5 / temperature**2,
+        bounded=False,
     ),
     references=["bridle1990", "szegedy2016", "guo2017"],
 )
@@ -93,7 +95,10 @@ def _on_probabilities(p: Array, y: Array) -> Value:
     "binary_cross_entropy",
     params=[
         Param(
-            "input", "logits", kind="choice", choices=("logits", "probabilities"),
+            "input",
+            "logits",
+            kind="choice",
+            choices=("logits", "probabilities"),
             sweep=("logits", "probabilities"),
         )
     ],
@@ -111,8 +116,12 @@ def _on_probabilities(p: Array, y: Array) -> Value:
             convex=True, strong_convexity=0.0, lipschitz=1.0, smoothness=0.25, bounded=False
         ),
         "probabilities": LossTraits(
-            convex=True, strong_convexity=1.0, lipschitz=math.inf, smoothness=math.inf,
-            bounded=False, domain=(0.0, 1.0),
+            convex=True,
+            strong_convexity=1.0,
+            lipschitz=math.inf,
+            smoothness=math.inf,
+            bounded=False,
+            domain=(0.0, 1.0),
         ),
     }[input],
     references=["bishop2006"],

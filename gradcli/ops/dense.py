@@ -33,9 +33,7 @@ def _traits(*, bias: bool, **_: Any) -> LayerTraits:
     }
     if bias:
         affine["bias"] = ("bo->o",)
-    return LayerTraits(
-        affine=affine, homogeneous_with=("bias",) if bias else (), mixing="weight"
-    )
+    return LayerTraits(affine=affine, homogeneous_with=("bias",) if bias else (), mixing="weight")
 
 
 @layer(
@@ -51,9 +49,7 @@ def _traits(*, bias: bool, **_: Any) -> LayerTraits:
     weights=_weights,
     traits=_traits,
 )
-def dense(
-    x: Array, *, parameters: Parameters, rank: int, **_: Any
-) -> tuple[Array, Any]:
+def dense(x: Array, *, parameters: Parameters, rank: int, **_: Any) -> tuple[Array, Any]:
     """Every unit a weighted sum of all features: y = x Wᵀ + b.
 
     `weight` has the shape (units, fan-in), `bias` (units,), as in PyTorch.

@@ -69,9 +69,7 @@ def uniform(rng: Rng, shape: Shape, fan_in: int, fan_out: int, *, bound: float) 
     return _uniform(rng, shape, bound)
 
 
-def _scaled(
-    name: str, variance: Callable[[int, int], float], reference: str, summary: str
-) -> None:
+def _scaled(name: str, variance: Callable[[int, int], float], reference: str, summary: str) -> None:
     """Register a rule that fixes the variance, in its normal and its uniform form."""
 
     def claimed(fan_in: int, fan_out: int, *, gain: float) -> float:
@@ -89,15 +87,21 @@ def _scaled(
 
 
 _scaled(
-    "xavier", lambda fan_in, fan_out: 2 / (fan_in + fan_out), "glorot2010",
+    "xavier",
+    lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "glorot2010",
     "Variance 2/(fan_in + fan_out): keeps signals forward and gradients backward, on average",
 )
 _scaled(
-    "he", lambda fan_in, fan_out: 2 / fan_in, "he2015",
+    "he",
+    lambda fan_in, fan_out: 2 / fan_in,
+    "he2015",
     "Variance 2/fan_in: makes up for the half of the signal that ReLU removes",
 )
 _scaled(
-    "lecun", lambda fan_in, fan_out: 1 / fan_in, "lecun1998",
+    "lecun",
+    lambda fan_in, fan_out: 1 / fan_in,
+    "lecun1998",
     "Variance 1/fan_in: keeps the variance of a linear layer's output",
 )
 

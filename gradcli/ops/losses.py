@@ -44,7 +44,11 @@ def mse(p: Array, y: Array) -> Value:
     formula="abs(p - y)",
     gradient="sign(p - y)",
     traits=lambda: LossTraits(
-        convex=True, strong_convexity=0.0, lipschitz=1.0, smoothness=math.inf, bounded=False,
+        convex=True,
+        strong_convexity=0.0,
+        lipschitz=1.0,
+        smoothness=math.inf,
+        bounded=False,
         kinks=(0.0,),
     ),
     references=["bishop2006"],
@@ -84,8 +88,12 @@ def huber(p: Array, y: Array, *, delta: float) -> Value:
     formula="where(y >= p, tau*(y - p), (tau - 1)*(y - p))",
     gradient="where(y > p, -tau, where(y < p, 1 - tau, 0))",
     traits=lambda tau: LossTraits(
-        convex=True, strong_convexity=0.0, lipschitz=max(tau, 1 - tau), smoothness=math.inf,
-        bounded=False, kinks=(0.0,),
+        convex=True,
+        strong_convexity=0.0,
+        lipschitz=max(tau, 1 - tau),
+        smoothness=math.inf,
+        bounded=False,
+        kinks=(0.0,),
     ),
     references=["koenker1978"],
 )

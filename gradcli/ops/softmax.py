@@ -48,8 +48,12 @@ def _normalised(x: Array) -> _Normalised:
     formula="exp(x)/sum(exp(x))",
     derivative="exp(x)/sum(exp(x))*(g - sum(g*exp(x))/sum(exp(x)))",
     traits=lambda: Traits(
-        range=(0.0, 1.0), monotone="increasing", convex=False, lipschitz=0.5,
-        smoothness=math.sqrt(2 / 27), symmetry="none",
+        range=(0.0, 1.0),
+        monotone="increasing",
+        convex=False,
+        lipschitz=0.5,
+        smoothness=math.sqrt(2 / 27),
+        symmetry="none",
     ),
     references=["bridle1990"],
 )
@@ -75,8 +79,13 @@ def softmax(x: Array) -> Value:
     formula="x - log(sum(exp(x)))",
     derivative="g - exp(x)/sum(exp(x))*sum(g)",
     traits=lambda: Traits(
-        range=(-math.inf, 0.0), monotone="no", convex=False, lipschitz=1.0, smoothness=0.5,
-        symmetry="none", feature_growth=0.5,
+        range=(-math.inf, 0.0),
+        monotone="no",
+        convex=False,
+        lipschitz=1.0,
+        smoothness=0.5,
+        symmetry="none",
+        feature_growth=0.5,
     ),
     references=["bridle1990"],
 )

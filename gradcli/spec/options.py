@@ -8,12 +8,23 @@ from typing import Any, Final, Protocol
 
 from gradcli.core.param import Param
 
-__all__ = ["DTYPES", "FLOW_VERDICTS", "GRADES", "ORACLES", "SECTIONS", "Option", "Readable"]
+__all__ = [
+    "DTYPES",
+    "FLOW_GATES",
+    "FLOW_VERDICTS",
+    "GRADES",
+    "ORACLES",
+    "SECTIONS",
+    "Option",
+    "Readable",
+]
 
 GRADES: Final = ("excellent", "good", "acceptable")
 DTYPES: Final = ("float64", "float32")
 ORACLES: Final = ("auto", "complex", "ladder", "central", "forward")
 FLOW_VERDICTS: Final = ("vanishing", "exploding", "healthy", "undetermined")
+FLOW_GATES: Final = (*FLOW_VERDICTS, "dead", "saturated", "non-finite")
+"""What `fail_on` can name: verdicts, and findings by the names of their rules."""
 
 
 class Readable(Protocol):
@@ -121,7 +132,7 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
     "flow": _table(
         threshold=(_number(above=0),),
         seeds=(_count(),),
-        fail_on=(_several(_one_of(*FLOW_VERDICTS)),),
+        fail_on=(_several(_one_of(*FLOW_GATES)),),
     ),
     "train": _table(
         steps=(_count(),),

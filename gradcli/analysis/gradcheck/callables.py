@@ -23,13 +23,17 @@ from gradcli.engine.model import generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
-__all__ = ["Callables", "Claim", "Value"]
+__all__ = ["Callables", "Claim", "MutatesItsArguments", "Value"]
 
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
 Claim = Callable[[Arrays], Mapping[str, Any]]
 
 _JITTER_TRIES = 4
+
+
+class MutatesItsArguments(Exception):
+    """A claim changed what it was given; the text names it."""
 
 
 @dataclass
@@ -65,6 +69,8 @@ class Callables:
         given = {name: value.copy() for name, value in self.point.items()}
         try:
             claimed = self.claim(given)
+        except MutatesItsArguments as error:
+            return [self._finding("GC006", f"the backward changes {error} in place")]
         except Exception as error:  # the user's code may raise anything
             return [self._finding("GC007", f"the gradient raises {type(error).__name__}: {error}")]
         broken = [

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from gradcli.analysis.gradcheck.report import TensorResult
-from gradcli.analysis.gradcheck.rule import Outcome
+from gradcli.analysis.gradcheck.rule import Outcome, graded_error, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "small_mismatch"]
 
+_ROUNDED_ENTRIES = 4  # to tell errors of either sign from one mistake
+_ROUNDED_ERROR = 2.0**-17  # 64 ulps of float32
 _FIT = 1e-6  # relative deviation of an entry up to which a fit explains it
 
 
@@ -62,6 +64,40 @@ def diagnose(
             )
         )
     return found
+
+
+def small_mismatch(
+    subject: Subject, checked: Array, a: Array, n: Array, u: Array, u_a: Array, outcome: Array
+) -> list[Finding]:
+    """A warning where entries that pass differ from the truth by more than rounding explains."""
+    real = (outcome == Outcome.PASS) & noticeable(a, n, u, u_a, subject.eps)
+    if not real.any():
+        return []
+    error = np.where(real, graded_error(a, n, n, u, u_a), -1.0)
+    at = int(error.argmax())
+    index = _index(subject, checked, at)
+    code, why = "GC113", "more than rounding explains"
+    if _looks_rounded(a[real], n[real]):
+        code, why = "GC112", "what a shorter number format leaves"
+    return [
+        finding(
+            code,
+            subject.name,
+            f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by "
+            f"{why}, though within the required grade; the largest relative error is "
+            f"{error[at]:.2g} at {index}",
+            line=subject.line,
+            data={"entries": int(real.sum()), "max_rel_error": float(error[at]), "index": index},
+        )
+    ]
+
+
+def _looks_rounded(a: Array, n: Array) -> bool:
+    """Small relative errors of either sign, as rounding leaves and a wrong formula does not."""
+    error = (a - n) / n
+    if len(error) < _ROUNDED_ENTRIES or np.abs(error).max() > _ROUNDED_ERROR:
+        return False
+    return bool(abs(error.mean()) <= 0.5 * np.abs(error).mean())
 
 
 def _error(

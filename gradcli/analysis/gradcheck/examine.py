@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.diagnose import diagnose
+from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import TensorResult, Worst
 from gradcli.analysis.gradcheck.rule import (
@@ -64,7 +64,9 @@ def examine(
     findings = diagnose(subject, checked, evidence.a, evidence.n, evidence.outcome, result)
     findings += examiner.findings
     if result.verdict == "pass":
-        findings += _warnings(subject, checked, evidence)
+        findings += small_mismatch(
+            subject, checked, evidence.a, evidence.n, evidence.u, evidence.u_a, evidence.outcome
+        )
     return result, findings, examiner.evaluations
 
 
@@ -360,25 +362,3 @@ def _summarise(subject: Subject, checked: Array, evidence: Evidence) -> TensorRe
         worst=worst,
         wrong=int((outcome == Outcome.FAIL).sum()),
     )
-
-
-def _warnings(subject: Subject, checked: Array, evidence: Evidence) -> list[Finding]:
-    real = (evidence.outcome == Outcome.PASS) & noticeable(
-        evidence.a, evidence.n, evidence.u, evidence.u_a, subject.eps
-    )
-    if not real.any():
-        return []
-    error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
-    at = int(np.where(real, error, -1.0).argmax())
-    index = [int(i) for i in np.unravel_index(checked[at], subject.shape)]
-    return [
-        finding(
-            "GC113",
-            subject.name,
-            f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by more "
-            "than rounding explains, though within the required grade; the largest relative "
-            f"error is {error[at]:.2g} at {index}",
-            line=subject.line,
-            data={"entries": int(real.sum()), "max_rel_error": float(error[at]), "index": index},
-        )
-    ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.callables import Callables, MutatesItsArguments
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.engine.ladder import Estimate
@@ -89,10 +89,28 @@ def scalarised(
 
     def claim(arrays: dict[str, Array]) -> Mapping[str, Any]:
         made, saved = forward(arrays)
-        found: Mapping[str, Any] = backward(arrays, made, cotangent.copy(), saved)
+        given = {"the cotangent": cotangent.copy(), "the output": np.asarray(made)}
+        given |= {f"saved value {i}": value for i, value in enumerate(_arrays_in(saved))}
+        before = {name: value.copy() for name, value in given.items()}
+        found: Mapping[str, Any] = backward(arrays, made, given["the cotangent"], saved)
+        for name, value in before.items():
+            if not np.array_equal(given[name], value, equal_nan=value.dtype.kind in "fc"):
+                raise MutatesItsArguments(name)
         return found
 
     return Callables(value, claim, point, wrt, options, where)
+
+
+def _arrays_in(saved: Any) -> Iterator[Array]:
+    """The arrays among what a forward saved, in lists, tuples and dicts."""
+    if isinstance(saved, np.ndarray):
+        yield saved
+    elif isinstance(saved, Mapping):
+        for value in saved.values():
+            yield from _arrays_in(value)
+    elif isinstance(saved, (list, tuple)):
+        for value in saved:
+            yield from _arrays_in(value)
 
 
 def cotangent_for(output: Array, seed: int, name: str) -> Array:

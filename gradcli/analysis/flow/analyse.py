@@ -1,0 +1,132 @@
+"""The analysis: one network measured in full, further draws of it for the band, a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
+from gradcli.analysis.flow.measure import measure, measure_signal
+from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, power_of_ten
+from gradcli.analysis.flow.structure import structure_of
+from gradcli.analysis.flow.verdict import (
+    band_of,
+    cause_of,
+    depth_budget,
+    underflow,
+    verdict_of,
+)
+from gradcli.errors import UsageError
+from gradcli.spec.plan import Plan
+
+__all__ = ["FlowOptions", "analyse_flow", "invalid_flow", "memory_needed"]
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """How a flow analysis is run.
+
+    `threshold` in decades; `seeds` is the number of draws, from the plan's seed on; `fail_on` names
+    verdicts or findings that make the exit code 1 (see `GATES`). Raises UsageError for anything
+    out of range.
+    """
+
+    threshold: float = 2.0
+    seeds: int = 5
+    fail_on: tuple[str, ...] = ()
+    allow_inconclusive: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < math.inf:
+            raise UsageError(
+                f"threshold: expected a number of decades above 0, got {self.threshold!r}"
+            )
+        if self.seeds < 1:
+            raise UsageError(f"seeds: expected a whole number of at least 1, got {self.seeds!r}")
+        for gate in self.fail_on:
+            if gate not in GATES:
+                raise UsageError(f"fail_on: expected one of {', '.join(GATES)}, got {gate!r}")
+
+    def with_given(self, given: Mapping[str, Any]) -> FlowOptions:
+        """These options with those replaced that are given and not None, e.g. a spec's section."""
+        return replace(self, **{key: value for key, value in given.items() if value is not None})
+
+
+def analyse_flow(
+    plan: Plan,
+    options: FlowOptions | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FlowReport:
+    """Measure how a gradient flows through a network.
+
+    Every number by layer is of the network drawn from the plan's own seed; the following seeds
+    give the band. `progress(done, of)` is called after each seed. Raises UsageError for a plan
+    without a network, a loss, or a layer that mixes units.
+    """
+    options = options or FlowOptions()
+    structure = structure_of(plan)
+    measured = measure(plan, structure)
+    totals = [measured.signal.total]
+    for draw in range(1, options.seeds):
+        if progress is not None:
+            progress(draw, options.seeds)
+        totals.append(measure_signal(replace(plan, seed=plan.seed + draw), structure).total)
+    if progress is not None:
+        progress(options.seeds, options.seeds)
+    total, depth = totals[0], len(measured.layers)
+    band = band_of(totals)
+    verdict = verdict_of(
+        math.nan if any(map(math.isnan, totals)) else total, band, options.threshold
+    )
+    units = list(unit_findings(plan, measured, structure))
+    cause = cause_of(
+        verdict,
+        total,
+        measured.slope_decades,
+        measured.weight_decades,
+        dead=any(found.code == "GF103" for found in units),
+    )
+    findings = (
+        *verdict_finding(plan, measured, verdict, band, cause, options.threshold),
+        *units,
+        *other_findings(plan, measured, verdict, options.threshold),
+    )
+    result = FlowResult(
+        name=plan.name,
+        spec=plan.file,
+        verdict=verdict,
+        depth=depth,
+        threshold=options.threshold,
+        rate=power_of_ten(total / depth),
+        halving_depth=-depth * math.log10(2) / total if total < 0 else None,
+        log10_total=total,
+        log10_bound=measured.layers[-1].log10_bound,
+        log10_rms_product=measured.layers[-1].log10_rms_product,
+        log10_input_gradient_norm=measured.signal.norms[0],
+        band=band,
+        totals=tuple(totals),
+        layers=measured.layers,
+        underflow=underflow(measured.signal.entries),
+        depth_budget=depth_budget(measured.signal.norms, options.threshold),
+        cause=cause,
+        findings=findings,
+        expected=plan.expect.flow,
+        fail_on=options.fail_on,
+        allow_inconclusive=options.allow_inconclusive,
+    )
+    return FlowReport((result,), plan.seed)
+
+
+def invalid_flow(spec: str, errors: tuple[Any, ...], seed: int | None = None) -> FlowReport:
+    """The report of a spec that cannot be used, with its problems (`SpecProblem`)."""
+    return FlowReport((FlowResult(spec, "invalid", spec, errors=errors),), seed)
+
+
+def memory_needed(plan: Plan) -> int:
+    """About how many bytes the analysis holds at a time; far fewer than a deep plan itself.
+
+    Raises UsageError like `analyse_flow`.
+    """
+    return structure_of(plan).memory

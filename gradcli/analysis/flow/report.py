@@ -1,0 +1,253 @@
+"""The report of a gradient-flow analysis: frozen data, drawn elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from gradcli.diagnostics.finding import Finding
+from gradcli.errors import ExitCode, SpecProblem
+from gradcli.spec.options import FLOW_GATES as GATES
+
+__all__ = [
+    "GATES",
+    "Cause",
+    "FlowReport",
+    "FlowResult",
+    "FlowVerdict",
+    "LayerFlow",
+    "Precision",
+    "power_of_ten",
+]
+
+FlowVerdict = Literal["vanishing", "exploding", "healthy", "undetermined", "invalid"]
+
+
+def power_of_ten(exponent: float) -> float:
+    """10**exponent, infinite or zero beyond the range of a float; NaN of NaN."""
+    if exponent > 308:
+        return math.inf
+    return 0.0 if exponent < -324 else 10.0**exponent
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """One layer that mixes units, as measured on the network of the first seed.
+
+    a^l is the layer's output after its activation, and after the residual block that it closes.
+    `weight_norm` is the spectral norm of W. `slope_max` and `slope_rms` are of f' over batch and
+    units, 1 without an activation. `activation_rms` is of a^l. `log10_bound` and
+    `log10_rms_product` run from the input to this layer: Π ‖W‖₂·slope_max, an upper bound of
+    ‖∂L/∂a⁰‖/‖∂L/∂a^l‖, and Π (‖W‖_F/√fan_out)·slope_rms, its estimate. Within a residual block
+    both are of the branch so far; at its end they count the shortcut as well (1 + |scale|·Π, or the
+    root of 1 + (scale·Π)²). `log10_gradient_norm` is of ∂L/∂a^l, `log10_weight_gradient_norm` of
+    ∂L/∂W, both Frobenius norms over the batch; `log10_weight_gradient_ratio` is that of ∂L/∂W to W.
+    `gain` is ‖∂L/∂a^(l-1)‖/‖∂L/∂a^l‖. `saturated` and `dead` are shares of the units. `at_cut` says
+    that the whole signal passes a^l, which is where the bound holds.
+    """
+
+    index: int
+    name: str
+    op: str
+    activation: str | None
+    width: int
+    weight_norm: float
+    slope_max: float
+    slope_rms: float
+    activation_rms: float
+    log10_bound: float
+    log10_rms_product: float
+    log10_gradient_norm: float
+    log10_weight_gradient_norm: float
+    log10_weight_gradient_ratio: float
+    gain: float
+    saturated: float
+    dead: float
+    at_cut: bool = True
+    predicted_gain: float | None = None
+    z_score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A number format against the signal: how many layers from the loss it lasts.
+
+    `layers` is None where the rms entry of ∂L/∂a^l stays above the format's smallest subnormal.
+    `loss_scale` is the power of two, the nearest to 1, by which to multiply the loss so that every
+    layer's rms entry is within the format: 1 where none is needed, None where none is enough, since
+    the signal spans more than the format does.
+    """
+
+    layers: int | None
+    loss_scale: float | None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Decades that the parts of the rms product contribute to the total, and the part to blame.
+
+    `slope` is of the activations' slopes, `weights` of ‖W‖_F/√fan_out, `rest` of everything else:
+    shortcuts, normalization, and correlations that the product does not know.
+    """
+
+    name: Literal["slope", "weights", "dead units", "rest"]
+    slope: float
+    weights: float
+    rest: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class FlowResult:
+    """One network.
+
+    `log10_total` = log10 ‖∂L/∂a⁰‖/‖∂L/∂a^L‖ and everything by layer are of the first seed;
+    `totals` of every seed, in order; `band` is where 95 % of such draws lie, None for one seed.
+    `rate` is the geometric mean gain of a layer, `halving_depth` the layers over which the gradient
+    halves (None where it does not shrink). `depth_budget` is the number of layers, counted from
+    the loss, over which the signal stays within the threshold, None where all of them are.
+    `expected` is the verdict that the spec expects, None for none.
+    """
+
+    name: str
+    verdict: FlowVerdict
+    spec: str = ""
+    depth: int = 0
+    threshold: float = 2.0
+    rate: float = math.nan
+    halving_depth: float | None = None
+    log10_total: float = math.nan
+    log10_bound: float = math.nan
+    log10_rms_product: float = math.nan
+    log10_input_gradient_norm: float = math.nan
+    band: tuple[float, float] | None = None
+    totals: tuple[float, ...] = ()
+    layers: tuple[LayerFlow, ...] = ()
+    underflow: Mapping[str, Precision] = field(default_factory=dict)
+    depth_budget: int | None = None
+    cause: Cause | None = None
+    findings: tuple[Finding, ...] = ()
+    expected: str | None = None
+    fail_on: tuple[str, ...] = ()
+    allow_inconclusive: bool = False
+    errors: tuple[SpecProblem, ...] = ()
+
+    @property
+    def gates_hit(self) -> tuple[str, ...]:
+        """The entries of `fail_on` that came true."""
+        found = {self.verdict, *(finding.name for finding in self.findings)}
+        return tuple(gate for gate in self.fail_on if gate in found)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.verdict == "invalid":
+            return ExitCode.INVALID
+        if any(finding.code == "GF106" for finding in self.findings):
+            return ExitCode.BUG
+        if self.gates_hit:
+            return ExitCode.WRONG
+        asked = self.expected is not None or not {"vanishing", "exploding"}.isdisjoint(self.fail_on)
+        if self.verdict == "undetermined" and self.expected != "undetermined":
+            undecided = asked and not self.allow_inconclusive
+            return ExitCode.UNDECIDED if undecided else ExitCode.OK
+        if self.expected is not None and self.verdict != self.expected:
+            return ExitCode.WRONG
+        return ExitCode.OK
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.verdict == "invalid":
+            shown = ("code", "line", "column", "key", "message", "hint")
+            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
+            return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
+        plain = (
+            "spec", "name", "verdict", "expected", "depth", "threshold", "rate", "halving_depth",
+            "log10_total", "log10_bound", "log10_rms_product", "log10_input_gradient_norm",
+        )  # fmt: skip
+        return {
+            **{key: getattr(self, key) for key in plain},
+            "band": None if self.band is None else list(self.band),
+            "totals": list(self.totals),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "mean_field": None,
+            "underflow": {name: each.layers for name, each in self.underflow.items()},
+            "loss_scale": {name: each.loss_scale for name, each in self.underflow.items()},
+            "depth_budget": self.depth_budget,
+            "cause": None if self.cause is None else self.cause.to_dict(),
+            "remedies": [],
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def __str__(self) -> str:
+        if self.verdict == "invalid":
+            return "\n".join([f"{self.name or self.spec}: invalid", *map(str, self.errors)])
+        band = (
+            "" if self.band is None else f", 95 % of draws [{self.band[0]:.2f}, {self.band[1]:.2f}]"
+        )
+        lines = [
+            f"{self.name}: {self.verdict}",
+            f"  total {self.log10_total:.2f} decades over {self.depth} layers{band}, "
+            f"{self.rate:.4g} a layer",
+        ]
+        lines += [
+            f"  {found.code} {found.name} in {found.where}: {found.message}"
+            for found in self.findings
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class FlowReport:
+    """The results of one or several networks; the verdict is the worst."""
+
+    results: tuple[FlowResult, ...]
+    seed: int | None = None
+
+    command = "flow"
+
+    @property
+    def verdict(self) -> FlowVerdict:
+        order: tuple[FlowVerdict, ...] = ("invalid", "exploding", "vanishing", "undetermined")
+        found = {result.verdict for result in self.results}
+        return next((verdict for verdict in order if verdict in found), "healthy")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.worst([result.exit_code for result in self.results])
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    @property
+    def layers(self) -> tuple[LayerFlow, ...]:
+        return tuple(layer for result in self.results for layer in result.layers)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for result in self.results for finding in result.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        from gradcli import __version__
+
+        return {
+            "schema": "gradcli/1",
+            "command": self.command,
+            "version": __version__,
+            "exit_code": int(self.exit_code),
+            "seed": self.seed,
+            "results": [result.to_dict() for result in self.results],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.results))

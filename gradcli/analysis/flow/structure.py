@@ -1,0 +1,173 @@
+"""What a gradient runs through: the layers of a network, where they end, what must be kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from gradcli.core.op import Activation
+from gradcli.core.traits import LayerTraits
+from gradcli.errors import UsageError
+from gradcli.spec.plan import Plan
+
+__all__ = ["LayerPlace", "Structure", "structure_of"]
+
+_KEPT: Final = 256 * 2**20
+"""Bytes of values and weights that a backward pass may keep; beyond, they are computed again."""
+
+_VALUES: Final = 3
+"""Arrays like its output that a node run for a backward pass holds, its pullback's included."""
+
+
+@dataclass(frozen=True)
+class LayerPlace:
+    """A layer that mixes units, and where it ends: indices of nodes, and a slot.
+
+    `slot` holds a^l: the output of its activation, or of the residual block that it closes, or of
+    the node itself. `activation` is the first elementwise activation that its output meets.
+    """
+
+    node: int
+    activation: int | None
+    slot: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The layers inside the products, in order, and the bookkeeping of the passes.
+
+    `cuts` are the slots through which the whole signal passes; a part of it goes around any other.
+    The last layer ends at one. `elementwise[i]` says that node i is an elementwise activation.
+    `frees[i]` are the slots that no node after i reads. `segments` are ranges of nodes; a backward
+    pass keeps the values of one range at a time, and about `memory` bytes in all.
+    """
+
+    layers: tuple[LayerPlace, ...]
+    cuts: frozenset[int]
+    traits: tuple[LayerTraits, ...]
+    elementwise: tuple[bool, ...]
+    frees: tuple[tuple[int, ...], ...]
+    segments: tuple[range, ...]
+    memory: int
+
+
+def structure_of(plan: Plan) -> Structure:
+    """Find the layers of a network, without running it.
+
+    Inside the products is every mixing node on which all outputs depend, except the head: a mixing
+    node without an elementwise activation whose output goes to the loss with no other node that
+    mixes units or joins two inputs in between. (If that leaves none, all of them are inside.)
+    Raises UsageError for a spec without a network, a loss, or a layer.
+    """
+    if plan.inputs is None or not plan.losses:
+        raise UsageError(f"{plan.name} has no network with a loss, so no gradient flows through it")
+    traits = tuple(node.op.layer_traits(node.options) for node in plan.nodes)
+    elementwise = tuple(
+        isinstance(node.op, Activation) and node.op.elementwise for node in plan.nodes
+    )
+    read_by = _readers(plan)
+    ends = [loss.slot for loss in plan.losses]
+    reach = _reach(plan, ends)
+    places: list[LayerPlace] = []
+    heads: list[LayerPlace] = []
+    for index, own in enumerate(traits):
+        if own.mixing is not None and reach[index + 1] == reach[0]:
+            place, is_head = _walk(index, plan, traits, elementwise, read_by)
+            (heads if is_head else places).append(place)
+    layers = tuple(places or heads)
+    if not layers:
+        raise UsageError(f"{plan.name} has no layer on which every output depends")
+    last_use = [max(nodes, default=-1) for nodes in read_by]
+    for slot in ends:
+        last_use[slot] = len(plan.nodes)
+    cuts = _cuts(last_use)
+    frees: list[list[int]] = [[] for _ in plan.nodes]
+    for slot, node in enumerate(last_use):
+        if node < len(plan.nodes):
+            frees[max(node, slot - 1, 0)].append(slot)
+    segments, memory = _segments(plan)
+    end = min((cut for cut in cuts if cut >= layers[-1].slot), default=layers[-1].slot)
+    return Structure(
+        (*layers[:-1], replace(layers[-1], slot=end)),
+        cuts,
+        traits,
+        elementwise,
+        tuple(map(tuple, frees)),
+        segments,
+        memory,
+    )
+
+
+def _readers(plan: Plan) -> list[list[int]]:
+    read_by: list[list[int]] = [[] for _ in range(len(plan.nodes) + 1)]
+    for index, node in enumerate(plan.nodes):
+        for slot in node.inputs:
+            read_by[slot].append(index)
+    return read_by
+
+
+def _reach(plan: Plan, ends: list[int]) -> list[int]:
+    """For each slot the ends that depend on it, one bit each."""
+    reach = [0] * (len(plan.nodes) + 1)
+    for bit, slot in enumerate(dict.fromkeys(ends)):
+        reach[slot] |= 1 << bit
+    for index in reversed(range(len(plan.nodes))):
+        for slot in plan.nodes[index].inputs:
+            reach[slot] |= reach[index + 1]
+    return reach
+
+
+def _walk(
+    index: int,
+    plan: Plan,
+    traits: tuple[LayerTraits, ...],
+    elementwise: tuple[bool, ...],
+    read_by: list[list[int]],
+) -> tuple[LayerPlace, bool]:
+    """Follow a layer's output to the next layer or fork; the place, and whether it is a head."""
+    activation, slot, at, joined = None, index + 1, index + 1, False
+    while len(read_by[at]) == 1 and traits[read_by[at][0]].mixing is None:
+        node = read_by[at][0]
+        at = node + 1
+        joins = len(plan.nodes[node].inputs) > 1
+        joined = joined or joins
+        if elementwise[node] and activation is None:
+            activation = node
+        if elementwise[node] or joins:
+            slot = at
+    return LayerPlace(index, activation, slot), not read_by[
+        at
+    ] and activation is None and not joined
+
+
+def _cuts(last_use: list[int]) -> frozenset[int]:
+    """Slots through which everything passes. Node i reads slots up to i, and writes slot i + 1."""
+    cuts, furthest = [], -1
+    for slot, use in enumerate(last_use):
+        if furthest < slot:
+            cuts.append(slot)
+        furthest = max(furthest, use)
+    return frozenset(cuts)
+
+
+def _segments(plan: Plan) -> tuple[tuple[range, ...], int]:
+    """Ranges of nodes of about equal size, one if all fits; and the bytes a pass then holds."""
+    item = np.dtype(plan.dtype).itemsize
+    values = [item * math.prod(node.shape) for node in plan.nodes]
+    sizes = [
+        _VALUES * value
+        + item * sum(math.prod(plan.parameters[name].shape) for name in node.parameters.values())
+        for value, node in zip(values, plan.nodes, strict=True)
+    ]
+    total = sum(sizes)
+    count = 1 if total <= _KEPT else max(-(-total // _KEPT), math.isqrt(len(sizes)))
+    segments, start, held, largest = [], 0, 0, 0
+    for index, size in enumerate(sizes):
+        held += size
+        if held * count >= total or index == len(sizes) - 1:
+            segments.append(range(start, index + 1))
+            start, largest, held = index + 1, max(largest, held), 0
+    return tuple(segments), largest + len(segments) * max(values, default=0)

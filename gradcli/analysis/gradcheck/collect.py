@@ -1,0 +1,46 @@
+"""Results and findings as they come in, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import TensorResult
+from gradcli.analysis.verdict import Verdict, worst_verdict
+from gradcli.diagnostics.finding import Finding
+
+__all__ = ["Collector", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""(what is being checked, how many tensors are done, how many there are)."""
+
+
+class Collector:
+    """Results and findings of one spec as they come in."""
+
+    def __init__(self, options: CheckOptions, file: str) -> None:
+        self.options = options
+        self.file = file
+        self.tensors: list[TensorResult] = []
+        self.findings: list[Finding] = []
+        self.evaluations = 0
+        self.broken = False
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        self.findings += [replace(found, file=self.file) for found in findings]
+
+    def verdict(self) -> Verdict:
+        verdicts: list[Verdict] = [tensor.verdict for tensor in self.tensors]
+        if self.broken:
+            verdicts.append("fail")
+        return worst_verdict(verdicts)
+
+    def meets(self, expected: str) -> bool | None:
+        """Whether what was found is what was expected; None where that is undecided."""
+        verdict = self.verdict()
+        if expected in ("pass", "fail"):
+            return None if verdict == "inconclusive" else verdict == expected
+        if any(found.code == expected for found in self.findings):
+            return True
+        return None if verdict == "inconclusive" else False

@@ -1,0 +1,88 @@
+"""Definitions and functions that a user wrote, with the gradient claimed for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.collect import Collector
+from gradcli.analysis.gradcheck.elementwise import elementwise_subject
+from gradcli.analysis.gradcheck.examine import examine
+from gradcli.analysis.gradcheck.functions import function_callables
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import SpecResult
+from gradcli.diagnostics.rules import finding
+from gradcli.spec.plan import Definition, ElementwiseDefinition, FunctionDefinition, Plan
+
+__all__ = ["check_definition", "check_functions"]
+
+
+def check_definition(
+    definition: Definition, plan: Plan, collector: Collector, required: float
+) -> None:
+    options = collector.options
+    claim = (
+        definition.claim if isinstance(definition, ElementwiseDefinition) else definition.backward
+    )
+    if claim is None:
+        message = (
+            "no derivative is claimed, so there is nothing to check; its formula's own is used"
+        )
+        collector.add([finding("GC205", definition.name, message, line=definition.line)])
+        return
+    if isinstance(definition, FunctionDefinition):
+        callables = function_callables(definition, plan.seed, plan.dtype, options)
+        _check_callables(callables, collector, required)
+        return
+    subject, outside = elementwise_subject(definition, options)
+    result, findings, evaluations = examine(subject, options, required)
+    collector.evaluations += evaluations + 2 * len(subject.x)
+    if not result.checked:
+        result = replace(result, verdict="inconclusive", vacuous=False)
+        message = "no point of the grid lies where the formula and its slope are finite"
+        findings = [finding("GC203", definition.name, message, line=definition.line)]
+    elif outside:
+        message = (
+            f"{outside} points of the grid were left out: the formula or its slope is not finite"
+        )
+        findings.append(
+            finding("GC203", definition.name, message, severity="note", line=definition.line)
+        )
+    collector.tensors.append(result)
+    collector.add(findings)
+
+
+def _check_callables(callables: Callables, collector: Collector, required: float) -> None:
+    """Check one function written by a user, contracts first."""
+    broken = callables.prepare()
+    collector.add(broken)
+    if broken:
+        collector.broken = True
+    else:
+        for name in callables.wrt:
+            subject = callables.subject(name)
+            result, findings, _ = examine(subject, collector.options, required)
+            collector.tensors.append(result)
+            collector.add(findings)
+    collector.evaluations += callables.evaluations
+
+
+def check_functions(
+    callables: Callables, options: CheckOptions, required: float, name: str
+) -> SpecResult:
+    """A result like a spec's for one function called from Python."""
+    collector = Collector(options, "")
+    _check_callables(callables, collector, required)
+    verdict = collector.verdict()
+    return SpecResult(
+        spec="",
+        name=name,
+        verdict=verdict,
+        met=collector.meets("pass"),
+        required=required,
+        tensors=tuple(collector.tensors),
+        findings=tuple(collector.findings),
+        evaluations=collector.evaluations,
+        strict=options.strict,
+        allow_inconclusive=options.allow_inconclusive,
+    )

@@ -1,0 +1,111 @@
+"""Functions handed over from Python, in whatever structure their arrays come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.definitions import check_functions
+from gradcli.analysis.gradcheck.functions import scalarised
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import CheckReport
+from gradcli.core.arrays import Array
+from gradcli.errors import UsageError
+
+__all__ = ["check_scalar_function", "check_vector_function"]
+
+Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
+
+
+def check_scalar_function(
+    fun: Callable[..., Any],
+    grad: Callable[..., Any],
+    params: Arrays,
+    options: CheckOptions,
+    name: str,
+) -> CheckReport:
+    """The report on grad(params) as the gradient of fun(params) -> float."""
+    point, rebuild, flatten = _structure(params)
+    callables = Callables(
+        value=lambda arrays: fun(rebuild(arrays)),
+        claim=lambda arrays: flatten(grad(rebuild(arrays))),
+        point=point,
+        wrt=_differentiable(point),
+        options=options,
+        where=name,
+    )
+    return _report(callables, name)
+
+
+def check_vector_function(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Arrays,
+    options: CheckOptions,
+    name: str,
+) -> CheckReport:
+    """The report on backward(inputs, output, cotangent[, saved]) as the pullback of forward."""
+    point, rebuild, flatten = _structure(inputs)
+
+    def run(arrays: dict[str, Array]) -> tuple[Any, Any]:
+        made = forward(rebuild(arrays))
+        return made if isinstance(made, tuple) else (made, _NOTHING)
+
+    def pull(arrays: dict[str, Array], output: Any, cotangent: Array, saved: Any) -> dict[str, Any]:
+        more = () if saved is _NOTHING else (saved,)
+        return flatten(backward(rebuild(arrays), output, cotangent, *more))
+
+    callables = scalarised(run, pull, point, _differentiable(point), options, name)
+    callables.kind = "input"
+    return _report(callables, name)
+
+
+_NOTHING = object()
+
+
+def _report(callables: Callables, name: str) -> CheckReport:
+    single = all(callables.point[key].dtype == np.float32 for key in callables.wrt)
+    options = callables.options
+    required = options.threshold("float32" if single else "float64")
+    return CheckReport((check_functions(callables, options, required, name),), options.seed)
+
+
+def _structure(
+    params: Arrays,
+) -> tuple[dict[str, Array], Callable[[Mapping[str, Array]], Any], Callable[[Any], dict[str, Any]]]:
+    """Arrays by name, and the ways back to the caller's structure and from it."""
+    if isinstance(params, Mapping):
+        return (
+            {str(key): _array(value) for key, value in params.items()},
+            lambda arrays: {key: arrays[str(key)] for key in params},
+            lambda made: {str(key): value for key, value in made.items()},
+        )
+    if isinstance(params, (list, tuple)):
+        kind = type(params)
+        return (
+            {str(index): _array(value) for index, value in enumerate(params)},
+            lambda arrays: kind(arrays[str(index)] for index in range(len(params))),
+            lambda made: {str(index): value for index, value in enumerate(made)},
+        )
+    return (
+        {"x": _array(params)},
+        lambda arrays: arrays["x"] if np.ndim(params) else arrays["x"][()],
+        lambda made: {"x": made},
+    )
+
+
+def _array(value: Any) -> Array:
+    array = np.array(value)
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"expected arrays of real numbers, got {array.dtype}")
+    return array.astype(float) if array.dtype.kind == "f" and array.itemsize < 4 else array
+
+
+def _differentiable(point: Mapping[str, Array]) -> tuple[str, ...]:
+    names = tuple(name for name, value in point.items() if value.dtype.kind == "f")
+    if not names:
+        raise UsageError("there is nothing to differentiate: no array of floating-point numbers")
+    return names

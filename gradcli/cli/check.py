@@ -1,0 +1,72 @@
+"""`gradcli check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gradcli.cli import values
+from gradcli.cli.finish import Output, read_sources
+from gradcli.cli.group import Command
+from gradcli.cli.options import output_options, run_options
+from gradcli.errors import ExitCode
+
+__all__ = ["command"]
+
+
+@click.command(
+    "check",
+    cls=Command,
+    examples=(
+        "gradcli check specs/digits.yaml",
+        "gradcli check specs/ --format json --report check.md",
+        "gradcli check layer.yaml --require excellent --only 'dense_1.*'",
+    ),
+)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option(
+    "--require",
+    metavar="GRADE|NUMBER",
+    callback=values.require,
+    help="Worst grade, or relative error, that passes.  [default: good; acceptable in float32]",
+)
+@click.option("--only", metavar="GLOB", multiple=True, help="Check these tensors only. Repeatable.")
+@click.option("--skip", metavar="GLOB", multiple=True, help="Leave these tensors out. Repeatable.")
+@click.option(
+    "--wrt",
+    type=click.Choice(["parameters", "inputs", "all"]),
+    help="What to check.  [default: all]",
+)
+@click.option(
+    "--entries",
+    metavar="all|N",
+    callback=values.entries,
+    help="How many entries of each tensor to check.  [default: all]",
+)
+@click.option(
+    "--oracle",
+    type=click.Choice(["auto", "complex", "ladder", "central", "forward"]),
+    help="Where the numeric values come from.  [default: auto]",
+)
+@click.option(
+    "--step",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NUMBER",
+    help="Step of the central or forward oracle.",
+)
+@click.option("--strict", is_flag=True, help="Exit 3 if a tensor was checked vacuously.")
+@click.option("--allow-inconclusive", is_flag=True, help="Exit 0 for what could not be decided.")
+@run_options
+@output_options
+def command(specs: tuple[str, ...], out: Output, **options: Any) -> ExitCode:
+    """Compare every gradient of each SPEC, entry by entry, with a numeric one.
+
+    A SPEC is a file, a folder that is searched for *.yaml, or - for standard input.
+
+    Exit codes: 0 every gradient agrees, 1 one is wrong, 2 a spec is invalid, 3 undecided.
+    """
+    from gradcli import api
+
+    sources, text = read_sources(specs)
+    return out.run(api.check, *sources, text=text, partial=True, **options)

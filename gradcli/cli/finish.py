@@ -1,0 +1,109 @@
+"""From an API call to standard output, files and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gradcli.analysis.verdict import Report
+from gradcli.cli.streams import put, say
+from gradcli.errors import ExitCode, GradcliError, SpecError, SpecProblem, UsageError
+from gradcli.report.frames import frames
+from gradcli.report.layout import draw
+from gradcli.report.render import problems, render, render_file
+from gradcli.report.surface import is_terminal, surface_of
+
+__all__ = ["Output", "read_sources", "say_error", "show_cards"]
+
+_ENOUGH: Final = 1 << 24
+"""Bytes of standard input that are read: far more than any spec, so that an endless one ends."""
+
+
+class Output(NamedTuple):
+    """Where a report goes, and how much of it; `drawing` is what one table offers besides."""
+
+    form: str
+    files: tuple[Path, ...]
+    quiet: bool
+    no_color: bool
+    timing: bool
+    drawing: tuple[tuple[str, bool], ...] = ()
+
+    def run(self, call: Callable[..., Report], *sources: Any, **options: Any) -> ExitCode:
+        """Call the API with the options that were given, and deliver its report.
+
+        An option that was not given is left to the API's default, or to the spec.
+        """
+        from gradcli.report.progress import progress_on
+
+        given = {
+            name: value
+            for name, value in options.items()
+            if value is not None and value is not False and value != ()
+        }
+        start = time.perf_counter()
+        with progress_on(None if self.quiet else sys.stderr) as progress:
+            report = call(*sources, progress=progress, **given)
+        return self.deliver(report, time.perf_counter() - start)
+
+    def deliver(self, report: Report, seconds: float) -> ExitCode:
+        """Print the report and write its files; returns the exit code.
+
+        Raises UsageError if a file cannot be written.
+        """
+        timing = seconds if self.timing else None
+        table = self.form == "table"
+        found = problems(report)
+        if found and table:
+            _say_frames(found, no_color=self.no_color)
+            say("")
+        surface = surface_of(sys.stdout, os.environ, no_color=self.no_color)
+        drawing = {"quiet": self.quiet, "with_frames": not table, **dict(self.drawing)}
+        put(render(report, self.form, surface, seconds=timing, **drawing))
+        for path in self.files:
+            text = render_file(report, path.suffix, seconds=timing)
+            try:
+                path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+            except OSError as error:
+                raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        if timing is None and not self.quiet and is_terminal(sys.stderr):
+            say(f"took {seconds:.2f} s")
+        return report.exit_code
+
+
+def say_error(error: GradcliError) -> None:
+    """An error of our own on standard error: spec errors in their source, others as a line."""
+    if isinstance(error, SpecError):
+        _say_frames(error.errors)
+    else:
+        say(f"gradcli: {error}")
+
+
+def _say_frames(found: tuple[SpecProblem, ...], *, no_color: bool = False) -> None:
+    surface = surface_of(sys.stderr, os.environ, no_color=no_color)
+    say(draw(frames(found, surface.width), surface))
+
+
+def show_cards(codes: tuple[str, ...], form: str, *, no_color: bool) -> ExitCode:
+    """Print the explanations of rules."""
+    from gradcli.report.cards import render_cards
+
+    put(render_cards(codes, form, surface_of(sys.stdout, os.environ, no_color=no_color)))
+    return ExitCode.OK
+
+
+def read_sources(specs: tuple[str, ...]) -> tuple[list[str], tuple[str, str] | None]:
+    """The specs that are paths, and the text of standard input where one of them is `-`."""
+    if "-" not in specs:
+        return list(specs), None
+    data = sys.stdin.buffer.read(_ENOUGH)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start} is {data[error.start]:#x}"
+        raise UsageError(f"<stdin> is not UTF-8 text: {byte}") from None
+    return [spec for spec in specs if spec != "-"], (text, "<stdin>")

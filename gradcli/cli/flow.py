@@ -1,0 +1,82 @@
+"""`gradcli flow`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gradcli.cli import values
+from gradcli.cli.finish import Output, read_sources
+from gradcli.cli.group import Command
+from gradcli.cli.options import output_options, run_options
+from gradcli.errors import ExitCode
+
+__all__ = ["command"]
+
+_COUNT = click.IntRange(min=1)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@click.command(
+    "flow",
+    cls=Command,
+    examples=(
+        "gradcli flow --depth 50 --activation tanh",
+        "gradcli flow --depth 50 --init pytorch_default --fail-on vanishing,exploding",
+        "gradcli flow specs/residual.yaml --report flow.svg",
+    ),
+)
+@click.argument("spec", metavar="[SPEC]", required=False)
+@click.option(
+    "--depth", type=_COUNT, metavar="N", help="Dense layers of the network to build.  [default: 50]"
+)
+@click.option("--width", type=_COUNT, metavar="N", help="Units of each layer.  [default: 256]")
+@click.option("--activation", metavar="NAME", help="Activation of each layer.  [default: relu]")
+@click.option("--init", metavar="NAME", help="Initializer of the weights.  [default: auto]")
+@click.option(
+    "--gain", type=_POSITIVE, metavar="NUMBER", help="Factor on the weights as drawn.  [default: 1]"
+)
+@click.option(
+    "--bias-std",
+    type=click.FloatRange(min=0),
+    metavar="NUMBER",
+    help="Standard deviation of the biases.  [default: 0]",
+)
+@click.option("--batch", type=_COUNT, metavar="N", help="Examples in the batch.  [default: 128]")
+@click.option("--loss", metavar="NAME", help="Loss at the end.  [default: mse]")
+@click.option("--residual", is_flag=True, help="Make each layer a residual block.")
+@click.option(
+    "--residual-scale", type=float, metavar="NUMBER", help="Scale of the blocks.  [default: 1]"
+)
+@click.option(
+    "--seeds", type=_COUNT, metavar="N", help="Draws of the weights behind the band.  [default: 5]"
+)
+@click.option(
+    "--threshold",
+    type=_POSITIVE,
+    metavar="NUMBER",
+    help="Decades from healthy to a verdict.  [default: 2]",
+)
+@click.option(
+    "--fail-on",
+    metavar="WHAT",
+    multiple=True,
+    callback=values.gates,
+    help="Exit 1 if this is found, e.g. vanishing,dead. Repeatable.",
+)
+@click.option("--all", "all_layers", is_flag=True, help="Show every layer of a deep network.")
+@run_options
+@output_options
+def command(spec: str | None, all_layers: bool, out: Output, **options: Any) -> ExitCode:
+    """Measure how the gradient's norm changes from layer to layer, and say why.
+
+    The network is the one of SPEC (a file, or - for standard input), or is built from the options.
+
+    Exit codes: 0 nothing asked for was found, 1 it was, 2 invalid input, 3 undetermined.
+    """
+    from gradcli import api
+
+    sources, text = read_sources((spec,) if spec else ())
+    out = out._replace(drawing=(("all_layers", all_layers),))
+    return out.run(api.flow, *sources, text=text, **options)

@@ -1,0 +1,152 @@
+"""Commands that are imported when they are used, and errors that become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gradcli.cli.streams import discard_standard_output, say
+from gradcli.errors import ExitCode, GradcliError
+
+__all__ = ["TRACEBACK", "Command", "LazyGroup"]
+
+TRACEBACK = "gradcli.traceback"
+"""Set in a context's `meta` by the option `--traceback`."""
+
+
+class Command(click.Command):
+    """A command with examples in its help."""
+
+    def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_examples(self.examples, formatter)
+        super().format_epilog(ctx, formatter)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named here and live in modules of their own.
+
+    `commands_in` maps a command to its module, whose attribute `command` it is, and its short help,
+    so that the list of commands is printed without importing any.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        commands_in: Mapping[str, tuple[str, str]],
+        examples: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._commands_in = commands_in
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_examples(self.examples, formatter)
+        super().format_epilog(ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            say(ctx.get_help())
+            ctx.exit(ExitCode.INVALID)
+        return super().parse_args(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:  # in the middle of --help or --version
+            discard_standard_output()
+            raise click.exceptions.Exit(ExitCode.OK) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._commands_in)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._commands_in:
+            return None
+        command: click.Command = import_module(self._commands_in[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in self._commands_in.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self._commands_in and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self._commands_in, 1)
+            hint = (
+                f"Did you mean {near[0]}?" if near else f"There are {', '.join(self._commands_in)}."
+            )
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; every error but those of the command line ends here as a message."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BrokenPipeError:  # in the middle of a command's --help
+            discard_standard_output()
+            return ExitCode.OK
+        except (KeyboardInterrupt, click.Abort):
+            say("interrupted")
+            return ExitCode.INTERRUPTED
+        except Exception as error:
+            if ctx.meta.get(TRACEBACK):
+                import traceback
+
+                say(traceback.format_exc())
+            return _told(error)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run and exit with the code; with `standalone_mode=False` return it instead."""
+        standalone = extra.pop("standalone_mode", True)
+        run: Any = super().main
+        try:
+            code = run(*args, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            _show(error)
+            code = ExitCode.INVALID
+        except (KeyboardInterrupt, click.Abort):
+            say("interrupted")
+            code = ExitCode.INTERRUPTED
+        if standalone:
+            sys.exit(int(code or 0))
+        return int(code or 0)
+
+
+def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
+    with formatter.section("Examples"):
+        for line in examples:
+            formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def _show(error: click.ClickException) -> None:
+    usage = (
+        error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+    )
+    say(f"{usage}gradcli: {error.format_message()}")
+
+
+def _told(error: Exception) -> ExitCode:
+    """Say what went wrong on stderr; returns the exit code."""
+    if isinstance(error, GradcliError):
+        from gradcli.cli.finish import say_error
+
+        say_error(error)
+        return error.exit_code
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    say(f"gradcli: {text}\nThis is a bug in gradcli; --traceback shows where it happened.")
+    return ExitCode.BUG

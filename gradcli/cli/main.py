@@ -1,0 +1,32 @@
+"""The command line's entry."""
+
+from __future__ import annotations
+
+import click
+
+from gradcli import __version__
+from gradcli.cli.group import LazyGroup
+
+__all__ = ["main"]
+
+
+@click.group(
+    "gradcli",
+    cls=LazyGroup,
+    commands_in={
+        "check": ("gradcli.cli.check", "Compare every gradient of specs with a numeric one."),
+        "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
+        "explain": ("gradcli.cli.explain", "What the code of a finding means."),
+    },
+    examples=(
+        "gradcli check specs/        all specs of a folder; exit 1 if one is wrong",
+        "gradcli flow --depth 50     gradient norms by layer, and the verdict",
+        "gradcli explain GC102       what the code of a finding means",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all agrees, 1 a gradient is wrong, 2 invalid input, 3 undecided, "
+    "4 a bug in gradcli, 130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", message="gradcli %(version)s")
+def main() -> None:
+    """Check hand-written gradients, and diagnose how gradients flow through deep networks."""

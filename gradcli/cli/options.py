@@ -1,0 +1,98 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from gradcli.cli import values
+from gradcli.cli.finish import Output
+from gradcli.cli.group import TRACEBACK
+from gradcli.report.render import FORMATS, KINDS
+
+__all__ = ["output_options", "run_options"]
+
+
+def _want_traceback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[TRACEBACK] = value
+
+
+_RUN: Final = (
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Seed of everything drawn at random.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64"]),
+        help="Precision of the network.  [default: the spec's, float64]",
+    ),
+    click.option(
+        "--max-memory",
+        metavar="SIZE",
+        callback=values.memory,
+        help="Refuse a spec that would need more, e.g. 512MiB.  [default: 2GiB]",
+    ),
+    click.option("--allow-python", is_flag=True, help="Let specs run the Python they name."),
+)
+
+_OUTPUT: Final = (
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="What standard output gets.",
+    ),
+    click.option(
+        "--report",
+        "files",
+        metavar="FILE",
+        multiple=True,
+        callback=values.report_files,
+        help=f"Write the report to a file too, of the kind its suffix says: {', '.join(KINDS)}. "
+        "Repeatable.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Only what is wrong, and one summary line."),
+    click.option("--no-color", is_flag=True, help="No colour; so does the variable NO_COLOR."),
+    click.option("--timing", is_flag=True, help="State in the reports how long it took."),
+    click.option(
+        "--traceback",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_want_traceback,
+        help="Show where an error was raised.",
+    ),
+)
+
+Function = Callable[..., Any]
+
+
+def run_options(function: Function) -> Function:
+    """The options of every command that runs a spec."""
+    return _stacked(_RUN, function)
+
+
+def output_options(function: Function) -> Function:
+    """The options that say where the report goes; the command gets them as one `Output`, `out`."""
+
+    @wraps(function)
+    def command(
+        *, form: str, files: Any, quiet: bool, no_color: bool, timing: bool, **rest: Any
+    ) -> Any:
+        return function(out=Output(form, files, quiet, no_color, timing), **rest)
+
+    return _stacked(_OUTPUT, command)
+
+
+def _stacked(options: tuple[Callable[[Function], Function], ...], function: Function) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function

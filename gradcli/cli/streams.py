@@ -1,0 +1,58 @@
+"""Writing to standard output and error, whatever their readers and encodings do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from gradcli.errors import UsageError
+
+__all__ = ["discard_standard_output", "put", "say"]
+
+
+def put(text: str) -> None:
+    """Write to standard output; a reader that has gone away is no error.
+
+    Letters that its encoding lacks become question marks. Raises UsageError where it cannot be
+    written.
+    """
+    try:
+        _write(text, sys.stdout)
+    except BrokenPipeError:
+        discard_standard_output()
+    except OSError as error:
+        discard_standard_output()
+        raise UsageError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def say(text: str) -> None:
+    """Write a line or several to standard error, as far as anybody listens."""
+    try:
+        _write(text if text.endswith("\n") else text + "\n", sys.stderr)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def discard_standard_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not fail on it at exit."""
+    _discard(sys.stdout)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # closed before the start, `>&-`
+        return
+    encoding = stream.encoding or "ascii"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
+
+
+def _discard(stream: TextIO | None) -> None:
+    if stream is None:
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # a stream without a descriptor has nothing to fail on
+        return

@@ -1,0 +1,78 @@
+"""How the values of options are written: callbacks that read them or say what was expected."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+__all__ = ["entries", "gates", "memory", "report_files", "require"]
+
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A size in bytes: `2GiB`, `512MiB` (powers of 1024), `1.5GB` (of 1000), `1000000`."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([kmgt]?)(i?)b?", value.strip().lower())
+    if match:
+        size = int(float(match[1]) * (1024 if match[3] else 1000) ** _POWERS[match[2]])
+        if size > 0:
+            return size
+    raise click.BadParameter(f"{value!r} is not a size; write it as 2GiB, 512MiB or 1000000.")
+
+
+def require(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
+    """A grade's name, or the largest relative error that passes."""
+    from gradcli.analysis.verdict import GRADES
+
+    if value is None or value in GRADES:
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if 0 < number < 1:
+        return number
+    grades = ", ".join(GRADES)
+    raise click.BadParameter(f"{value!r} is neither a grade ({grades}) nor a number from 0 to 1.")
+
+
+def entries(ctx: click.Context, param: click.Parameter, value: str | None) -> str | int | None:
+    """`all`, or how many entries."""
+    if value is None or value == "all":
+        return value
+    if re.fullmatch("[0-9]{1,15}", value) and int(value) > 0:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither all nor a number of entries.")
+
+
+def report_files(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[Path, ...]:
+    """Files to write, whose suffixes say in which form."""
+    from gradcli.report.render import KINDS
+
+    paths = tuple(map(Path, value))
+    for path in paths:
+        if path.suffix not in KINDS:
+            kinds = ", ".join(KINDS)
+            raise click.BadParameter(f"'{path}' must end in one of {kinds}: that says the kind.")
+        if not path.parent.is_dir():
+            raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
+    return paths
+
+
+def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """What flow can fail on; several in one value are separated by commas."""
+    names = tuple(part.strip() for text in value for part in text.split(",") if part.strip())
+    if not names:
+        return ()
+    from gradcli.analysis.flow.report import GATES
+
+    for name in names:
+        if name not in GATES:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(GATES)}.")
+    return names

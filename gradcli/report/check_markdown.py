@@ -1,0 +1,80 @@
+"""A gradient check as Markdown, for a pull request or a job summary."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
+from gradcli.errors import ExitCode
+from gradcli.report import words
+from gradcli.report.frames import frames
+from gradcli.report.layout import draw
+from gradcli.report.markdown import code, escaped, fenced, table
+from gradcli.report.surface import FILE
+
+__all__ = ["markdown_report"]
+
+
+_COLUMNS: Final = (
+    *("verdict", "tensor", "shape", "checked", "max rel error", "max abs error"),
+    *("detectable", "grade", "remarks"),
+)
+
+
+def markdown_report(report: CheckReport, *, quiet: bool = False) -> str:
+    """The same content as the table; `quiet` leaves out the specs that are as they should be."""
+    blocks = ["# gradcli check", f"**{escaped(words.summary(report))}**", words.exit_line(report)]
+    if len(report.results) > 1 and not quiet:
+        blocks.append(
+            table(
+                ("outcome", "spec", "file"),
+                [
+                    (str(words.spec_status(r)), escaped(r.name), code(r.spec))
+                    for r in report.results
+                ],
+            )
+        )
+    for result in report.results:
+        if not quiet or result.exit_code != ExitCode.OK:
+            blocks += _spec(result, quiet)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _spec(result: SpecResult, quiet: bool) -> list[str]:
+    blocks = [f"## {words.spec_status(result)}: {escaped(result.name or result.spec)}"]
+    if result.verdict == "invalid":
+        return [*blocks, fenced(draw(frames(result.errors, FILE.width), FILE))]
+    loss = [] if result.loss is None else [f"loss {result.loss:.6g}"]
+    blocks.append(" · ".join([code(result.spec), *loss, f"requires {words.required(result)}"]))
+    tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]
+    if tensors:
+        blocks.append(
+            table(
+                _COLUMNS,
+                [
+                    (
+                        str(words.tensor_status(t, result)),
+                        code(t.name),
+                        words.shape(t),
+                        f"{t.checked}/{t.entries}",
+                        words.error(t.max_rel_error, t.grade is not None),
+                        words.error(t.max_abs_error, t.grade is not None),
+                        words.error(t.detectable_error),
+                        t.grade or "–",
+                        words.remarks(t),
+                    )
+                    for t in tensors
+                ],
+                right=(3, 4, 5, 6),
+            )
+        )
+    shown, left = words.findings_to_show(result, only_wrong=quiet)
+    points = []
+    for found in shown:
+        where = f" in {code(found.where)}" if found.where else ""
+        place = f" ({code(f'{found.file or result.spec}:{found.line}')})" if found.line else ""
+        head = f"- {found.severity} **{found.code} {found.name}**{where}{place}"
+        points.append(f"{head}: {escaped(found.message)}")
+    points += [f"- {text}" for text in left]
+    points += [f"- worst entry {code(name + entry)}" for name, entry in words.worst_entries(result)]
+    return [*blocks, "\n".join(points)] if points else blocks

@@ -1,0 +1,53 @@
+"""A flow analysis as Markdown for a pull request or an issue."""
+
+from __future__ import annotations
+
+from gradcli.analysis.flow.report import FlowReport, FlowResult
+from gradcli.errors import ExitCode
+from gradcli.report import flow_words as words
+from gradcli.report.markdown import code, escaped, table
+
+__all__ = ["markdown_report"]
+
+
+def markdown_report(report: FlowReport, *, quiet: bool = False) -> str:
+    """Each network with its verdict, figures, findings and layers; the outcome.
+
+    `quiet` leaves out the tables, and networks that are as they should be.
+    """
+    parts = [
+        part
+        for result in report.results
+        if not quiet or result.exit_code != ExitCode.OK
+        for part in _network(result, quiet)
+    ]
+    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+
+
+def _network(result: FlowResult, quiet: bool) -> list[str]:
+    parts = [f"### {words.flow_status(result)}: {code(result.name)}"]
+    if result.verdict == "invalid":
+        return [*parts, "\n".join(f"- {escaped(str(problem))}" for problem in result.errors)]
+    parts.append(escaped(words.makeup(result.layers)))
+    figures = [[heading, escaped(text)] for heading, text in words.summary(result)]
+    parts.append(table(["figure", "value"], figures))
+    if result.findings:
+        parts.append(
+            "\n".join(
+                f"- **{found.code} {found.name}** in {code(found.where)}: {escaped(found.message)}"
+                for found in result.findings
+            )
+        )
+    if not quiet:
+        shown = words.folded(result.layers, all_layers=False)
+        rows = [
+            [
+                str(layer.index),
+                code(layer.name),
+                *(escaped(measure.text(layer)) for measure in words.MEASURES),
+            ]
+            for layer in shown
+        ]
+        headings = ["", "layer", *(measure.heading for measure in words.MEASURES)]
+        parts += [table(headings, rows, range(2, len(headings))), escaped(words.LEGEND)]
+    return parts

@@ -1,0 +1,195 @@
+"""What a flow analysis measured, in words and numbers: shared by every rendering of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
+from gradcli.errors import ExitCode
+from gradcli.report.layout import Style
+from gradcli.report.words import Status, plural
+
+__all__ = [
+    "LEGEND",
+    "MEASURES",
+    "Measure",
+    "exit_line",
+    "flow_status",
+    "folded",
+    "makeup",
+    "number",
+    "summary",
+    "where_to_bar",
+]
+
+_ROWS: Final = 16
+"""Layers that a folded table shows."""
+
+LEGEND: Final = (
+    "gradient: log10 ‖∂L/∂a‖ of the layer's output, its bar in decades; gain: the factor that the "
+    "layer puts on it on its way back; product and bound: log10 of the products from the input to "
+    "the layer, of ‖W‖/sqrt(fan_out) times the rms slope, and of ‖W‖₂ times the largest slope"
+)
+
+
+class Measure(NamedTuple):
+    """A column of numbers: its heading, and how a layer's number is written."""
+
+    heading: str
+    text: Callable[[LayerFlow], str]
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Decades; a dash for what was not measured. Nothing is written as minus zero."""
+    return "–" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if value else "0"
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}"
+
+
+def _gain(value: float) -> str:
+    return f"{value:.3f}" if 1e-2 <= value < 1e3 else _figure(value)
+
+
+MEASURES: Final = (
+    Measure("gradient", lambda layer: number(layer.log10_gradient_norm)),
+    Measure("gain", lambda layer: _gain(layer.gain)),
+    Measure("product", lambda layer: number(layer.log10_rms_product)),
+    Measure("bound", lambda layer: number(layer.log10_bound)),
+    Measure("W gradient", lambda layer: number(layer.log10_weight_gradient_norm)),
+    Measure("rms a", lambda layer: _figure(layer.activation_rms)),
+    Measure("rms slope", lambda layer: _figure(layer.slope_rms)),
+    Measure("dead", lambda layer: _share(layer.dead)),
+    Measure("saturated", lambda layer: _share(layer.saturated)),
+    Measure("‖W‖₂", lambda layer: _figure(layer.weight_norm)),
+    Measure("max slope", lambda layer: _figure(layer.slope_max)),
+)
+"""Columns by importance: a narrow terminal shows the first of them."""
+
+
+def flow_status(result: FlowResult) -> Status:
+    """The verdict with its symbol, and what was expected where something was."""
+    expected = "" if result.expected is None else f", expected {result.expected}"
+    if result.verdict == "invalid":
+        return Status("✗", "INVALID", "bad")
+    if result.expected == result.verdict:
+        return Status("✓", f"{result.verdict}, as expected", "good")
+    if result.verdict == "healthy" and not expected:
+        return Status("✓", "healthy", "good")
+    symbol, style = ("?", "doubt") if result.verdict == "undetermined" else ("✗", "bad")
+    chosen: Style = "doubt" if style == "doubt" else "bad"
+    return Status(symbol, result.verdict + expected, chosen)
+
+
+def makeup(layers: Sequence[LayerFlow]) -> str:
+    """What the layers are: `50 layers of 256 (dense, relu)`."""
+    widths = dict.fromkeys(layer.width for layer in layers)
+    kinds = dict.fromkeys(
+        layer.op if layer.activation is None else f"{layer.op}, {layer.activation}"
+        for layer in layers
+    )
+    width = str(next(iter(widths))) if len(widths) == 1 else f"{min(widths)} to {max(widths)} units"
+    return f"{plural(len(layers), 'layer')} of {width} ({'; '.join(kinds)})"
+
+
+def folded(layers: Sequence[LayerFlow], *, all_layers: bool) -> list[LayerFlow]:
+    """The layers to show of a long network: both ends, the worst, and evenly between."""
+    if all_layers or len(layers) <= _ROWS:
+        return list(layers)
+    last = len(layers) - 1
+    worst = max(range(len(layers)), key=lambda i: _strangeness(layers[i].gain))
+    chosen = {round(i * last / (_ROWS - 2)) for i in range(_ROWS - 1)} | {1, last - 1, worst}
+    return [layers[i] for i in sorted(chosen)]
+
+
+def _strangeness(gain: float) -> float:
+    return math.inf if not 0 < gain < math.inf else abs(math.log10(gain))
+
+
+def where_to_bar(result: FlowResult) -> Callable[[float], float]:
+    """The share of a full bar for a log10 norm.
+
+    A full bar is the largest norm, an empty one what is the whole range below it; at least twice
+    the threshold, so that a healthy network looks level.
+    """
+    norms = [layer.log10_gradient_norm for layer in result.layers]
+    norms = [norm for norm in (*norms, result.log10_input_gradient_norm) if math.isfinite(norm)]
+    top = max(norms, default=0.0)
+    span = max(top - min(norms, default=0.0), 2 * result.threshold)
+    return lambda norm: max(0.0, 1 - (top - norm) / span) if math.isfinite(norm) else 0.0
+
+
+def summary(result: FlowResult) -> list[tuple[str, str]]:
+    """The figures of the whole network, each with its heading."""
+    if math.isnan(result.log10_total):
+        return [("total", "not a number")]
+    total = result.log10_total
+    said = f"{total:+.2f} decades from the last layer to the input, {result.rate:.3g} a layer"
+    if result.halving_depth is not None and result.verdict == "vanishing":
+        said += f", halved every {result.halving_depth:.2g} layers"
+    lines = [("total", said)]
+    limits = f"threshold {result.threshold:g}"
+    if result.band is not None:
+        low, high = result.band
+        seeds = plural(len(result.totals), "seed")
+        lines.append(("95 % band", f"{low:+.2f} to {high:+.2f} over {seeds}; {limits}"))
+    else:
+        lines.append(("band", f"none: one seed; {limits}"))
+    if not math.isnan(result.log10_rms_product):
+        lines.append(("product", f"{result.log10_rms_product:+.2f} by slopes and weights alone"))
+    if math.isfinite(result.log10_bound):
+        loose = result.log10_bound - total
+        below = result.log10_bound < -result.threshold
+        proves = "proves vanishing" if below else "proves nothing"
+        said = f"{result.log10_bound:+.2f}, {proves}; loose by {loose:.2f} decades"
+        lines.append(("bound", said))
+    if result.depth_budget is not None:
+        layers = plural(result.depth_budget, "layer")
+        said = f"{layers} from the loss stay within {result.threshold:g} decades"
+        lines.append(("budget", said))
+    lines += [("underflow", text) for text in _underflow(result)]
+    return lines
+
+
+def _underflow(result: FlowResult) -> list[str]:
+    said = []
+    for name, each in result.underflow.items():
+        if each.layers is not None:
+            scale = (
+                "no loss scale helps"
+                if each.loss_scale is None
+                else f"a loss scale of 2^{round(math.log2(each.loss_scale))} helps"
+            )
+            said.append(f"{name} {plural(each.layers, 'layer')} from the loss; {scale}")
+    return said
+
+
+def exit_line(report: FlowReport) -> str:
+    """The exit code with its reason."""
+    code = report.exit_code
+    return f"exit {int(code)}: {_reason(code, report)}"
+
+
+def _reason(code: ExitCode, report: FlowReport) -> str:
+    those = [result for result in report.results if result.exit_code == code]
+    match code:
+        case ExitCode.OK:
+            asked = any(result.fail_on or result.expected for result in report.results)
+            return "nothing that was asked to fail did" if asked else "nothing was asked to fail"
+        case ExitCode.WRONG:
+            gates = list(dict.fromkeys(gate for result in those for gate in result.gates_hit))
+            if gates:
+                return f"fail-on {', '.join(gates)}"
+            return f"expected {those[0].expected}, found {those[0].verdict}"
+        case ExitCode.UNDECIDED:
+            return "undetermined, so what was asked to fail or expected could not be decided"
+        case ExitCode.INVALID:
+            return "a spec is invalid"
+    return "a bound was exceeded, which is a bug in gradcli; please report it"

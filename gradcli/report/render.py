@@ -1,0 +1,74 @@
+"""Any command's report in any format."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+from gradcli.analysis.verdict import Report
+from gradcli.errors import SpecProblem
+from gradcli.report.layout import Cell, Line, Surface, draw
+
+__all__ = ["FORMATS", "KINDS", "document", "problems", "render", "render_file", "text_report"]
+
+FORMATS: Final = ("table", "json", "markdown")
+"""What `--format` may be."""
+
+KINDS: Final = (".json", ".md", ".svg", ".txt")
+"""What the name of a `--report` file may end in."""
+
+_PICTURE: Final = Surface(width=100, color=True)
+
+
+def document(report: Report, seconds: float | None = None) -> dict[str, Any]:
+    """The report's envelope, with the time it took where that is asked for."""
+    timing = {} if seconds is None else {"seconds": round(seconds, 3)}
+    return report.to_dict() | timing
+
+
+def problems(report: Report) -> tuple[SpecProblem, ...]:
+    """The spec errors that a report holds."""
+    return tuple(problem for result in report.results for problem in result.errors)
+
+
+def text_report(
+    report: Report, surface: Surface, *, seconds: float | None = None, **drawing: bool
+) -> str:
+    """The report as text on this surface; `drawing` is what its command's `draw_report` takes."""
+    draw_report = import_module(f"gradcli.report.{report.command}_table").draw_report
+    lines: list[Line] = draw_report(report, surface.width, **drawing)
+    if seconds is not None:
+        lines = [*lines, [Cell(f"took {seconds:.2f} s", "faint")]]
+    return draw(lines, surface)
+
+
+def render(
+    report: Report,
+    form: str,
+    surface: Surface,
+    *,
+    seconds: float | None = None,
+    **drawing: bool,
+) -> str:
+    """The report in one of `FORMATS`."""
+    if form == "json":
+        from gradcli.report.json import encode
+
+        return encode(document(report, seconds))
+    if form == "markdown":
+        module = import_module(f"gradcli.report.{report.command}_markdown")
+        text: str = module.markdown_report(report, quiet=drawing.get("quiet", False))
+        return text if seconds is None else f"{text}\ntook {seconds:.2f} s\n"
+    return text_report(report, surface, seconds=seconds, **drawing)
+
+
+def render_file(report: Report, suffix: str, *, seconds: float | None = None) -> str:
+    """The whole report for a file whose name ends in one of `KINDS`."""
+    if suffix == ".svg":
+        from gradcli.report.svg import terminal_svg
+
+        text = text_report(report, _PICTURE, seconds=seconds, with_frames=True)
+        return terminal_svg(text, _PICTURE, title=f"gradcli {report.command}")
+    form = {".json": "json", ".md": "markdown", ".txt": "table"}[suffix]
+    surface = Surface(width=_PICTURE.width)
+    return render(report, form, surface, seconds=seconds, with_frames=True)
