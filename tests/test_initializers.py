@@ -66,9 +66,7 @@ def test_orthogonal_refuses_a_vector(rng: np.random.Generator) -> None:
     "name", [op.name for op in CATALOGUE.all(Initializer) if op.param("gain") is not None]
 )
 def test_gain_multiplies(name: str) -> None:
-    once, thrice = (
-        draw(name, np.random.default_rng(5), (4, 6), gain=gain) for gain in (1.0, 3.0)
-    )
+    once, thrice = (draw(name, np.random.default_rng(5), (4, 6), gain=gain) for gain in (1.0, 3.0))
     np.testing.assert_allclose(thrice, 3 * once, rtol=1e-15, atol=1e-15)
 
 

@@ -64,16 +64,19 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
     "huber_lipschitz_one_for_every_delta": ("lipschitz", claiming("huber", Loss, lipschitz=1.0)),
     "tanh_lipschitz_understated": ("lipschitz", claiming("tanh", lipschitz=0.9)),
     "log_softmax_lipschitz_the_same_for_any_width": (
-        "lipschitz", claiming("log_softmax", feature_growth=0.0),
+        "lipschitz",
+        claiming("log_softmax", feature_growth=0.0),
     ),
     "cross_entropy_lipschitz_without_smoothing": (
-        "lipschitz", claiming("cross_entropy", Loss, lipschitz=math.sqrt(2)),
+        "lipschitz",
+        claiming("cross_entropy", Loss, lipschitz=math.sqrt(2)),
     ),
     "tanh_smoothness_overstated": ("smoothness", claiming("tanh", smoothness=1.0)),
     "gelu_claimed_convex": ("convexity", claiming("gelu", convex=True)),
     "huber_claimed_not_convex": ("convexity", claiming("huber", Loss, convex=False)),
     "mse_strong_convexity_halved": (
-        "strong convexity", claiming("mse", Loss, strong_convexity=1.0),
+        "strong convexity",
+        claiming("mse", Loss, strong_convexity=1.0),
     ),
     "elu_claimed_smooth_for_every_alpha": ("kinks", claiming("elu", kinks=(), smoothness=1.0)),
     "relu_kink_claimed_at_one": ("kinks", claiming("relu", kinks=(1.0,))),
@@ -85,13 +88,16 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
     "softplus_claimed_homogeneous": ("homogeneous", claiming("softplus", homogeneous=True)),
     "mae_claimed_bounded": ("bounded", claiming("mae", Loss, bounded=True)),
     "log_likelihood_claimed_bounded": (
-        "bounded", claiming("binary_cross_entropy", Loss, bounded=True),
+        "bounded",
+        claiming("binary_cross_entropy", Loss, bounded=True),
     ),
     "dense_claimed_homogeneous_without_its_bias": (
-        "homogeneous with", claiming("dense", Layer, homogeneous_with=()),
+        "homogeneous with",
+        claiming("dense", Layer, homogeneous_with=()),
     ),
     "residual_claimed_not_homogeneous": (
-        "homogeneous with", claiming("residual", Layer, homogeneous_with=None),
+        "homogeneous with",
+        claiming("residual", Layer, homogeneous_with=None),
     ),
     "dense_claimed_to_couple_rows": ("coupling", claiming("dense", Layer, couples_rows=True)),
     "mixing_claimed_through_the_bias": ("mixing", claiming("dense", Layer, mixing="bias")),

@@ -132,9 +132,7 @@ def test_memory_counts_everything_twice_but_the_data() -> None:
     plan = plan_of("data: {inputs: {shape: [32, 8]}}\nnetwork: [dense: 16, tanh]\n")
     parameters, activations, inputs = 8 * 16 + 16, 2 * 32 * 16, 32 * 8
     assert plan.memory == 8 * (2 * (parameters + activations) + inputs)
-    half = plan_of(
-        "dtype: float32\ndata: {inputs: {shape: [32, 8]}}\nnetwork: [dense: 16, tanh]\n"
-    )
+    half = plan_of("dtype: float32\ndata: {inputs: {shape: [32, 8]}}\nnetwork: [dense: 16, tanh]\n")
     assert half.memory == plan.memory // 2
 
 

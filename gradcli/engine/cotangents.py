@@ -126,7 +126,8 @@ class NumericGradients:
         cotangent = np.moveaxis(columns, -1, 0).reshape(shape)
         largest = np.abs(columns).max(axis=0, initial=0.0)
         doubt = np.broadcast_to(largest.reshape(-1, *(1,) * (len(shape) - 1)), shape)
-        return cotangent, _TERM_ULPS * _EPS * doubt
+        # an exact zero comes from a slope that is zero, not from a sum that cancels
+        return cotangent, np.where(cotangent == 0, 0.0, _TERM_ULPS * _EPS * doubt)
 
     def _proved(self, name: str, value: Array, uncertainty: Array) -> bool:
         """Whether direct derivatives along random directions agree with a contracted gradient."""

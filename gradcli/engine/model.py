@@ -78,11 +78,12 @@ class Model:
         return Network(self.plan, self.targets)
 
     def forward(self, parameters: Parameters | None = None, inputs: Array | None = None) -> Trace:
-        """Every slot's value and every node's pullback."""
-        return self.network.forward(
-            self.parameters if parameters is None else parameters,
-            self.inputs[INPUTS] if inputs is None else inputs,
-        )
+        """Every slot's value and every node's pullback; an overflow shows in the values."""
+        with np.errstate(all="ignore"):
+            return self.network.forward(
+                self.parameters if parameters is None else parameters,
+                self.inputs[INPUTS] if inputs is None else inputs,
+            )
 
     def loss(self, parameters: Parameters | None = None, inputs: Array | None = None) -> float:
         """The loss, a scalar."""

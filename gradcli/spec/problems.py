@@ -45,6 +45,7 @@ CODES: Final[dict[str, Code]] = {
     "SP018": Code("python-not-allowed", "a definition in Python without --allow-python"),
     "SP019": Code("python-failed", "the Python file or module of a definition cannot be imported"),
     "SP020": Code("not-available", "something this version does not have"),
+    "SP021": Code("not-runnable", "a function of the spec cannot be evaluated at its own point"),
 }
 """Every code a `SpecProblem` can have."""
 

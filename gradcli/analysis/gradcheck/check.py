@@ -25,7 +25,7 @@ def check_plan(
 ) -> SpecResult:
     """Check everything that a spec holds, at its own point or at that of a `model` of it.
 
-    Raises UsageError where the spec's own functions cannot run.
+    Raises SpecError where the spec's functions or its loss are not finite numbers at that point.
     """
     collector = Collector(options, plan.file)
     required = options.threshold(plan.dtype)

@@ -12,6 +12,7 @@ from gradcli.analysis.gradcheck.functions import function_callables
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import SpecResult
 from gradcli.diagnostics.rules import finding
+from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec.plan import Definition, ElementwiseDefinition, FunctionDefinition, Plan
 
 __all__ = ["check_definition", "check_functions"]
@@ -20,6 +21,10 @@ __all__ = ["check_definition", "check_functions"]
 def check_definition(
     definition: Definition, plan: Plan, collector: Collector, required: float
 ) -> None:
+    """Check one definition standing alone.
+
+    Raises SpecError where its function cannot be evaluated at the point of the check.
+    """
     options = collector.options
     claim = (
         definition.claim if isinstance(definition, ElementwiseDefinition) else definition.backward
@@ -31,8 +36,14 @@ def check_definition(
         collector.add([finding("GC205", definition.name, message, line=definition.line)])
         return
     if isinstance(definition, FunctionDefinition):
-        callables = function_callables(definition, plan.seed, plan.dtype, options)
-        _check_callables(callables, collector, required)
+        try:
+            callables = function_callables(definition, plan.seed, plan.dtype, options)
+            _check_callables(callables, collector, required)
+        except UsageError as error:
+            problem = SpecProblem(
+                "SP021", str(error), plan.file, definition.line, key=f"define.{definition.name}"
+            )
+            raise SpecError([problem]) from error
         return
     subject, outside = elementwise_subject(definition, options)
     result, findings, evaluations = examine(subject, options, required)

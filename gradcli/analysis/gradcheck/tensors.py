@@ -17,6 +17,7 @@ from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.replicas import Point
+from gradcli.errors import SpecError, SpecProblem
 
 __all__ = ["NetworkTensors"]
 
@@ -36,6 +37,8 @@ class NetworkTensors:
         self.model = model
         self.options = options
         self.loss, self.gradients = model.value_and_grad()
+        if not np.isfinite(self.loss):
+            raise SpecError([_no_gradient_here(model, self.loss)])
         network = Network(
             model.plan, {name: _float64(value) for name, value in model.targets.items()}
         )
@@ -123,6 +126,21 @@ class NetworkTensors:
                     moves[key] = np.maximum(moves[key], np.nan_to_num(change, nan=0.0))
             self._jitters = moves
         return self._jitters[name].ravel()
+
+
+def _no_gradient_here(model: Model, loss: float) -> SpecProblem:
+    plan = model.plan
+    slots = model.forward().slots
+    at = next((i for i, value in enumerate(slots) if not np.isfinite(value).all()), None)
+    node = None if at is None else plan.nodes[at - 1]
+    where = "although every output is finite" if node is None else f"first at {node.name}"
+    return SpecProblem(
+        "SP021",
+        f"the loss is {loss:g}, {where}: there is no gradient to check at this point",
+        plan.file,
+        plan.losses[0].line if node is None else node.line,
+        hint="smaller weights or inputs; `gradcli flow` shows where it grows",
+    )
 
 
 def _nudged(value: Array, eps: float, rng: np.random.Generator) -> Array:

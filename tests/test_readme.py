@@ -1,0 +1,76 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import gradcli
+import gradcli.ops
+from gradcli.core.registry import CATALOGUE
+from gradcli.errors import ExitCode
+from gradcli.spec import load_text
+
+HERE = Path(__file__).parent
+README = (HERE.parent / "README.md").read_text("utf-8")
+
+
+def _load_tool() -> Any:
+    spec = importlib.util.spec_from_file_location("readme", HERE / "readme.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["readme"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+TOOL = _load_tool()
+
+
+def fenced(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+@pytest.mark.parametrize("console", TOOL.consoles(README), ids=lambda console: console.command)
+def test_console_blocks_are_current(console: Any) -> None:
+    assert TOOL.run(console.command) == console.output
+
+
+@pytest.mark.parametrize("code", fenced("python"), ids=lambda code: code.splitlines()[-1])
+def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HERE.parent)
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_annotated_spec_is_valid_and_passes(tmp_path: Path) -> None:
+    spec = next(block for block in fenced("yaml") if "my_swish" in block)
+    plan = load_text(spec)
+    assert plan.name == "example"
+    path = tmp_path / "example.yaml"
+    path.write_text(spec, "utf-8")
+    assert gradcli.check(path).passed
+
+
+def test_the_workflow_uses_commands_that_exist() -> None:
+    workflow = yaml.safe_load(next(block for block in fenced("yaml") if "runs-on" in block))
+    steps = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
+    assert [step.split()[1] for step in steps if step.startswith("gradcli")] == ["check", "flow"]
+
+
+def test_every_exit_code_is_explained() -> None:
+    section = README.partition("## Exit codes")[2].partition("\n## ")[0]
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.M)}
+    assert listed == {int(code) for code in ExitCode}
+
+
+def test_every_op_is_listed() -> None:
+    catalogue = README.partition("**Layers**")[2].partition("\n## ")[0]
+    missing = {op.name for op in CATALOGUE} - set(re.findall(r"\w+", catalogue))
+    assert not missing
