@@ -75,6 +75,7 @@ def _result(
         expected=expected,
         met=collector.meets(expected),
         loss=None if network is None else network.loss,
+        seed=plan.seed,
         required=required,
         tensors=tuple(collector.tensors),
         findings=tuple(collector.findings),

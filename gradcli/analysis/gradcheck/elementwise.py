@@ -69,6 +69,7 @@ class _Elementwise:
             kinks=kinks,
             pool=np.flatnonzero(inside),
             line=definition.line,
+            variables=grid.env,
             factors=(
                 *((name, float(number)) for name, number in definition.params.items()),
                 ("2", 2.0),

@@ -342,6 +342,7 @@ def _summarise(subject: Subject, checked: Array, evidence: Evidence) -> TensorRe
             float(evidence.a[at]),
             float(evidence.n[at]),
             float(evidence.u[at]),
+            {name: float(values[checked[at]]) for name, values in subject.variables.items()},
         )
     max_error = float(error[graded].max(initial=0.0))
     return TensorResult(

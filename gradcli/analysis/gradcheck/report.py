@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gradcli.analysis.verdict import Grade, Verdict, worst_verdict
@@ -16,12 +17,16 @@ Kind = Literal["parameter", "input", "loss-parameter", "definition"]
 
 @dataclass(frozen=True)
 class Worst:
-    """The entry with the largest error. `uncertainty` is of the numeric value."""
+    """The entry with the largest error. `uncertainty` is of the numeric value.
+
+    `at` are the values of a definition's variables there, empty for a tensor.
+    """
 
     index: tuple[int, ...]
     analytic: float
     numeric: float
     uncertainty: float
+    at: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class TensorResult:
                 "analytic": worst.analytic,
                 "numeric": worst.numeric,
                 "uncertainty": worst.uncertainty,
+                **({"at": dict(worst.at)} if worst.at else {}),
             },
         }
 
@@ -93,6 +99,7 @@ class SpecResult:
     expected: str = "pass"
     met: bool | None = None
     loss: float | None = None
+    seed: int | None = None
     required: float = 1e-5
     tensors: tuple[TensorResult, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -189,9 +196,14 @@ class CheckReport:
             "command": self.command,
             "version": __version__,
             "exit_code": int(self.exit_code),
-            "seed": self.seed,
+            "seed": self._common_seed(),
             "results": [result.to_dict() for result in self.results],
         }
+
+    def _common_seed(self) -> int | None:
+        """The seed asked for, else the one that all specs have, if they have one."""
+        own = {result.seed for result in self.results}
+        return own.pop() if self.seed is None and len(own) == 1 else self.seed
 
     def __str__(self) -> str:
         lines = []

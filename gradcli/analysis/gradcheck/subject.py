@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,8 @@ class Subject:
     `noise(entries)` its absolute noise, `jitter()` how far the claimed gradient moves when its
     arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
     function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
+    `factors` are named quantities that a wrong factor may be; `variables` the values of a
+    definition's variables at each entry.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Subject:
     pool: Array | None = None
     line: int = 0
     factors: tuple[tuple[str, float], ...] = field(default=())
+    variables: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def rho(self) -> Array:
