@@ -15,8 +15,10 @@ from math import prod
 import numpy as np
 
 from gradcli.core.arrays import Array, rows
+from gradcli.core.op import Activation
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
+from gradcli.engine.network import LossValue
 from gradcli.engine.replicas import Point, chunks
 
 __all__ = ["NumericGradients"]
@@ -38,6 +40,7 @@ class NumericGradients:
         self.network = point.network
         self._seed = seed
         self._cotangents: dict[int, tuple[Array, Array]] = {}
+        self._known_slopes: dict[int, Array] = {}
 
     def gradient(self, name: str) -> Estimate:
         """Every entry of ∂L/∂tensor: contracted where that is proved, else one copy an entry."""
@@ -104,23 +107,17 @@ class NumericGradients:
         return self._cotangents[slot]
 
     def _perturb_units(self, slot: int) -> tuple[Array, Array]:
-        network, base = self.network, self.point.slots
-        nodes = network.downstream([slot])
-        shape = base[slot].shape
-        by_row = not network.couples_rows(nodes)
-        unit_shape = shape[1:] if by_row else shape
-        count = prod(unit_shape)
+        nodes = self.network.downstream([slot])
+        shape = self.point.slots[slot].shape
+        by_row = not self.network.couples_rows(nodes)
+        count = prod(shape[1:] if by_row else shape)
         columns = np.zeros((count, shape[0] if by_row else 1))
-        for part in chunks(count, self.point.copy_bytes(nodes, prod(shape), 16)):
+        for part in chunks(count, self.point.copy_bytes(nodes, prod(shape), 8)):
             size = part.stop - part.start
-            copies = np.zeros((size, prod(shape) // count, count), complex)
-            copies += base[slot].reshape(-1, count)
-            copies[np.arange(size), :, np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
-            slots = network.resume(
-                base, self.point.parameters, nodes, {slot: copies.reshape(size, *shape)}
-            )
+            tangent = np.zeros((size, prod(shape) // count, count))
+            tangent[np.arange(size), :, np.arange(part.start, part.stop)] = 1.0
+            loss = self._push(slot, tangent.reshape(size, *shape), nodes)
             self.point.evaluations += size
-            loss = network.loss(slots, self.point.parameters)
             found = loss.by_row if by_row and loss.by_row is not None else loss.total[..., None]
             columns[part] = np.imag(found) / COMPLEX_STEP
         cotangent = np.moveaxis(columns, -1, 0).reshape(shape)
@@ -128,6 +125,50 @@ class NumericGradients:
         doubt = np.broadcast_to(largest.reshape(-1, *(1,) * (len(shape) - 1)), shape)
         # an exact zero comes from a slope that is zero, not from a sum that cancels
         return cotangent, np.where(cotangent == 0, 0.0, _TERM_ULPS * _EPS * doubt)
+
+    def _push(self, slot: int, tangent: Array, nodes: list[int]) -> LossValue:
+        """The loss, perturbed along tangents (copies, *slot) of a slot: its imaginary part.
+
+        All copies have the same real part, so only tangents are carried: through an elementwise
+        node they are multiplied by its slopes, a node that is affine in its input is linear in
+        them, and any other node takes them as a complex step.
+        """
+        base = self.point.slots
+        tangents = {slot: tangent}
+        for index in nodes:
+            tangents[index + 1] = self._push_node(index, tangents)
+        slots = list(base)
+        for loss in self.network.plan.losses:
+            if loss.slot in tangents:
+                slots[loss.slot] = base[loss.slot] + 1j * COMPLEX_STEP * tangents[loss.slot]
+        return self.network.loss(slots, self.point.parameters)
+
+    def _push_node(self, index: int, tangents: dict[int, Array]) -> Array:
+        node = self.network.nodes[index]
+        if isinstance(node.op, Activation) and node.op.elementwise:
+            return tangents[node.inputs[0]] * self._slopes(index)
+        traits = node.op.layer_traits(node.options)
+        if traits.homogeneous_with is not None and "x" in traits.affine and len(node.inputs) == 1:
+            own = {local: self.point.parameters[full] for local, full in node.parameters.items()}
+            for local in traits.homogeneous_with:
+                own[local] = np.zeros_like(own[local])
+            inputs = (tangents[node.inputs[0]],)
+            return node.op.evaluate(inputs, own, node.rank, node.options)[0]
+        slots = list(self.point.slots)
+        for slot in set(node.inputs) & tangents.keys():
+            slots[slot] = slots[slot] + 1j * COMPLEX_STEP * tangents[slot]
+        value, _ = self.network.run_node(index, slots, self.point.parameters)
+        return np.asarray(value.imag / COMPLEX_STEP)
+
+    def _slopes(self, index: int) -> Array:
+        """Slopes of an elementwise node at its units, by the complex step."""
+        if index not in self._known_slopes:
+            slots = list(self.point.slots)
+            slot = self.network.nodes[index].inputs[0]
+            slots[slot] = slots[slot] + 1j * COMPLEX_STEP
+            value, _ = self.network.run_node(index, slots, self.point.parameters)
+            self._known_slopes[index] = value.imag / COMPLEX_STEP
+        return self._known_slopes[index]
 
     def _proved(self, name: str, value: Array, uncertainty: Array) -> bool:
         """Whether direct derivatives along random directions agree with a contracted gradient."""
