@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any], Any]] = 
     "factor": ("GC102", lambda x: (x**2).sum(), lambda x: 4 * x, X),
     "zero": ("GC103", lambda x: (x**2).sum(), lambda x: 0 * x, X),
     "one entry": (
-        "GC100",
+        "GC109",
         lambda x: (x**2).sum(),
         lambda x: 2 * x * (1 + 1e-3 * (np.arange(4) == 2)),
         X,
@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any], Any]] = 
         X,
     ),
     "float32": (
-        "GC100",
+        "GC102",
         lambda x: np.sin(x).sum(dtype=np.float32),
         lambda x: 1.02 * np.cos(x),
         F32,

@@ -43,7 +43,7 @@ CORRECT = {
 }  # fmt: skip
 
 
-WITHOUT_EFFECT = {("hard tanh", "GC100"), ("steep", "GC100")}
+WITHOUT_EFFECT = {("hard tanh", "GC107"), ("steep", "GC107")}
 """Beyond 2 these slopes are zero, or too small for the claim's own arithmetic."""
 
 
@@ -57,7 +57,12 @@ def test_a_correct_derivative_passes(name: str) -> None:
 @pytest.mark.parametrize("name", CORRECT)
 @pytest.mark.parametrize(
     ("code", "wrap"),
-    [("GC101", "-({})"), ("GC102", "1.25 * ({})"), ("GC100", "where(x > 2, 1.1, 1) * ({})")],
+    [
+        ("GC101", "-({})"),
+        ("GC102", "1.25 * ({})"),
+        ("GC107", "where(x > 2, 1.1, 1) * ({})"),
+        ("GC100", "(1 + 0.1 * sin(x)) * ({})"),
+    ],
 )
 def test_the_same_with_a_mistake_is_named(name: str, code: str, wrap: str) -> None:
     forward, derivative = CORRECT[name]

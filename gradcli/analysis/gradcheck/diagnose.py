@@ -1,9 +1,11 @@
-"""What kind of mistake a wrong gradient is: fits, named only when they are convincing."""
+"""What a subject's evidence says, as findings: what kind of mistake, and notes."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.evidence import Evidence
+from gradcli.analysis.gradcheck.fits import FITS, Branch, Diagnosis, Mismatch
 from gradcli.analysis.gradcheck.report import TensorResult
 from gradcli.analysis.gradcheck.rule import Outcome, graded_error, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
@@ -15,29 +17,21 @@ __all__ = ["diagnose", "small_mismatch"]
 
 _ROUNDED_ENTRIES = 4  # to tell errors of either sign from one mistake
 _ROUNDED_ERROR = 2.0**-17  # 64 ulps of float32
-_FIT = 1e-6  # relative deviation of an entry up to which a fit explains it
 
 
-def diagnose(
-    subject: Subject,
-    checked: Array,
-    a: Array,
-    n: Array,
-    outcome: Array,
-    result: TensorResult,
-) -> list[Finding]:
+def diagnose(subject: Subject, evidence: Evidence, result: TensorResult) -> list[Finding]:
     """Findings for one subject: an error if it is wrong, notes on what else was seen."""
     found: list[Finding] = []
     if result.verdict == "fail":
-        found.append(_error(subject, checked, a, n, outcome, result))
+        found.append(_error(subject, evidence, result))
     elif result.verdict == "inconclusive":
-        count = int((outcome == Outcome.UNDECIDED).sum())
+        count = int((evidence.outcome == Outcome.UNDECIDED).sum())
         found.append(
             finding(
                 "GC203",
                 subject.name,
-                f"{count} of {len(checked)} entries could not be decided: the numeric gradient is "
-                "too uncertain here to prove them right or wrong",
+                f"{count} of {result.checked} entries could not be decided: the numeric gradient "
+                "is too uncertain here to prove them right or wrong",
                 line=subject.line,
                 data={"entries": count},
             )
@@ -66,16 +60,15 @@ def diagnose(
     return found
 
 
-def small_mismatch(
-    subject: Subject, checked: Array, a: Array, n: Array, u: Array, u_a: Array, outcome: Array
-) -> list[Finding]:
+def small_mismatch(subject: Subject, evidence: Evidence) -> list[Finding]:
     """A warning where entries that pass differ from the truth by more than rounding explains."""
-    real = (outcome == Outcome.PASS) & noticeable(a, n, u, u_a, subject.eps)
+    a, n, u, u_a = evidence.a, evidence.n, evidence.u, evidence.u_a
+    real = (evidence.outcome == Outcome.PASS) & noticeable(a, n, u, u_a, subject.eps)
     if not real.any():
         return []
     error = np.where(real, graded_error(a, n, n, u, u_a), -1.0)
     at = int(error.argmax())
-    index = _index(subject, checked, at)
+    index = _index(subject, evidence, at)
     code, why = "GC113", "more than rounding explains"
     if _looks_rounded(a[real], n[real]):
         code, why = "GC112", "what a shorter number format leaves"
@@ -83,7 +76,7 @@ def small_mismatch(
         finding(
             code,
             subject.name,
-            f"{int(real.sum())} of {len(checked)} entries differ from the numeric gradient by "
+            f"{int(real.sum())} of {len(real)} entries differ from the numeric gradient by "
             f"{why}, though within the required grade; the largest relative error is "
             f"{error[at]:.2g} at {index}",
             line=subject.line,
@@ -100,99 +93,63 @@ def _looks_rounded(a: Array, n: Array) -> bool:
     return bool(abs(error.mean()) <= 0.5 * np.abs(error).mean())
 
 
-def _error(
-    subject: Subject, checked: Array, a: Array, n: Array, outcome: Array, result: TensorResult
-) -> Finding:
-    wrong = outcome == Outcome.FAIL
-    if not np.isfinite(a[wrong]).all():
-        count = int((~np.isfinite(a)).sum())
-        at = int(np.flatnonzero(~np.isfinite(a))[0])
-        return finding(
-            "GC004",
-            subject.name,
-            f"{count} {_entries(count)} not finite, first at {_index(subject, checked, at)}, where "
-            "the function and its slope are",
-            line=subject.line,
-            data={"entries": count, "index": _index(subject, checked, at)},
+def _error(subject: Subject, evidence: Evidence, result: TensorResult) -> Finding:
+    diagnosis = _not_finite(subject, evidence) or _kind(subject, evidence)
+    if diagnosis is None:
+        worst = result.worst
+        assert worst is not None
+        diagnosis = Diagnosis(
+            "GC100",
+            f"{result.wrong} of {result.checked} entries are wrong; the worst at "
+            f"{list(worst.index)}: claimed {worst.analytic:.6g}, numeric {worst.numeric:.6g} ± "
+            f"{worst.uncertainty:.1g}",
+            {"entries": result.wrong, "index": list(worst.index)},
         )
-    usable = np.isin(outcome, (Outcome.PASS, Outcome.FAIL))
-    if subject.kinks is not None:  # where any slope in an interval is right, no factor can be read
-        usable &= ~subject.kinks[checked]
-    factor = _constant_factor(a[usable], n[usable]) if (wrong & usable).any() else None
-    total = len(checked)
-    nonzero = int((n[usable] != 0).sum())
-    if factor == 0.0:
-        return finding(
-            "GC103",
-            subject.name,
-            f"the gradient is zero in all {total} entries, and should not be in {int(wrong.sum())}",
-            line=subject.line,
-            data={"entries": int(wrong.sum())},
-        )
-    if factor is not None:
-        if abs(factor + 1) <= _FIT:
-            return finding(
-                "GC101",
-                subject.name,
-                f"the sign is flipped in all {nonzero} entries that are not zero",
-                line=subject.line,
-                data={"factor": -1.0},
-            )
-        name = _named(factor, subject.factors)
-        data: dict[str, object] = {"factor": factor}
-        if name:
-            data["is"] = name
-        return finding(
-            "GC102",
-            subject.name,
-            f"exactly {factor:.6g} times what it should be in all "
-            f"{nonzero} entries that are not zero" + (f"; {factor:.6g} is {name}" if name else ""),
-            line=subject.line,
-            data=data,
-        )
-    worst = result.worst
-    assert worst is not None
     return finding(
-        "GC100",
-        subject.name,
-        f"{result.wrong} of {total} entries are wrong; the worst at {list(worst.index)}: "
-        f"claimed {worst.analytic:.6g}, numeric {worst.numeric:.6g} ± {worst.uncertainty:.1g}",
-        line=subject.line,
-        data={"entries": result.wrong, "index": list(worst.index)},
+        diagnosis.code, subject.name, diagnosis.message, line=subject.line, data=diagnosis.data
     )
 
 
-def _constant_factor(a: Array, n: Array) -> float | None:
-    """The factor between claim and truth if one explains every entry, else None."""
-    largest = np.abs(n).max(initial=0.0)
-    solid = np.abs(n) > 1e-6 * largest
-    if largest == 0:
+def _not_finite(subject: Subject, evidence: Evidence) -> Diagnosis | None:
+    bad = np.flatnonzero(~np.isfinite(evidence.a))
+    if not len(bad):
         return None
-    if not a.any():
-        return 0.0
-    ratios = a[solid] / n[solid]
-    factor = float(np.median(ratios))
-    floor = _FIT * 1e-3 * largest * max(1.0, abs(factor))
-    if np.all(np.abs(a - factor * n) <= _FIT * np.abs(factor * n) + floor):
-        rounded = float(f"{factor:.6g}")
-        return rounded if abs(rounded - factor) <= _FIT * abs(factor) else factor
-    return None
+    index = _index(subject, evidence, int(bad[0]))
+    message = (
+        f"{len(bad)} {_entries(len(bad))} not finite, first at {index}, where the function and its "
+        "slope are"
+    )
+    return Diagnosis("GC004", message, {"entries": len(bad), "index": index})
 
 
-def _named(factor: float, names: tuple[tuple[str, float], ...]) -> str | None:
-    """The first known quantity that a factor equals, or is one over."""
-    for name, value in names:
-        if value and abs(factor - value) <= _FIT * abs(value):
-            return name
-    for name, value in names:
-        if value and abs(factor * value - 1) <= _FIT:
-            return f"1/{name}"
-    return None
+def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
+    usable = np.isin(evidence.outcome, (Outcome.PASS, Outcome.BELOW_RESOLUTION, Outcome.FAIL))
+    if subject.kinks is not None:  # where any slope in an interval is right, nothing can be read
+        usable &= ~subject.kinks[evidence.checked]
+    wrong = evidence.outcome[usable] == Outcome.FAIL
+    if not wrong.any():
+        return None
+    checked = evidence.checked[usable]
+    case = Mismatch(
+        a=evidence.a[usable],
+        n=evidence.n[usable],
+        doubt=evidence.u[usable] + evidence.u_a[usable],
+        wrong=wrong,
+        right=evidence.outcome[usable] == Outcome.PASS,
+        shape=subject.shape,
+        index=np.stack(np.unravel_index(checked, subject.shape), axis=-1),
+        factors=subject.factors,
+        branches=tuple(
+            Branch(branch.text, branch.above[checked], branch.below[checked])
+            for branch in subject.branches()
+        ),
+    )
+    return next((found for fit in FITS if (found := fit(case)) is not None), None)
 
 
 def _entries(count: int) -> str:
     return "entry is" if count == 1 else "entries are"
 
 
-def _index(subject: Subject, checked: Array, at: int) -> list[int]:
-    return [int(i) for i in np.unravel_index(checked[at], subject.shape)]
+def _index(subject: Subject, evidence: Evidence, at: int) -> list[int]:
+    return [int(i) for i in np.unravel_index(evidence.checked[at], subject.shape)]

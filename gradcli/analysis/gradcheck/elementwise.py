@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.fits import Branch
 from gradcli.analysis.gradcheck.grid import Grid, lay_grid
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.subject import Subject
@@ -70,12 +71,25 @@ class _Elementwise:
             pool=np.flatnonzero(inside),
             line=definition.line,
             variables=grid.env,
+            branches=self._branches,
             factors=(
                 *((name, float(number)) for name, number in definition.params.items()),
                 ("2", 2.0),
             ),
         )
         return subject, int((~inside).sum())
+
+    def _branches(self) -> tuple[Branch, ...]:
+        """The conditions of formula and claim at every point."""
+        definition = self.definition
+        formulas = [definition.forward, *([definition.claim] if definition.claim else [])]
+        x = self.grid.env[self.moving]
+        conditions = [condition for formula in formulas for condition in formula.conditions]
+        margins = [self._at(each.margin, np.arange(len(x)), x) for each in conditions]
+        return tuple(
+            Branch(each.text, margin > 0, margin < 0)
+            for each, margin in zip(conditions, margins, strict=True)
+        )
 
     def _at(
         self,

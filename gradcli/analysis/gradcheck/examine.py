@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
+from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import TensorResult, Worst
 from gradcli.analysis.gradcheck.rule import (
@@ -28,7 +28,7 @@ from gradcli.engine.ladder import Estimate, Ladder, climb, rungs
 from gradcli.engine.model import generator
 from gradcli.engine.noise import Noise
 
-__all__ = ["Evidence", "examine"]
+__all__ = ["examine"]
 
 _CONFIRMED = (
     24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
@@ -39,20 +39,6 @@ _ASSUMED_ULPS = 8  # noise of a function of our own ops, until it is measured
 _CROSS_RUNGS = slice(3, 11)  # of the ladder: enough to tell a wrong oracle from a right one
 
 
-@dataclass
-class Evidence:
-    """What is known of each checked entry; `low` and `high` differ at kinks only."""
-
-    a: Array
-    n: Array
-    low: Array
-    high: Array
-    u: Array
-    u_a: Array
-    outcome: Array
-    source: str
-
-
 def examine(
     subject: Subject, options: CheckOptions, required: float
 ) -> tuple[TensorResult, list[Finding], int]:
@@ -60,13 +46,10 @@ def examine(
     checked = _choose_entries(subject, options)
     examiner = _Examiner(subject, checked, options, required)
     evidence = examiner.gather()
-    result = _summarise(subject, checked, evidence)
-    findings = diagnose(subject, checked, evidence.a, evidence.n, evidence.outcome, result)
-    findings += examiner.findings
+    result = _summarise(subject, evidence)
+    findings = diagnose(subject, evidence, result) + examiner.findings
     if result.verdict == "pass":
-        findings += small_mismatch(
-            subject, checked, evidence.a, evidence.n, evidence.u, evidence.u_a, evidence.outcome
-        )
+        findings += small_mismatch(subject, evidence)
     return result, findings, examiner.evaluations
 
 
@@ -107,6 +90,7 @@ class _Examiner:
         )
         u_a = np.zeros(len(a))
         evidence = Evidence(
+            checked,
             a,
             first.value,
             first.value,
@@ -276,7 +260,7 @@ class _Examiner:
         outcome[spared] = Outcome.UNDECIDED
         kinked = kink & (outcome < Outcome.UNDECIDED)
         outcome[kinked] = Outcome.KINK
-        return Evidence(a, n, lows, highs, u, u_a, outcome, "ladder")
+        return Evidence(self.checked[picked], a, n, lows, highs, u, u_a, outcome, "ladder")
 
     def _cross_check(self, evidence: Evidence) -> None:
         """Compare the oracles on a sample; where both are sure and differ, nothing is proven."""
@@ -315,7 +299,8 @@ class _Examiner:
         return denied
 
 
-def _summarise(subject: Subject, checked: Array, evidence: Evidence) -> TensorResult:
+def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:
+    checked = evidence.checked
     outcome = evidence.outcome
     graded = (outcome == Outcome.PASS) | (outcome == Outcome.FAIL)
     if subject.kinks is not None:

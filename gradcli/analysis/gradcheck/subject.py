@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.fits import Branch
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.engine.ladder import Estimate, Probe
@@ -31,7 +32,7 @@ class Subject:
     arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
     function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
     `factors` are named quantities that a wrong factor may be; `variables` the values of a
-    definition's variables at each entry.
+    definition's variables at each entry; `branches()` the conditions of its formulas there.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Subject:
     line: int = 0
     factors: tuple[tuple[str, float], ...] = field(default=())
     variables: Mapping[str, Array] = field(default_factory=dict)
+    branches: Callable[[], tuple[Branch, ...]] = tuple
 
     @property
     def rho(self) -> Array:

@@ -1,0 +1,27 @@
+"""What is known of each checked entry of a subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradcli.core.arrays import Array
+
+__all__ = ["Evidence"]
+
+
+@dataclass
+class Evidence:
+    """The checked entries (E,): claim a, numeric value n between `low` and `high`, uncertainties.
+
+    `low` and `high` differ at kinks only. `source` is the oracle that n is from.
+    """
+
+    checked: Array
+    a: Array
+    n: Array
+    low: Array
+    high: Array
+    u: Array
+    u_a: Array
+    outcome: Array
+    source: str

@@ -1,0 +1,191 @@
+"""Rules of the check: mistakes that show as a pattern among the entries."""
+
+from __future__ import annotations
+
+from gradcli.diagnostics.rules import Rule, rule
+
+__all__ = [
+    "Clipped",
+    "IsolatedEntries",
+    "Permuted",
+    "Transposed",
+    "WrongInOneBranch",
+    "WrongRowsOrColumns",
+]
+
+
+@rule
+class Transposed(Rule):
+    """The claimed gradient is the transpose of the true one.
+
+    Meaning:
+        Every value is right and stands at its mirror image. The matrix is square, so that no
+        shape complains.
+
+    Likely cause:
+        The factors of the weight gradient exchanged (aᵀ·δ for δᵀ·a), a weight kept as (in, out)
+        by the forward and as (out, in) by the backward, an order="F" too many.
+
+    What to look at:
+        The line that makes this gradient, with a layer whose two sizes differ: the mistake then
+        is an error of shapes.
+
+    Example:
+        gradcli: 1
+        define:
+          quadratic_form:
+            kind: function
+            inputs: {w: {shape: [3, 3]}, x: {shape: [3, 1], differentiable: false}}
+            forward: sum(matmul(w, x) ** 3)
+            gradient: {w: "g * 3 * matmul(x, transpose(matmul(w, x) ** 2))"}   # exchange the two
+    """
+
+    code = "GC104"
+    name = "transposed"
+
+
+@rule
+class Clipped(Rule):
+    """The claimed gradient is the true one cut off at a limit.
+
+    Meaning:
+        Small entries are right, large ones all have the same size. Clipping belongs to the
+        optimizer; inside a backward it changes the gradient of everything before it.
+
+    Likely cause:
+        A clip left over from a search for an instability, a gradient kept in a bounded
+        or too narrow type, a saturating function applied to the gradient.
+
+    What to look at:
+        `clip`, `minimum`, `maximum` and casts in the backward; the limit is in `data.limit`.
+
+    Example:
+        import numpy as np
+
+        def forward(x):
+            return x ** 3
+
+        def backward(inputs, output, cotangent):
+            g = 3 * inputs["x"] ** 2 * cotangent
+            return {"x": np.clip(g, -0.5, 0.5)}  # without the clip
+    """
+
+    code = "GC105"
+    name = "clipped"
+
+
+@rule
+class WrongInOneBranch(Rule):
+    """The claim is wrong wherever one condition holds, and right wherever it does not.
+
+    Meaning:
+        A piecewise function has one piece whose derivative is wrong. `data.branch` is the
+        condition, of the forward or of the claim, that the wrong points share.
+
+    Likely cause:
+        A piece that was changed in the forward only, a factor forgotten in one arm of a `where`,
+        a condition that is the wrong way round, a threshold that differs between the two.
+
+    What to look at:
+        The arm of the derivative that belongs to the condition, at the point of the worst entry.
+
+    Example:
+        gradcli: 1
+        define:
+          leaky:
+            kind: activation
+            params: {alpha: 0.1}
+            forward: where(x > 0, x, alpha * x)
+            derivative: where(x > 0, 1, 0)   # alpha in place of 0
+    """
+
+    code = "GC107"
+    name = "wrong-in-one-branch"
+
+
+@rule
+class WrongRowsOrColumns(Rule):
+    """Whole rows or columns of the gradient are wrong, and the others right.
+
+    Meaning:
+        The mistake belongs to single examples, units or features: an index, not a formula.
+
+    Likely cause:
+        A loop that stops one short, a slice for one gate or head taken from its neighbour, a mask
+        applied along the wrong axis, the first or last step of a sequence left out.
+
+    What to look at:
+        The rows or columns listed in `data`, and the indexing that treats them otherwise than
+        the rest: the first and the last ones first.
+
+    Example:
+        def forward(x):
+            return x ** 2
+
+        def backward(inputs, output, cotangent):
+            dx = 2 * inputs["x"] * cotangent
+            dx[-1] = 0  # a loop that stops one row short
+            return {"x": dx}
+    """
+
+    code = "GC108"
+    name = "wrong-rows-or-columns"
+
+
+@rule
+class IsolatedEntries(Rule):
+    """A few entries are wrong, and all others right.
+
+    Meaning:
+        The formula is right; single places are treated otherwise. The entries are listed in
+        `data.indices`.
+
+    Likely cause:
+        An index written to twice, where `a[i] += g` keeps only one of several additions, a border
+        case, an off-by-one in a gather or scatter, a value overwritten.
+
+    What to look at:
+        What these entries have in common: an edge, a repeated index, an extreme value. For
+        repeated indices use `np.add.at`.
+
+    Example:
+        def forward(x):
+            return x ** 2
+
+        def backward(inputs, output, cotangent):
+            dx = 2 * inputs["x"] * cotangent
+            dx[1, 2] *= 1.1  # this entry only
+            return {"x": dx}
+    """
+
+    code = "GC109"
+    name = "isolated-entries"
+
+
+@rule
+class Permuted(Rule):
+    """The claimed gradient has the right values in the wrong places.
+
+    Meaning:
+        Sorted, claim and truth are the same. What reaches the parameters is each other's
+        gradient.
+
+    Likely cause:
+        A permutation undone with itself instead of with its inverse, a reshape where a transpose
+        was meant, a flip or roll not undone, gates in another order than in the forward.
+
+    What to look at:
+        Every reshape, argsort, roll and gather of the forward, and its inverse in the backward.
+
+    Example:
+        import numpy as np
+
+        def forward(x):
+            return np.roll(x, 1, axis=1)
+
+        def backward(inputs, output, cotangent):
+            return {"x": np.roll(cotangent, 1, axis=1)}  # -1, the way back
+    """
+
+    code = "GC110"
+    name = "permuted"
