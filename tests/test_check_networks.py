@@ -147,9 +147,64 @@ def test_a_wrong_builtin_is_caught_and_is_a_bug(mistake: str) -> None:
     result = check_plan(with_wrong_tanh(change, [6, 5, 4, 3]), CheckOptions())
     assert result.verdict == "fail"
     assert result.exit_code == ExitCode.BUG
-    assert codes(result) == [(name, code) for name in ("dense_1.weight", "dense_1.bias", "inputs")]
+    assert codes(result) == [("tanh_1", code)]
+    consequences = [found for found in result.findings if found.code == "GC204"]
+    assert [found.where for found in consequences] == ["dense_1.weight", "dense_1.bias", "inputs"]
+    assert {tuple(found.data["culprits"]) for found in consequences} == {("tanh_1",)}
     untouched = [t for t in result.tensors if t.name.startswith(("dense_2", "dense_3"))]
     assert all(tensor.verdict == "pass" for tensor in untouched)
+
+
+def test_two_wrong_nodes_of_six_layers_are_both_named() -> None:
+    def wrong(x: Array) -> tuple[Array, Callable[[Array], Array]]:
+        y = np.tanh(x)
+        return y, lambda g: g * 1.1 * (1 - y * y)
+
+    tanh = CATALOGUE.find("tanh", Activation)
+    assert tanh is not None
+    plan = load_plan(mlp([4, 5, 5, 5, 5, 5, 2], "tanh"))
+    nodes = [
+        dataclasses.replace(node, op=dataclasses.replace(tanh, function=wrong))
+        if node.name in ("tanh_2", "tanh_4")
+        else node
+        for node in plan.nodes
+    ]
+    result = check_plan(dataclasses.replace(plan, nodes=tuple(nodes)), CheckOptions())
+    assert codes(result) == [("tanh_2", "GC102"), ("tanh_4", "GC102")]
+    causes = {f.where: f.data["culprits"] for f in result.findings if f.code == "GC204"}
+    assert causes["dense_1.weight"] == ["tanh_2", "tanh_4"]
+    assert causes["dense_4.weight"] == ["tanh_4"]
+    assert "dense_5.weight" not in causes
+
+
+def test_a_wrong_shortcut_and_a_wrong_loss_are_named() -> None:
+    spec = mlp([4, 4, 2], "tanh")
+    spec["network"].insert(1, {"residual": ["tanh"]})
+    plan = load_plan(spec)
+    residual = next(node.op for node in plan.nodes if node.name == "residual_1")
+
+    def wrong(x: Array, branch: Array, **options: Any) -> tuple[Array, Any]:
+        y, _ = residual.function(x, branch, **options)
+        return y, lambda g: ((g, 2 * g), {})
+
+    nodes = [
+        dataclasses.replace(node, op=dataclasses.replace(residual, function=wrong))
+        if node.op is residual
+        else node
+        for node in plan.nodes
+    ]
+    result = check_plan(dataclasses.replace(plan, nodes=tuple(nodes)), CheckOptions())
+    assert codes(result) == [("residual_1", "GC102")]
+
+    entropy = plan.losses[0].op
+
+    def doubled(p: Array, y: Array, **options: Any) -> tuple[Array, Any]:
+        values, pull = entropy.function(p, y, **options)
+        return values, lambda g: 2 * pull(g)
+
+    loss = dataclasses.replace(plan.losses[0], op=dataclasses.replace(entropy, function=doubled))
+    result = check_plan(dataclasses.replace(plan, losses=(loss,)), CheckOptions())
+    assert codes(result) == [("cross_entropy", "GC102")]
 
 
 def test_a_small_mistake_within_the_grade_is_a_warning() -> None:

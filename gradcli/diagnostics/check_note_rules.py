@@ -137,3 +137,36 @@ class NoClaim(Rule):
     code = "GC205"
     name = "no-claim"
     severity = "note"
+
+
+@rule
+class Consequence(Rule):
+    """A tensor that is wrong only because of another node.
+
+    Meaning:
+        Its own node's pullback was checked alone and is right; the gradient that reaches it has
+        already passed through a node whose pullback is wrong. That node has the error.
+
+    Likely cause:
+        The nodes listed in `data.culprits`: mend these, and this one disappears.
+
+    What to look at:
+        The error at the culprit, nothing here.
+
+    Example:
+        gradcli: 1
+        data:
+          inputs: {shape: [4, 3]}
+          targets: auto
+        network: [{dense: 5}, damped, {dense: 2}]
+        loss: mse
+        define:
+          damped:
+            kind: activation
+            forward: tanh(x)
+            derivative: 0.9 * (1 - tanh(x)**2)   # without 0.9
+    """
+
+    code = "GC204"
+    name = "consequence"
+    severity = "note"

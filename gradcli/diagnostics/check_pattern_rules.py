@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from gradcli.diagnostics.rules import Rule, rule
 
-__all__ = [
-    "Clipped",
-    "IsolatedEntries",
-    "Permuted",
-    "Transposed",
-    "WrongInOneBranch",
-    "WrongRowsOrColumns",
-]
+__all__: list[str] = []
 
 
 @rule

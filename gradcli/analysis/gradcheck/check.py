@@ -8,7 +8,6 @@ from gradcli.analysis.gradcheck.kinks import SettledKink
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import SpecResult
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
-from gradcli.analysis.verdict import Verdict
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import Model
@@ -42,30 +41,25 @@ def check_plan(
                 progress(definition.name, done, total)
             check_definition(definition, plan, collector, required)
             done += 1
-    network_verdicts: list[Verdict] = []
+    builtin_wrong = False
     if network is not None:
         collector.add(map(_kink_note, network.kinks))
+        failures: dict[str, list[Finding]] = {}
         for name, kind in names:
             if progress:
                 progress(name, done, total)
             result, findings, _ = examine(network.subject(name, kind), options, required)
             collector.tensors.append(result)
-            network_verdicts.append(result.verdict)
+            if result.verdict == "fail":
+                failures[name] = [found for found in findings if found.severity == "error"]
+                findings = [found for found in findings if found.severity != "error"]
             collector.add(findings)
             done += 1
         collector.evaluations += network.point.evaluations
+        if failures:
+            builtin_wrong = _explain(network.model, failures, collector, required)
     if progress:
         progress("", done, total)
-    return _result(plan, collector, required, network, network_verdicts)
-
-
-def _result(
-    plan: Plan,
-    collector: Collector,
-    required: float,
-    network: NetworkTensors | None,
-    network_verdicts: list[Verdict],
-) -> SpecResult:
     verdict = collector.verdict()
     expected = plan.expect.check or "pass"
     return SpecResult(
@@ -80,17 +74,28 @@ def _result(
         tensors=tuple(collector.tensors),
         findings=tuple(collector.findings),
         evaluations=collector.evaluations,
-        builtin_wrong="fail" in network_verdicts and not _uses_definitions(plan),
-        strict=collector.options.strict,
-        allow_inconclusive=collector.options.allow_inconclusive,
+        builtin_wrong=builtin_wrong,
+        strict=options.strict,
+        allow_inconclusive=options.allow_inconclusive,
     )
 
 
-def _uses_definitions(plan: Plan) -> bool:
+def _explain(
+    model: Model, failures: dict[str, list[Finding]], collector: Collector, required: float
+) -> bool:
+    """Find the nodes that make tensors wrong; returns whether an op of gradcli itself is one."""
+    # loaded only here, since hardly any check gets this far
+    from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
+
+    plan = model.plan
+    culprits = find_culprits(model, collector.options, required)
+    collector.add(explain_failures(plan, culprits, failures))
     own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
-    return any(id(node.op) in own for node in plan.nodes) or any(
-        id(loss.op) in own for loss in plan.losses
-    )
+    ops = [culprit.op for culprit in culprits]
+    if not ops:
+        ops = [*(node.op for node in plan.nodes), *(loss.op for loss in plan.losses)]
+        return not any(id(op) in own for op in ops)
+    return any(id(op) not in own for op in ops)
 
 
 def _kink_note(kink: SettledKink) -> Finding:

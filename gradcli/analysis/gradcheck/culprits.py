@@ -1,0 +1,201 @@
+"""Where a wrong gradient comes from: each node's pullback alone, at its operating point.
+
+A node is cut out with its inputs, its parameters and a random cotangent, which makes a network of
+one node; that is checked like any other. Nodes that fail are culprits. A tensor that is wrong
+although no culprit computes its gradient is wrong as their consequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from gradcli.analysis.gradcheck.examine import examine
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.tensors import NetworkTensors
+from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback
+from gradcli.core.op import Initializer, InitializerChoice, Loss, NodeOp, Op, Options
+from gradcli.core.traits import LayerTraits
+from gradcli.diagnostics.finding import Finding
+from gradcli.diagnostics.rules import finding
+from gradcli.engine.model import INPUTS, Model, generator
+from gradcli.spec.plan import ArrayPlan, LossPlan, NodePlan, ParameterPlan, Plan
+
+__all__ = ["Culprit", "explain_failures", "find_culprits"]
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A node or loss whose own pullback is wrong.
+
+    `slot` is the slot it writes (for a loss, beyond all slots), `operands` the network's tensors
+    whose gradient it makes wrong itself.
+    """
+
+    name: str
+    op: Op
+    slot: int
+    operands: frozenset[str]
+    findings: tuple[Finding, ...]
+
+
+def find_culprits(model: Model, options: CheckOptions, required: float) -> list[Culprit]:
+    """Every node and loss of a network whose pullback alone is proven wrong."""
+    found = []
+    slots = model.forward().slots
+    for index, node in enumerate(model.plan.nodes):
+        alone = _node_alone(model, index, slots, options.seed)
+        found.append(_examined(alone, node.name, node.op, index + 1, node, options, required))
+    beyond = len(slots)
+    for loss in model.plan.losses:
+        alone = _loss_alone(model, loss, slots)
+        found.append(_examined(alone, loss.name, loss.op, beyond, loss, options, required))
+    return [culprit for culprit in found if culprit is not None]
+
+
+def explain_failures(
+    plan: Plan, culprits: list[Culprit], failures: Mapping[str, list[Finding]]
+) -> list[Finding]:
+    """Findings of failing tensors, consequences marked as such, after those of the culprits."""
+    findings = [found for culprit in culprits for found in culprit.findings]
+    for name, own in failures.items():
+        causes = [
+            culprit.name for culprit in culprits if culprit.slot > _first_slot_after(plan, name)
+        ]
+        if any(name in culprit.operands for culprit in culprits):
+            continue
+        if not causes:
+            findings += own
+            continue
+        names = " and ".join(causes) if len(causes) < 3 else f"{len(causes)} nodes behind it"
+        message = f"wrong only because the gradient passes through {names}"
+        line = own[0].line if own else 0
+        findings.append(finding("GC204", name, message, line=line, data={"culprits": causes}))
+    return findings
+
+
+def _first_slot_after(plan: Plan, name: str) -> int:
+    """The slot of the first node that reads a tensor; 0 for the inputs, and beyond all for none."""
+    if name == INPUTS:
+        return 0
+    uses = [i + 1 for i, node in enumerate(plan.nodes) if name in node.parameters.values()]
+    return min(uses, default=len(plan.nodes) + 1)
+
+
+def _examined(
+    alone: Model,
+    name: str,
+    op: Op,
+    slot: int,
+    part: NodePlan | LossPlan,
+    options: CheckOptions,
+    required: float,
+) -> Culprit | None:
+    network = NetworkTensors(alone, replace(options, only=(), skip=(), wrt="all", entries=None))
+    errors: list[Finding] = []
+    operands = set()
+    for tensor, kind in network.names():
+        result, findings, _ = examine(network.subject(tensor, kind), options, required)
+        if result.verdict != "fail":
+            continue
+        operand = "its input" if tensor == INPUTS else tensor
+        operands.add(part.parameters.get(tensor, tensor))
+        for found in findings:
+            if found.severity == "error":
+                message = f"{op.name}'s own pullback, with respect to {operand}: {found.message}"
+                data = {**found.data, "op": op.name, "operand": tensor}
+                errors.append(
+                    replace(found, where=name, message=message, line=part.line, data=data)
+                )
+    if not errors:
+        return None
+    return Culprit(name, op, slot, frozenset(operands - {INPUTS}), tuple(errors))
+
+
+def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Model:
+    """A network of one node; its further inputs count as parameters."""
+    node = model.plan.nodes[index]
+    x, *others = (slots[slot] for slot in node.inputs)
+    extra = {f"input_{position}": value for position, value in enumerate(others, 2)}
+    own = {local: model.parameters[full] for local, full in node.parameters.items()}
+    op = node.op if not extra else _Wired(name=node.op.name, function=len, inner=node.op,
+                                          extra=tuple(extra))  # fmt: skip
+    cotangent = generator(seed, f"cotangent of {node.name}").standard_normal(node.shape)
+    single = replace(node, op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
+    return _model(
+        model,
+        x,
+        {"cotangent": cotangent.astype(model.dtype)},
+        {**own, **extra},
+        (single,),
+        LossPlan(node.name, _PROJECTION, {}, 1, "cotangent"),
+    )
+
+
+def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
+    targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
+    own = {local: model.parameters[full] for local, full in loss.parameters.items()}
+    single = replace(loss, slot=0, parameters={name: name for name in own})
+    return _model(model, slots[loss.slot], targets, own, (), single)
+
+
+def _model(
+    model: Model,
+    x: Array,
+    targets: Mapping[str, Array],
+    parameters: Mapping[str, Array],
+    nodes: tuple[NodePlan, ...],
+    loss: LossPlan,
+) -> Model:
+    plan = model.plan
+    plans = {name: ParameterPlan(name, value.shape, _GIVEN) for name, value in parameters.items()}
+    alone = replace(
+        plan,
+        inputs=ArrayPlan(x.shape, x),
+        targets={name: ArrayPlan(value.shape, value) for name, value in targets.items()},
+        nodes=nodes,
+        outputs={"outputs": len(nodes)},
+        losses=(loss,),
+        terms=(),
+        parameters=plans,
+        weights=parameters,
+        definitions=(),
+    )
+    return Model(alone, model.dtype.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wired(NodeOp):
+    """An op of several inputs as one of a single input; the others come as parameters."""
+
+    kind: ClassVar[str] = "layer"
+    inner: NodeOp
+    extra: tuple[str, ...]
+
+    def layer_traits(self, options: Options) -> LayerTraits:
+        traits = self.inner.layer_traits(options)
+        return LayerTraits(couples_rows=traits.couples_rows)
+
+    def evaluate(
+        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        others = tuple(parameters[name] for name in self.extra)
+        own = {name: value for name, value in parameters.items() if name not in self.extra}
+        y, pull = self.inner.evaluate((*inputs, *others), own, rank, options)
+
+        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+            (dx, *rest), cotangents = pull(g)
+            return (dx,), {**cotangents, **dict(zip(self.extra, rest, strict=True))}
+
+        return y, pullback
+
+
+def _projection(p: Array, y: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """⟨cotangent, p⟩, entry by entry: a loss that hands a node its cotangent."""
+    return p * y, lambda g: g * y
+
+
+_PROJECTION = Loss(name="projection", function=_projection)
+_GIVEN = InitializerChoice(Initializer(name="given", function=_projection), {})
+"""For parameters whose values are all given, so that none is drawn."""
