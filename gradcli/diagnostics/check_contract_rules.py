@@ -12,6 +12,34 @@ __all__: list[str] = []
 
 
 @rule
+class NonlinearInCotangent(Rule):
+    """The backward is not linear in the cotangent it is given.
+
+    Meaning:
+        A pullback multiplies the cotangent by the Jacobian: twice the cotangent gives twice the
+        gradient, and sums stay sums. This one does something else to it, so it can be right for
+        one cotangent and wrong for the next.
+
+    Likely cause:
+        The cotangent ignored because it was 1 in every test, clipped or normalised inside the
+        backward, squared by mistake, added where it has to be multiplied.
+
+    What to look at:
+        Every use of the cotangent: it appears in each term exactly once, as a factor.
+
+    Example:
+        def forward(x):
+            return x ** 2
+
+        def backward(inputs, output, cotangent):
+            return {"x": 2 * inputs["x"]}  # times the cotangent
+    """
+
+    code = "GC001"
+    name = "nonlinear-in-cotangent"
+
+
+@rule
 class WrongShape(Rule):
     """A gradient does not have the shape of what it is the gradient of.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from gradcli.engine.model import generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
-__all__ = ["Callables", "Claim", "MutatesItsArguments", "Value"]
+__all__ = ["Callables", "Claim", "MutatesItsArguments", "Pull", "Value"]
 
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
@@ -36,13 +36,20 @@ class MutatesItsArguments(Exception):
     """A claim changed what it was given; the text names it."""
 
 
+class Pull(NamedTuple):
+    """A claim that takes a cotangent, the one it is checked with, and another."""
+
+    call: Callable[[Arrays, Array], Mapping[str, Any]]
+    cotangent: Array
+    other: Array
+
+
 @dataclass
 class Callables:
     """A function of named arrays, the gradient claimed for it, and the point of the check.
 
     `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all
-    entries where the function is known to be complex-safe. `failure` is set when the claim cannot
-    be used at all.
+    entries where the function is known to be complex-safe.
     """
 
     value: Value
@@ -55,6 +62,7 @@ class Callables:
     line: int = 0
     complex_slopes: Callable[[str], Estimate] | None = None
     factors: tuple[tuple[str, float], ...] = ()
+    pull: Pull | None = None
     evaluations: int = 0
 
     def prepare(self) -> list[Finding]:
@@ -121,6 +129,29 @@ class Callables:
             for name in self.wrt
             if not np.array_equal(np.asarray(again[name], float), self.analytic[name], True)
         ]
+
+    def nonlinear(self) -> dict[str, Finding]:
+        """Findings by name where the claim for g - 2h is not that for g less twice that for h."""
+        pull = self.pull
+        if pull is None:
+            return {}
+        copies = [{name: value.copy() for name, value in self.point.items()} for _ in range(2)]
+        second = pull.call(copies[0], pull.other.copy())
+        both = pull.call(copies[1], pull.cotangent - 2 * pull.other)
+        broken = {}
+        for name in self.wrt:
+            first = self.analytic[name]
+            parts = first, -2 * np.asarray(second[name], float)
+            scale = max(np.abs(part).max(initial=0.0) for part in parts)
+            gap = np.abs(np.asarray(both[name], float) - sum(parts)).max(initial=0.0)
+            eps = float(np.finfo(pull.cotangent.dtype).eps)
+            if gap > np.sqrt(eps) * scale:
+                message = (
+                    f"the backward is not linear in the cotangent: for g - 2h the gradient of "
+                    f"{name} is off by {gap:.3g} from that for g less twice that for h"
+                )
+                broken[name] = self._finding("GC001", message, where=self._shown(name))
+        return broken
 
     def subject(self, name: str) -> Subject:
         x = self.point[name].astype(float).ravel()

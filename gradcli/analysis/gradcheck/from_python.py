@@ -81,7 +81,7 @@ def _structure(
         return (
             {str(key): _array(value) for key, value in params.items()},
             lambda arrays: {key: arrays[str(key)] for key in params},
-            lambda made: {str(key): value for key, value in made.items()},
+            _from_dict,
         )
     if isinstance(params, (list, tuple)):
         kind = type(params)
@@ -95,6 +95,12 @@ def _structure(
         lambda arrays: arrays["x"] if np.ndim(params) else arrays["x"][()],
         lambda made: {"x": made},
     )
+
+
+def _from_dict(made: Any) -> dict[str, Any]:
+    if not isinstance(made, Mapping):
+        raise TypeError(f"expected a dict like the argument, got {type(made).__name__}")
+    return {str(key): value for key, value in made.items()}
 
 
 def _array(value: Any) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import Callables, MutatesItsArguments
+from gradcli.analysis.gradcheck.callables import Callables, MutatesItsArguments, Pull
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.engine.ladder import Estimate
@@ -55,6 +55,9 @@ def function_callables(
         ("2", 2.0),
     )
     if definition.is_formula:
+        # a formula of a scalar may state the gradient itself, without the cotangent g
+        if result.pull is not None and result.pull.cotangent.size == 1:
+            result.pull = None
         slopes = _ComplexSlopes(definition, point, options.seed)
         result.complex_slopes = slopes
     return result
@@ -87,9 +90,9 @@ def scalarised(
             raise UsageError(f"{where}: the shape of the output changes with the input's values")
         return float(np.sum(cotangent.astype(float) * found))
 
-    def claim(arrays: dict[str, Array]) -> Mapping[str, Any]:
+    def pull(arrays: dict[str, Array], g: Array) -> Mapping[str, Any]:
         made, saved = forward(arrays)
-        given = {"the cotangent": cotangent.copy(), "the output": np.asarray(made)}
+        given = {"the cotangent": g.copy(), "the output": np.asarray(made)}
         given |= {f"saved value {i}": value for i, value in enumerate(_arrays_in(saved))}
         before = {name: value.copy() for name, value in given.items()}
         found: Mapping[str, Any] = backward(arrays, made, given["the cotangent"], saved)
@@ -98,7 +101,16 @@ def scalarised(
                 raise MutatesItsArguments(name)
         return found
 
-    return Callables(value, claim, point, wrt, options, where)
+    other = generator(options.seed, f"other cotangent of {where}").standard_normal(cotangent.shape)
+    return Callables(
+        value,
+        lambda arrays: pull(arrays, cotangent),
+        point,
+        wrt,
+        options,
+        where,
+        pull=Pull(pull, cotangent, other.astype(cotangent.dtype)),
+    )
 
 
 def _arrays_in(saved: Any) -> Iterator[Array]:
