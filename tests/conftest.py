@@ -8,8 +8,8 @@ import zlib
 # The products here are small: on a busy machine several threads make them many times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402  (reads the variable when it is imported)
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
 
 @pytest.fixture

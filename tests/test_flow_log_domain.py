@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,7 +110,7 @@ def test_rescaled_values_give_the_gradients_of_the_true_ones() -> None:
     """float32 overflows at 1e38, which these activations pass; float64 holds them as they are."""
     for gain in (3.0, 0.2):
         plan = built(depth=120, width=12, batch=8, gain=gain, bias_std=0.5, activation="leaky_relu")
-        wide, single = run(plan), run(replace(plan, dtype="float32"))
+        wide, single = run(plan), run(plan._replace(dtype="float32"))
         rms = [layer.activation_rms for layer in wide.layers]
         assert (max(rms) > 1e45) == (gain > 1)
         for a, b in zip(wide.layers, single.layers, strict=True):
@@ -136,7 +135,7 @@ def test_a_chain_of_numbers_has_the_product_of_its_numbers() -> None:
         depth=1200, width=1, activation="identity", init={"normal": {"std": 1e-3}}, batch=2
     )
     result = run(plan)
-    weights = [abs(Model(replace(plan)).parameters[f"dense_{i}.weight"].item()) for i in (1, 1200)]
+    weights = [abs(Model(plan).parameters[f"dense_{i}.weight"].item()) for i in (1, 1200)]
     assert result.layers[0].weight_norm == pytest.approx(weights[0], rel=1e-12)
     assert result.layers[-1].weight_norm == pytest.approx(weights[1], rel=1e-12)
     total = math.fsum(math.log10(layer.weight_norm) for layer in result.layers)

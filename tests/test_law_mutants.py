@@ -39,7 +39,7 @@ def original(name: str, kind: type[Op]) -> Any:
 def claiming(name: str, kind: type[Op] = Activation, **claims: Any) -> Op:
     """An op whose traits say something else."""
     op = original(name, kind)
-    return replace(op, traits=lambda **options: replace(op.traits(**options), **claims))
+    return replace(op, traits=lambda **options: op.traits(**options)._replace(**claims))
 
 
 def computing(name: str, function: Callable[..., Any], kind: type[Op] = Activation) -> Op:
@@ -321,14 +321,14 @@ def dense_that_decays_its_weights() -> Op:
 def dense_contraction_transposed() -> Op:
     op = original("dense", Layer)
     contraction = {"affine": {"weight": ("bo,bi->io", "x")}}
-    return replace(op, traits=lambda **options: replace(op.traits(**options), **contraction))
+    return replace(op, traits=lambda **options: op.traits(**options)._replace(**contraction))
 
 
 @mutant("affine")
 def dense_contraction_with_the_wrong_operand() -> Op:
     op = original("dense", Layer)
     contraction = {"affine": {"x": ("bo,oi->bi", "weight"), "weight": ("bo,bi->bo", "x")}}
-    return replace(op, traits=lambda **options: replace(op.traits(**options), **contraction))
+    return replace(op, traits=lambda **options: op.traits(**options)._replace(**contraction))
 
 
 @mutant("variance")
