@@ -11,7 +11,7 @@ entries.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,30 +29,33 @@ _OUTLIER = 8.0  # one rung that far outside the noise contradicts a candidate
 _PERSISTENT = 2.0  # and so do two neighbours on the same side this far outside
 _CLEAR = 8.0  # a rung tells something of a gap this many times its noise
 _KINK_RUNGS = 3  # on which the gap has to be whole
+_BLIND = 1e-3
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
+_HIGHEST = 1000  # exponent of the largest step, so that x ± step is a number
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Derivatives (E,) and how far off they may be; an infinite uncertainty means unknown."""
 
     value: Array
     uncertainty: Array
 
 
-@dataclass(frozen=True)
-class Ladder:
+class Ladder(NamedTuple):
     """Estimates from both sides together and from each alone.
 
     `kink` (E,) marks points whose one-sided slopes differ by more than their uncertainties
-    explain, by a gap that does not shrink with the step.
+    explain, by a gap that does not shrink with the step. `blind` (E,) marks points where the noise
+    is a good part of all that the function varies over the ladder: small steps drown in it and
+    what large steps see need not be the slope, so that nothing can be proven wrong there.
     """
 
     central: Estimate
     left: Estimate
     right: Estimate
     kink: Mask
+    blind: Mask
     evaluations: int
 
 
@@ -65,7 +68,7 @@ def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
     top = 4.0 * np.maximum(np.maximum(np.abs(x), scale), 1.0)
     bottom = 16.0 * eps * np.maximum(np.abs(x), scale)
     count = int(np.ceil(np.log2(np.max(top / bottom, initial=1.0)) / 2)) + 1
-    first = np.exp2(np.ceil(np.log2(top)))
+    first = np.exp2(np.minimum(np.ceil(np.log2(top)), _HIGHEST))
     steps = first * shift * _RATIO ** -np.arange(min(count, _MOST_RUNGS), dtype=float)[:, None]
     return np.where(steps < bottom / _RATIO, np.nan, steps)
 
@@ -99,7 +102,10 @@ def climb(
         right = _extrapolate(to_right, noise_of_side, _RATIO, eps)
         left = _extrapolate(to_left, noise_of_side, _RATIO, eps)
         kink = _kink(left, right, to_right - to_left, noise_of_side)
-    return Ladder(central, left, right, kink, int(2 * usable.sum()))
+        varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
+        variation = np.where(np.isfinite(varies), varies, 0.0).max(axis=0, initial=0.0)
+    blind: Mask = noise.near > _BLIND * variation
+    return Ladder(central, left, right, kink, blind, int(2 * usable.sum()))
 
 
 def _kink(left: Estimate, right: Estimate, gaps: Array, noise: Array) -> Mask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,8 +20,7 @@ __all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
 Key = TypeVar("Key", int, str)
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(NamedTuple):
     """A slope chosen at a kink: units in `mask` follow the line y0 + slope·(x - x0)."""
 
     mask: Mask
@@ -33,7 +32,7 @@ class Patch:
         return np.where(self.mask, self.y0 + self.slope * (x - self.x0), y)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Watch:
     """The branches taken while watching, each with the units whose kink a patch has settled."""
 
@@ -55,7 +54,7 @@ class Watch:
         return flips
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Trace:
     """What a forward pass leaves: the value of every slot and the pullback of every node run."""
 
@@ -63,8 +62,7 @@ class Trace:
     pullbacks: dict[int, Pullback]
 
 
-@dataclass(frozen=True)
-class LossValue:
+class LossValue(NamedTuple):
     """Total loss (replicas,), its value by row where rows are independent, and its pullback.
 
     `pullback()` gives the cotangents of the slots the loss reads and of the parameters.
@@ -90,6 +88,7 @@ class Network:
         self.loss_patches: dict[int, Patch] = {}
         self.term_patches: dict[tuple[int, str], Patch] = {}
         self._watch: Watch | None = None
+        self._rounding: Callable[[Array], Array] | None = None
 
     def slot_shape(self, slot: int) -> Shape:
         if slot == 0:
@@ -148,7 +147,19 @@ class Network:
         patch = self.node_patches.get(index)
         with self._watching(patch):
             y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
-        return (y if patch is None else patch(inputs[0], y)), pullback
+        return self._round(y if patch is None else patch(inputs[0], y)), pullback
+
+    @contextmanager
+    def rounded(self, nudge: Callable[[Array], Array]) -> Iterator[None]:
+        """Nudge every value and every cotangent of runs in the block, as other rounding would."""
+        self._rounding = nudge
+        try:
+            yield
+        finally:
+            self._rounding = None
+
+    def _round(self, value: Array) -> Array:
+        return value if self._rounding is None else self._rounding(value)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
@@ -180,7 +191,7 @@ class Network:
             if g is None:
                 continue
             node = self.nodes[index]
-            to_inputs, to_parameters = trace.pullbacks[index](g)
+            to_inputs, to_parameters = trace.pullbacks[index](self._round(g))
             for slot, cotangent in zip(node.inputs, to_inputs, strict=True):
                 _add(cotangents, slot, cotangent)
             for name, cotangent in to_parameters.items():

@@ -6,7 +6,7 @@ Moré and Wild, "Estimating computational noise", SIAM Journal on Scientific Com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ _REFINEMENTS = 5
 _REFINEMENT = 256.0
 
 
-@dataclass(frozen=True)
-class Noise:
+class Noise(NamedTuple):
     """Absolute noise (E,) of a function near a point and, where `reach` is finite, that far away.
 
     Between the two it is taken to grow with the root of the distance, which is more than the

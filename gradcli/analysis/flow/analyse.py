@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
-from gradcli.analysis.flow.measure import measure, measure_signal
+from gradcli.analysis.flow.measure import Measured, measure, measure_signal
 from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, power_of_ten
 from gradcli.analysis.flow.structure import structure_of
 from gradcli.analysis.flow.verdict import (
@@ -72,7 +72,7 @@ def analyse_flow(
     for draw in range(1, options.seeds):
         if progress is not None:
             progress(draw, options.seeds)
-        totals.append(measure_signal(replace(plan, seed=plan.seed + draw), structure).total)
+        totals.append(measure_signal(plan._replace(seed=plan.seed + draw), structure).total)
     if progress is not None:
         progress(options.seeds, options.seeds)
     total, depth = totals[0], len(measured.layers)
@@ -109,7 +109,7 @@ def analyse_flow(
         totals=tuple(totals),
         layers=measured.layers,
         underflow=underflow(measured.signal.entries),
-        depth_budget=depth_budget(measured.signal.norms, options.threshold),
+        depth_budget=depth_budget(_whole_signal(measured), options.threshold),
         cause=cause,
         findings=findings,
         expected=plan.expect.flow,
@@ -117,6 +117,12 @@ def analyse_flow(
         allow_inconclusive=options.allow_inconclusive,
     )
     return FlowReport((result,), plan.seed)
+
+
+def _whole_signal(measured: Measured) -> list[float]:
+    """The signal from the input on; NaN inside branches, through which only a part of it passes."""
+    norms = zip(measured.signal.norms[1:], measured.layers, strict=True)
+    return [measured.signal.norms[0], *(n if layer.at_cut else math.nan for n, layer in norms)]
 
 
 def invalid_flow(spec: str, errors: tuple[Any, ...], seed: int | None = None) -> FlowReport:

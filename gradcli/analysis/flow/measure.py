@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
 
 from gradcli.analysis.flow.products import (
     Factors,
@@ -17,12 +20,13 @@ from gradcli.analysis.flow.report import LayerFlow, power_of_ten
 from gradcli.analysis.flow.scaled import LOG10_2, log2_norm, spectral_norm
 from gradcli.analysis.flow.structure import LayerPlace, Structure
 from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares
-from gradcli.spec.plan import Plan
+from gradcli.spec.plan import NodePlan, Plan
 
 __all__ = ["Measured", "Signal", "Violation", "measure", "measure_signal"]
 
-_ROUNDING = 1e-9
-"""log2 by which a measured ratio may exceed its bound: far above the rounding of any norm."""
+_STANDARD_DEVIATIONS = 4.0
+_LOGARITHM = 2.0**-40
+"""The rounding of a logarithm of up to 4096."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def measure(plan: Plan, structure: Structure) -> Measured:
          if place.activation in observer.normal},
         LOG10_2 * sum(f.rms[0] for node, f in inside.items() if structure.elementwise[node]),
         LOG10_2 * sum(f.rms[0] for node, f in inside.items() if node in observer.weight_norms),
-        (*observer.violations, *_above_bound(layers, signal)),
+        (*observer.violations, *_above_bound(plan, structure, layers, signal)),
         run.breakdown,
         run.loss_rescaled,
     )  # fmt: skip
@@ -104,11 +108,25 @@ def _signal(run: Propagation, structure: Structure) -> Signal:
     return Signal(tuple(norms), tuple(entries))
 
 
-def _above_bound(layers: tuple[LayerFlow, ...], signal: Signal) -> list[Violation]:
+def _rounding(plan: Plan, node: NodePlan) -> float:
+    """log2 by which rounding may lift what a node passes on above what it can pass on.
+
+    A sum of n products is as large as sqrt(n)·eps of its terms' absolute values is wrong (Higham
+    and Mary 2019, doi:10.1137/18M1226312), and the matrix of absolute values has at most sqrt(n)
+    times the norm of the matrix itself: n·eps for the n features of the output.
+    """
+    eps = float(np.finfo(plan.dtype).eps)
+    return _STANDARD_DEVIATIONS * eps * node.shape[-1] + _LOGARITHM
+
+
+def _above_bound(
+    plan: Plan, structure: Structure, layers: tuple[LayerFlow, ...], signal: Signal
+) -> list[Violation]:
+    rounding = [0.0, *accumulate(_rounding(plan, node) for node in plan.nodes)]
     found = []
-    for layer in layers:
+    for place, layer in zip(structure.layers, layers, strict=True):
         reached = signal.norms[0] - layer.log10_gradient_norm
-        if layer.at_cut and reached > layer.log10_bound + _ROUNDING * (1 + layer.index):
+        if layer.at_cut and reached > layer.log10_bound + LOG10_2 * rounding[place.slot]:
             found.append(Violation(layer.name, reached, layer.log10_bound))
     return found
 
@@ -150,7 +168,7 @@ class _Observer:
         factors = factors_of(visit, node, traits, self.weight_norms.get(index))
         self.factors[index] = factors
         for bound, measured in zip(factors.bound, factors.measured, strict=True):
-            if measured > bound + _ROUNDING:
+            if measured > bound + _rounding(self.plan, node):
                 self.violations.append(Violation(node.name, LOG10_2 * measured, LOG10_2 * bound))
         if visit.slopes is not None:
             self._watch_units(visit, index)
@@ -182,6 +200,7 @@ class _Observer:
         shares = self.shares.get(-1 if activation is None else activation, Shares(0.0, 0.0))
         gradient, ratio = self.weight_gradients.get(place.node, none)
         norm = signal.norms[position + 1]
+        at_cut = place.slot in self.structure.cuts
         return LayerFlow(
             index=position + 1,
             name=node.name,
@@ -197,8 +216,14 @@ class _Observer:
             log10_gradient_norm=norm,
             log10_weight_gradient_norm=LOG10_2 * gradient,
             log10_weight_gradient_ratio=LOG10_2 * ratio,
-            gain=power_of_ten(signal.norms[position] - norm),
+            gain=power_of_ten(self._norm_before(position, signal) - norm) if at_cut else math.nan,
             saturated=shares.saturated,
             dead=shares.dead,
-            at_cut=place.slot in self.structure.cuts,
+            at_cut=at_cut,
         )
+
+    def _norm_before(self, position: int, signal: Signal) -> float:
+        """The signal where the whole of it last passed before a layer: a branch holds a part."""
+        while position and self.structure.layers[position - 1].slot not in self.structure.cuts:
+            position -= 1
+        return signal.norms[position]

@@ -10,7 +10,7 @@ Weights and values of long networks are computed again for the backward pass ins
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -164,7 +164,7 @@ class Propagation:
             name: draw_array(target, plan.seed, name, plan.dtype)
             for name, target in plan.targets.items()
         }
-        network = Network(replace(plan, terms=()), targets)
+        network = Network(plan._replace(terms=()), targets)
         learned = {
             name: self._parameter(name) for loss in plan.losses for name in loss.parameters.values()
         }

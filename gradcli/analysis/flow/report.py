@@ -45,7 +45,9 @@ class LayerFlow:
     root of 1 + (scale·Π)²). `log10_gradient_norm` is of ∂L/∂a^l, `log10_weight_gradient_norm` of
     ∂L/∂W, both Frobenius norms over the batch; `log10_weight_gradient_ratio` is that of ∂L/∂W to W.
     `gain` is ‖∂L/∂a^(l-1)‖/‖∂L/∂a^l‖. `saturated` and `dead` are shares of the units. `at_cut` says
-    that the whole signal passes a^l, which is where the bound holds.
+    that the whole signal passes a^l, which is where the bound holds. Inside a branch, which has
+    only a part of it, scaled, `gain` is NaN; at the end of the block it is that of the whole block,
+    so that all gains multiply to the total.
     """
 
     index: int

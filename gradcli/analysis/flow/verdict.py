@@ -102,10 +102,17 @@ def cause_of(
 
 
 def depth_budget(norms: Sequence[float], threshold: float) -> int | None:
-    """Layers from the loss over which log10 norms stay within the threshold of the last one's."""
+    """Layers from the loss over which log10 norms stay within the threshold of the last one's.
+
+    None where all of them do. A norm that is not known (NaN) goes with the next one that is.
+    """
+    within = 0
     for back in range(1, len(norms)):
-        if abs(norms[-1 - back] - norms[-1]) > threshold:
-            return back - 1
+        distance = abs(norms[-1 - back] - norms[-1])
+        if distance > threshold:
+            return within
+        if not math.isnan(distance):
+            within = back
     return None
 
 

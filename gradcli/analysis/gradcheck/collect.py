@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import TensorResult
@@ -28,7 +27,7 @@ class Collector:
         self.broken = False
 
     def add(self, findings: Iterable[Finding]) -> None:
-        self.findings += [replace(found, file=self.file) for found in findings]
+        self.findings += [found._replace(file=self.file) for found in findings]
 
     def verdict(self) -> Verdict:
         verdicts: list[Verdict] = [tensor.verdict for tensor in self.tensors]

@@ -8,7 +8,7 @@ although no culprit computes its gradient is wrong as their consequence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from gradcli.analysis.gradcheck.examine import examine
@@ -92,7 +92,7 @@ def _examined(
     options: CheckOptions,
     required: float,
 ) -> Culprit | None:
-    network = NetworkTensors(alone, replace(options, only=(), skip=(), wrt="all", entries=None))
+    network = NetworkTensors(alone, options._replace(only=(), skip=(), wrt="all", entries=None))
     errors: list[Finding] = []
     operands = set()
     for tensor, kind in network.names():
@@ -106,7 +106,7 @@ def _examined(
                 message = f"{op.name}'s own pullback, with respect to {operand}: {found.message}"
                 data = {**found.data, "op": op.name, "operand": tensor}
                 errors.append(
-                    replace(found, where=name, message=message, line=part.line, data=data)
+                    found._replace(where=name, message=message, line=part.line, data=data)
                 )
     if not errors:
         return None
@@ -122,7 +122,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
     op = node.op if not extra else _Wired(name=node.op.name, function=len, inner=node.op,
                                           extra=tuple(extra))  # fmt: skip
     cotangent = generator(seed, f"cotangent of {node.name}").standard_normal(node.shape)
-    single = replace(node, op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
+    single = node._replace(op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
     return _model(
         model,
         x,
@@ -136,7 +136,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
 def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
     targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
     own = {local: model.parameters[full] for local, full in loss.parameters.items()}
-    single = replace(loss, slot=0, parameters={name: name for name in own})
+    single = loss._replace(slot=0, parameters={name: name for name in own})
     return _model(model, slots[loss.slot], targets, own, (), single)
 
 
@@ -150,8 +150,7 @@ def _model(
 ) -> Model:
     plan = model.plan
     plans = {name: ParameterPlan(name, value.shape, _GIVEN) for name, value in parameters.items()}
-    alone = replace(
-        plan,
+    alone = plan._replace(
         inputs=ArrayPlan(x.shape, x),
         targets={name: ArrayPlan(value.shape, value) for name, value in targets.items()},
         nodes=nodes,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gradcli.analysis.gradcheck.callables import Callables
 from gradcli.analysis.gradcheck.collect import Collector
 from gradcli.analysis.gradcheck.elementwise import elementwise_subject
@@ -49,7 +47,7 @@ def check_definition(
     result, findings, evaluations = examine(subject, options, required)
     collector.evaluations += evaluations + 2 * len(subject.x)
     if not result.checked:
-        result = replace(result, verdict="inconclusive", vacuous=False)
+        result = result._replace(verdict="inconclusive", vacuous=False)
         message = "no point of the grid lies where the formula and its slope are finite"
         findings = [finding("GC203", definition.name, message, line=definition.line)]
     elif outside:
@@ -80,7 +78,7 @@ def _check_callables(callables: Callables, collector: Collector, required: float
                 if all(found.code == "GC100" for found in errors):
                     findings = [found for found in findings if found not in errors]
                     findings.append(nonlinear[name])
-                    result = replace(result, verdict="fail")
+                    result = result._replace(verdict="fail")
             collector.tensors.append(result)
             collector.add(findings)
     collector.evaluations += callables.evaluations

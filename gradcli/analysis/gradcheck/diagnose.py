@@ -138,6 +138,7 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
         right=evidence.outcome[usable] == Outcome.PASS,
         shape=subject.shape,
         index=np.stack(np.unravel_index(checked, subject.shape), axis=-1),
+        eps=subject.eps,
         factors=subject.factors,
         branches=tuple(
             Branch(branch.text, branch.above[checked], branch.below[checked])

@@ -173,17 +173,23 @@ class _Elementwise:
         return Noise.even(near)
 
     def _jitter(self) -> Array:
-        """How far the claim moves when its argument and all operations are off by an ulp or two."""
+        """How far the claim moves when its argument and all operations are off by an ulp or two.
+
+        What jumps to another branch thereby is another function and does not count.
+        """
         claim, x = self.definition.claim, self.grid.env[self.moving]
         assert claim is not None
         everything = np.arange(len(x))
-        at_point = self._at(claim, everything, x)
+        with record_branches() as here:
+            at_point = self._at(claim, everything, x)
         rng = generator(self.options.seed, f"jitter of {self.definition.name}")
         move = np.zeros(len(x))
         for _ in range(_TRIES):
             nudged = x * (1 + _EPS * rng.uniform(-2, 2, x.shape))
             for points in (nudged, x):
-                with np.errstate(invalid="ignore"):
+                with record_branches() as there, np.errstate(invalid="ignore"):
                     change = np.abs(self._at(claim, everything, points, rng) - at_point)
+                for own, other in zip(here, there, strict=True):
+                    change = np.where(own != other, 0.0, change)
                 move = np.fmax(move, change)
-        return np.where(self.grid.at_threshold | ~np.isfinite(move), 0.0, move)
+        return np.where(np.isfinite(move), move, 0.0)

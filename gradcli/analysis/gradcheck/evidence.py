@@ -9,7 +9,7 @@ from gradcli.core.arrays import Array
 __all__ = ["Evidence"]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Evidence:
     """The checked entries (E,): claim a, numeric value n between `low` and `high`, uncertainties.
 

@@ -218,11 +218,16 @@ class _Examiner:
             )
             disagree = failing[second.outcome != Outcome.FAIL]
             outcome[disagree] = Outcome.UNDECIDED
-        finite_claim = np.isfinite(a)
-        outcome[~finite_claim] = Outcome.FAIL
+        # a claim that is not a number is wrong where the function has a finite slope
+        outcome[~np.isfinite(a) & np.isfinite(first.u)] = Outcome.FAIL
+        outcome[~np.isfinite(a) & ~np.isfinite(first.u)] = Outcome.UNDECIDED
+        if evidence.source == "complex":
+            # what only the complex step can see it does not prove alone, nor does it go away
+            denied = evidence.outcome[picked] == Outcome.FAIL
+            outcome[denied & (outcome == Outcome.BELOW_RESOLUTION)] = Outcome.UNDECIDED
         evidence.u_a[picked] = u_a
         evidence.outcome[picked] = outcome
-        replace = (outcome != Outcome.FAIL) | (evidence.source != "complex")
+        replace = (outcome == Outcome.KINK) | (evidence.source != "complex")
         for name in ("n", "low", "high", "u"):
             current, found = getattr(evidence, name), getattr(first, name)
             current = np.array(current)
@@ -258,6 +263,7 @@ class _Examiner:
         sides = judge(a, low, high, u_sides, u_a, scale)
         spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (sides < Outcome.UNDECIDED)
         outcome[spared] = Outcome.UNDECIDED
+        outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
         kinked = kink & (outcome < Outcome.UNDECIDED)
         outcome[kinked] = Outcome.KINK
         return Evidence(self.checked[picked], a, n, lows, highs, u, u_a, outcome, "ladder")
@@ -316,6 +322,7 @@ def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:
     if subject.kinks is not None:
         kinks |= subject.kinks[checked]
     limit = detectable(evidence.a, evidence.n, evidence.u, evidence.u_a, subject.eps)
+    limit = limit[(outcome != Outcome.KINK) & np.isfinite(limit)]
     worst = None
     if len(checked):
         rank = np.where(graded, error, -1.0) if graded.any() else absolute

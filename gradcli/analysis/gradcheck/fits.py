@@ -5,10 +5,11 @@ The fits are tried in the order of their codes, and the first that explains ever
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import prod
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,23 +17,22 @@ from gradcli.core.arrays import Array, Mask
 
 __all__ = ["FITS", "Branch", "Diagnosis", "Mismatch"]
 
-_FIT = 1e-6  # relative deviation of an entry up to which a fit explains it
+_FIT = 1e-6  # relative deviation of an entry up to which a fit explains it, or
+_FIT_ULPS = 1024  # as many ulps, where these are more
 _FLOOR = 1e-9  # of the largest entry: what is smaller says nothing against a fit
 _SOLID = 1e-6  # of the largest entry: what is larger can carry a ratio
 _FEW = 0.02  # share of the entries up to which wrong ones are isolated
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """A rule's code, what to say, and its numbers."""
 
     code: str
     message: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(NamedTuple):
     """A condition of a formula, e.g. `x > 0`, and where its margin is above and below zero (E,)."""
 
     text: str
@@ -40,7 +40,7 @@ class Branch:
     below: Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mismatch:
     """A wrong tensor: claim a and truth n of its checked entries (E,), n within `doubt`.
 
@@ -56,6 +56,7 @@ class Mismatch:
     right: Mask
     shape: tuple[int, ...]
     index: Array
+    eps: float = 2.0**-52
     factors: tuple[tuple[str, float], ...] = ()
     branches: tuple[Branch, ...] = ()
 
@@ -64,13 +65,19 @@ class Mismatch:
         return float(np.abs(self.n).max(initial=0.0))
 
     @property
+    def tolerance(self) -> float:
+        """Relative deviation up to which a fit explains an entry, in the claim's precision."""
+        return max(_FIT, _FIT_ULPS * self.eps)
+
+    @property
     def whole(self) -> bool:
         """Whether every entry of the tensor is here."""
         return len(self.n) == prod(self.shape)
 
     def explains(self, prediction: Array) -> bool:
         """Whether a claim of `prediction` is what was found, in every entry."""
-        slack = _FIT * np.abs(prediction) + 8 * self.doubt + _FLOOR * self.largest
+        slack = self.tolerance * np.abs(prediction) + 8 * self.doubt
+        slack += np.where(self.wrong, 0.0, _FLOOR * self.largest)
         return bool(np.all(np.abs(self.a - prediction) <= slack))
 
     def array(self, values: Array) -> Array:
@@ -89,33 +96,32 @@ def _constant_factor(case: Mismatch) -> Diagnosis | None:
     if not case.explains(factor * case.n):
         return None
     rounded = float(f"{factor:.6g}")
-    factor = rounded if abs(rounded - factor) <= 1e-9 * abs(factor) else factor
+    factor = rounded if abs(rounded - factor) <= case.tolerance * abs(factor) else factor
     count = int((case.n != 0).sum())
+    name = _named(factor, case.factors, case.tolerance)
+    if factor == 1 or (count == 1 and factor not in (0, -1) and name is None):
+        return None  # any single entry is off by some factor
     if factor == 0:
         total, wrong = len(case.n), int(case.wrong.sum())
         message = f"the gradient is zero in all {total} entries, and should not be in {wrong}"
         return Diagnosis("GC103", message, {"entries": wrong})
-    if abs(factor + 1) <= _FIT:
+    if factor == -1:
         message = f"the sign is flipped in all {count} entries that are not zero"
-        return Diagnosis("GC101", message, {"factor": -1.0})
-    name = _named(factor, case.factors)
-    message = (
-        f"exactly {factor:.6g} times what it should be in all {count} entries that are not zero"
-    )
-    if name:
-        return Diagnosis(
-            "GC102", f"{message}; {factor:.6g} is {name}", {"factor": factor, "is": name}
-        )
-    return Diagnosis("GC102", message, {"factor": factor})
+        return Diagnosis("GC101", message, {"factor": factor})
+    message = f"exactly {factor:.6g} times what it should be in all {count} nonzero entries"
+    if name is None:
+        return Diagnosis("GC102", message, {"factor": factor})
+    known = "" if name == f"{factor:g}" else f"; {factor:.6g} is {name}"
+    return Diagnosis("GC102", message + known, {"factor": factor, "is": name})
 
 
-def _named(factor: float, names: tuple[tuple[str, float], ...]) -> str | None:
+def _named(factor: float, names: tuple[tuple[str, float], ...], tolerance: float) -> str | None:
     """The first known quantity that a factor equals, or is one over."""
     for name, value in names:
-        if value and abs(factor - value) <= _FIT * abs(value):
+        if value and abs(factor - value) <= tolerance * abs(value):
             return name
     for name, value in names:
-        if value and abs(factor * value - 1) <= _FIT:
+        if value not in (0, 1) and abs(factor * value - 1) <= tolerance:
             return f"1/{name}"
     return None
 

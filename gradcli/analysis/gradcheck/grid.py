@@ -15,6 +15,7 @@ __all__ = ["Grid", "lay_grid"]
 _POINTS = {1: 161, 2: 25}  # along each variable, by the number of variables
 _REACH = 40.0
 _BESIDE = 2.0**-20  # of a threshold's size: far enough for smooth steps, near enough to be beside
+_SMALLEST = 2.0**-500
 
 Env = dict[str, Array]
 
@@ -68,6 +69,9 @@ def _with_thresholds(definition: ElementwiseDefinition, env: Env) -> Grid:
     beside: dict[str, list[Array]] = {name: [] for name in env}
     for margin in (condition.margin for formula in formulas for condition in formula.conditions):
         others, left, right = _bisect(margin, definition, env, moving)
+        inside = (left >= low) & (right <= high)
+        others = {name: values[inside] for name, values in others.items()}
+        left, right = left[inside], right[inside]
         pairs[moving].append(np.stack([left, right], axis=1).ravel())
         step = _BESIDE * np.maximum(np.abs(left), 1.0)
         beside[moving].append(np.clip(np.stack([left - step, right + step], 1).ravel(), low, high))
@@ -114,7 +118,13 @@ def _bisect(
         middle = (left >> 1) + (right >> 1) + (left & right & 1)
         stays = sign(_float(middle), there) == low_sign
         left, right = np.where(stays, middle, left), np.where(stays, right, middle)
-    return there, _float(left), _float(right)
+    return there, _squarable(_float(left)), _squarable(_float(right))
+
+
+def _squarable(x: Array) -> Array:
+    """x, but no closer to zero than a number whose square is one too, unless it is zero."""
+    near = (x != 0) & (np.abs(x) < _SMALLEST)
+    return np.asarray(np.where(near, np.copysign(_SMALLEST, x), x))
 
 
 def _ordinal(x: Array) -> Array:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gradcli.analysis.verdict import GRADES
 from gradcli.errors import UsageError
@@ -14,8 +13,7 @@ __all__ = ["CheckOptions", "Oracle", "required_error"]
 Oracle = Literal["complex", "ladder", "central", "forward"]
 
 
-@dataclass(frozen=True)
-class CheckOptions:
+class CheckOptions(NamedTuple):
     """Options of `check`, resolved.
 
     `required` is the worst relative error that passes, None for the default of the dtype;

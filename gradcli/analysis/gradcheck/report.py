@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gradcli.analysis.verdict import Grade, Verdict, worst_verdict
 from gradcli.diagnostics.finding import Finding
@@ -29,8 +29,7 @@ class Worst:
     at: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TensorResult:
+class TensorResult(NamedTuple):
     """One tensor or definition. Errors are of graded entries; `grade` is None where none was.
 
     `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
@@ -84,8 +83,7 @@ class TensorResult:
         }
 
 
-@dataclass(frozen=True)
-class SpecResult:
+class SpecResult(NamedTuple):
     """One spec. `expected` is pass, fail or a code; `required` the worst error that passes.
 
     `met` says whether the expectation was: True, False, or None where that is undecided. An

@@ -7,8 +7,8 @@ digits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ class Outcome(IntEnum):
     FAIL = 4
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """What is large and what is small at this point.
 
     `required` is the worst relative error that passes; `eps` the precision of the gradient;

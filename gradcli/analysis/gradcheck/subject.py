@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.fits import Branch
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.engine.ladder import Estimate, Probe
 from gradcli.engine.noise import Noise
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.fits import Branch
 
 __all__ = ["Subject", "position_scale"]
 
 
 def position_scale(x: Array) -> Array:
     """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
-    rms = float(np.sqrt(np.mean(x**2))) if x.size else 0.0
+    largest = float(np.abs(x).max(initial=0.0))
+    # scaled, so that the squares neither overflow nor vanish
+    rms = largest * float(np.sqrt(np.mean((x / largest) ** 2))) if largest else 0.0
     return np.maximum(np.abs(x), rms if rms > 0 else 1.0)
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """A tensor, its claimed gradient, and oracles for the true one. All arrays are flat (E,).
 
     `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step
@@ -50,8 +54,8 @@ class Subject:
     kinks: Mask | None = None
     pool: Array | None = None
     line: int = 0
-    factors: tuple[tuple[str, float], ...] = field(default=())
-    variables: Mapping[str, Array] = field(default_factory=dict)
+    factors: tuple[tuple[str, float], ...] = ()
+    variables: Mapping[str, Array] = MappingProxyType({})
     branches: Callable[[], tuple[Branch, ...]] = tuple
 
     @property

@@ -47,7 +47,7 @@ class NetworkTensors:
             {name: _float64(value) for name, value in model.parameters.items()},
             _float64(model.inputs[INPUTS]),
         )
-        self.kinks: list[SettledKink] = settle_kinks(self.point)
+        self.kinks: list[SettledKink] = settle_kinks(self.point, model)
         self._numeric = NumericGradients(self.point, options.seed)
         self._jitters: dict[str, Array] | None = None
 
@@ -108,7 +108,11 @@ class NetworkTensors:
         return noise
 
     def _jitter(self, name: str) -> Array:
-        """How far each gradient moves when everything moves by up to 2 ulp: largest of 4 tries."""
+        """How far each gradient moves when everything moves by up to 2 ulp: largest of 4 tries.
+
+        Everything: the parameters, the inputs, and every value and cotangent on the way, since a
+        gradient that is a sum of large terms is no surer than these.
+        """
         if self._jitters is None:
             moves = {key: np.zeros_like(value, float) for key, value in self.gradients.items()}
             rng = generator(self.options.seed, "jitter")
@@ -119,7 +123,8 @@ class NetworkTensors:
                     for key, value in {**self.model.parameters, **self.model.inputs}.items()
                 }
                 inputs = moved.pop(INPUTS)
-                _, gradients = self.model.value_and_grad_at(moved, inputs)
+                with self.model.network.rounded(lambda value: _nudged(value, eps, rng)):
+                    _, gradients = self.model.value_and_grad_at(moved, inputs)
                 for key, gradient in gradients.items():
                     with np.errstate(invalid="ignore"):
                         change = np.abs(gradient.astype(float) - self.gradients[key])
