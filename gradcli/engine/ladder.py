@@ -30,6 +30,8 @@ _PERSISTENT = 2.0  # and so do two neighbours on the same side this far outside
 _CLEAR = 8.0  # a rung tells something of a gap this many times its noise
 _KINK_RUNGS = 3  # on which the gap has to be whole
 _BLIND = 1e-3
+_STEEP = 1.25  # growth of a slope from rung to rung; a root's is 2, a bounded slope's 1
+_STEEP_RUNGS = 6
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
 _HIGHEST = 1000  # exponent of the largest step, so that x ± step is a number
@@ -48,7 +50,8 @@ class Ladder(NamedTuple):
     `kink` (E,) marks points whose one-sided slopes differ by more than their uncertainties
     explain, by a gap that does not shrink with the step. `blind` (E,) marks points where the noise
     is a good part of all that the function varies over the ladder: small steps drown in it and
-    what large steps see need not be the slope, so that nothing can be proven wrong there.
+    what large steps see need not be the slope, so that nothing can be proven wrong there; or where
+    the differences still grow from rung to rung at the smallest steps, as beside a pole or a root.
     """
 
     central: Estimate
@@ -104,8 +107,21 @@ def climb(
         kink = _kink(left, right, to_right - to_left, noise_of_side)
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
         variation = np.where(np.isfinite(varies), varies, 0.0).max(axis=0, initial=0.0)
-    blind: Mask = noise.near > _BLIND * variation
+        steep = _grows(to_right, noise_of_side) | _grows(to_left, noise_of_side)
+    blind: Mask = (noise.near > _BLIND * variation) | steep
     return Ladder(central, left, right, kink, blind, int(2 * usable.sum()))
+
+
+def _grows(slopes: Array, noise: Array) -> Mask:
+    """Whether the slopes (K, E) of one side grow steadily over the smallest clear rungs."""
+    clear = np.isfinite(slopes) & (_CLEAR * noise < np.abs(slopes))
+    from_below = np.cumsum(clear[::-1], axis=0)[::-1]
+    smallest = clear & (from_below <= _STEEP_RUNGS)
+    pairs = smallest[1:] & smallest[:-1]
+    growing = np.abs(slopes[1:]) > _STEEP * np.abs(slopes[:-1])
+    enough = pairs.sum(axis=0) == _STEEP_RUNGS - 1
+    steep: Mask = enough & np.all(growing | ~pairs, axis=0)
+    return steep
 
 
 def _kink(left: Estimate, right: Estimate, gaps: Array, noise: Array) -> Mask:

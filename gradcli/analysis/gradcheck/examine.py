@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,6 +61,17 @@ def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
     rng = generator(options.seed, f"entries of {subject.name}")
     edges = np.linspace(0, len(pool), options.entries + 1).astype(int)
     return pool[[int(rng.integers(low, high)) for low, high in pairwise(edges)]]
+
+
+class _Ladders(NamedTuple):
+    """What real-valued differences say of some entries; see `Evidence` and `Ladder.blind`."""
+
+    n: Array
+    low: Array
+    high: Array
+    u: Array
+    outcome: Array
+    blind: Mask
 
 
 class _Examiner:
@@ -219,8 +231,10 @@ class _Examiner:
             disagree = failing[second.outcome != Outcome.FAIL]
             outcome[disagree] = Outcome.UNDECIDED
         # a claim that is not a number is wrong where the function has a finite slope
-        outcome[~np.isfinite(a) & np.isfinite(first.u)] = Outcome.FAIL
-        outcome[~np.isfinite(a) & ~np.isfinite(first.u)] = Outcome.UNDECIDED
+        sloped = np.isfinite(first.u) & ~first.blind
+        outcome[~np.isfinite(a)] = np.where(sloped, Outcome.FAIL, Outcome.UNDECIDED)[
+            ~np.isfinite(a)
+        ]
         if evidence.source == "complex":
             # what only the complex step can see it does not prove alone, nor does it go away
             denied = evidence.outcome[picked] == Outcome.FAIL
@@ -236,7 +250,7 @@ class _Examiner:
 
     def _judge_ladder(
         self, a: Array, u_a: Array, scale: Scale, picked: Array, shift: float
-    ) -> Evidence:
+    ) -> _Ladders:
         ladder = self._climb(picked, shift)
         central, left, right, kink = ladder.central, ladder.left, ladder.right, ladder.kink
         known = self.subject.kinks
@@ -266,7 +280,7 @@ class _Examiner:
         outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
         kinked = kink & (outcome < Outcome.UNDECIDED)
         outcome[kinked] = Outcome.KINK
-        return Evidence(self.checked[picked], a, n, lows, highs, u, u_a, outcome, "ladder")
+        return _Ladders(n, lows, highs, u, outcome, ladder.blind)
 
     def _cross_check(self, evidence: Evidence) -> None:
         """Compare the oracles on a sample; where both are sure and differ, nothing is proven."""

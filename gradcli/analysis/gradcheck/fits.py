@@ -185,7 +185,7 @@ def _isolated(case: Mismatch) -> Diagnosis | None:
 
 def _permuted(case: Mismatch) -> Diagnosis | None:
     a, n = np.sort(case.a), np.sort(case.n)
-    slack = _FIT * np.abs(n) + 8 * case.doubt.max(initial=0.0) + _FLOOR * case.largest
+    slack = case.tolerance * np.abs(n) + 8 * case.doubt[np.argsort(case.n)]
     if len(a) < 3 or not np.all(np.abs(a - n) <= slack) or np.ptp(n) <= 3 * slack.max():
         return None
     count = int(case.wrong.sum())
