@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
@@ -14,8 +13,9 @@ from gradcli.analysis.gradcheck.options import CheckOptions, Oracle, required_er
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
-from gradcli.errors import SpecError, UsageError
+from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec import DEFAULT_MEMORY, find_specs, load_plan, load_text
+from gradcli.spec.memory import in_bytes
 from gradcli.spec.plan import Plan
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_vjp", "flow", "gradcheck", "load"]
 
-_KEPT_SHARE = 1024
-"""A flow analysis keeps a small part of a deep network at a time; so much more may be planned."""
-
-Source = str | Path | Mapping[str, Any]
+Source = str | os.PathLike[str] | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
 
@@ -42,12 +39,11 @@ def load(
 
     Raises SpecError, with every problem found, for a spec that cannot be used.
     """
-    plan = load_plan(
-        source,
-        allow_python=allow_python,
-        max_memory=max_memory,
-        overrides=_overrides(seed=seed, dtype=dtype),
-    )
+    plan = _plan_of(source, _overrides(seed=seed, dtype=dtype), allow_python, max_memory)
+    if plan.inputs is None:
+        hint = "`gradcli check` checks definitions; a model needs data with a network or a loss"
+        message = f"{plan.name} has definitions only: there is no model to load"
+        raise SpecError([SpecProblem("SP008", message, plan.file, hint=hint)])
     return Model(plan)
 
 
@@ -78,6 +74,8 @@ def check(
     is raised for options that make no sense and folders without specs.
     """
     required_error(require)
+    if any(isinstance(source, Model) for source in sources) and (seed, dtype) != (None, None):
+        raise UsageError("seed, dtype: a loaded model has its own; give them to load")
     written = _overrides(
         require=require,
         only=tuple(only) or None,
@@ -100,28 +98,34 @@ def check(
                 plan, model = _plan_of(source, overrides, allow_python, max_memory), None
             chosen = {**plan.sections.get("check", {}), **written}
             if model is None and dtype is None:
-                plan = replace(plan, dtype=chosen.get("dtype", plan.dtype))
+                plan = plan._replace(dtype=chosen.get("dtype", plan.dtype))
             options = check_options(chosen, plan.seed)
-            return check_plan(plan, options, progress, model)
+            return check_plan(plan, options, progress, model, partial)
         except SpecError as error:
             name = _name_of(source)
             return SpecResult(spec=name, name=name, verdict="invalid", errors=error.errors)
 
     results: list[SpecResult] = []
+    interrupted = False
     try:
         for source in _expand(sources, text):
-            results.append(one(source))
+            results.append(source if isinstance(source, SpecResult) else one(source))
+            if results[-1].interrupted:
+                interrupted = True
+                break
     except KeyboardInterrupt:
         if not partial:
             raise
-        return CheckReport(tuple(results), seed, interrupted=True)
-    return CheckReport(tuple(results), seed)
+        interrupted = True
+    return CheckReport(tuple(results), seed, interrupted)
 
 
 def check_options(chosen: Mapping[str, Any], seed: int) -> CheckOptions:
     """The options of a check from those written, the defaults for the rest."""
     entries = chosen.get("entries", "all")
     oracle = chosen.get("oracle", "auto")
+    if "step" in chosen and oracle not in ("central", "forward"):
+        raise UsageError("step: only the oracles central and forward take one")
     return CheckOptions(
         seed=seed,
         required=required_error(chosen.get("require")),
@@ -223,14 +227,14 @@ def flow(
         unknown = [name for name in given if name not in known]
         raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)}") from None
     try:
-        plan = _plan_of(meant, overrides, allow_python, max_memory * _KEPT_SHARE)
+        plan = _plan_of(meant, overrides, allow_python, max_memory, keeps_network=False)
     except SpecError as error:
         return invalid_flow(_name_of(meant), error.errors, seed)
     needed = memory_needed(plan)
     if needed > max_memory:
         raise UsageError(
-            f"this would need about {needed / 2**20:,.0f} MiB, more than the "
-            f"{max_memory / 2**20:,.0f} MiB allowed: --max-memory raises that"
+            f"this needs about {in_bytes(needed)} of memory, more than the {in_bytes(max_memory)} "
+            "allowed: --max-memory raises that"
         )
     options = FlowOptions().with_given({**plan.sections.get("flow", {}), **written})
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
@@ -239,14 +243,18 @@ def flow(
 
 def _expand(
     sources: Sequence[Source | Model], text: tuple[str, str] | None
-) -> list[Source | Model | tuple[str, str]]:
-    """Every single spec meant: folders opened, text last."""
-    found: list[Source | Model | tuple[str, str]] = []
+) -> list[Source | Model | tuple[str, str] | SpecResult]:
+    """Every single spec meant: folders opened, text last; a folder without specs is a result."""
+    found: list[Source | Model | tuple[str, str] | SpecResult] = []
     for source in sources:
-        if isinstance(source, (str, Path)):
-            found += find_specs([str(source)])
-        else:
+        if not isinstance(source, (str, os.PathLike)):
             found.append(source)
+            continue
+        try:
+            found += find_specs([source])
+        except UsageError as error:
+            problem = SpecProblem("SP001", str(error), str(source))
+            found.append(SpecResult(str(source), str(source), "invalid", errors=(problem,)))
     if text is not None:
         found.append(text)
     if not found:
@@ -259,6 +267,8 @@ def _plan_of(
     overrides: Mapping[str, Any],
     allow_python: bool,
     max_memory: int,
+    *,
+    keeps_network: bool = True,
 ) -> Plan:
     if isinstance(source, tuple):
         content, shown = source
@@ -267,9 +277,24 @@ def _plan_of(
             shown,
             allow_python=allow_python,
             max_memory=max_memory,
+            keeps_network=keeps_network,
+            check_codes=_check_codes,
             overrides=overrides,
         )
-    return load_plan(source, allow_python=allow_python, max_memory=max_memory, overrides=overrides)
+    return load_plan(
+        source,
+        allow_python=allow_python,
+        max_memory=max_memory,
+        keeps_network=keeps_network,
+        check_codes=_check_codes,
+        overrides=overrides,
+    )
+
+
+def _check_codes() -> list[str]:
+    from gradcli.diagnostics.rules import all_rules
+
+    return [code for code in all_rules() if code.startswith("GC")]
 
 
 def _name_of(source: Source | Model | tuple[str, str]) -> str:

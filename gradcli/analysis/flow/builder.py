@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from gradcli.core.op import Activation, Initializer
-from gradcli.core.registry import CATALOGUE
+from gradcli.core.op import Activation, Initializer, Loss, Op
+from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.errors import UsageError
+from gradcli.spec.read_loss import SUM
 
 __all__ = ["build_spec"]
 
+AnyOp = TypeVar("AnyOp", bound=Op)
+
 Entry = str | Mapping[str, Any]
+
+_CLASSES = 10
+"""Units of the head for a loss on classes: of one class alone it is constant."""
 
 
 def build_spec(
@@ -30,14 +36,20 @@ def build_spec(
     input_std: float = 1.0,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """The spec of `depth` dense layers, each with its activation, and a linear head of one unit.
+    """The spec of `depth` dense layers, each with its activation, and a linear head.
 
+    The head has one unit, or ten where the loss is on classes.
     Inputs are normal, of shape (batch, width). Entries are written as in a spec. `gain` multiplies
     the standard deviation of the initializer's own rule; biases are what the initializer says,
     or normal with `bias_std` where that is above zero. With `residual`, each layer becomes a block
-    x + residual_scale·f(W x + b). What the spec's reader would refuse is passed on to it. Raises
-    UsageError for a gain that the initializer cannot take.
+    x + residual_scale·f(W x + b). Options and numbers that the spec's reader would refuse are
+    passed on to it. Raises UsageError for names that are not in the catalogue, for a gain that is
+    no number above 0, and for one that the initializer cannot take.
     """
+    _known("activation", activation, Activation)
+    _known("init", init, Initializer)
+    if not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
+        raise UsageError(f"gain: expected a number above 0, got {gain!r}")
     dense: dict[str, Any] = {"units": width, **_initialization(activation, init, gain, width)}
     if bias_std:
         dense["bias_init"] = {"normal": {"std": bias_std}}
@@ -55,30 +67,47 @@ def build_spec(
         },
         "network": [
             {"repeat": {"times": depth, "layers": layers}},
-            {"dense": {"units": 1, "name": "head"}},
+            {"dense": {"units": _CLASSES if _on_classes(loss) else 1, "name": "head"}},
         ],
         "loss": loss,
     }
 
 
+def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
+    """The op that an entry names; UsageError naming the option and the nearest op, or all."""
+    name = entry if isinstance(entry, str) else None
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        name = next(iter(entry))
+    found = None if name is None else CATALOGUE.find(name, op_class)
+    if found is not None:
+        return found
+    names = CATALOGUE.names(op_class)
+    near = nearest(name[:100], names) if isinstance(name, str) else None
+    hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(names)
+    raise UsageError(f"{option}: there is no {op_class.kind} {name or entry!r}; {hint}")
+
+
+def _on_classes(loss: Entry) -> bool:
+    summands = loss.get(SUM) if isinstance(loss, Mapping) else None
+    if not isinstance(summands, (list, tuple)):
+        return _known("loss", loss, Loss).reads == "classes"
+    ops = (CATALOGUE.find(_named(entry)[0], Loss) for entry in summands if entry)
+    return any(op is not None and op.reads == "classes" for op in ops)
+
+
 def _named(entry: Entry) -> tuple[str, Any]:
     """An entry's name and what it says of its options."""
-    if isinstance(entry, str):
-        return entry, {}
-    return next(iter(entry.items()), ("", {}))
+    return (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
 
 
 def _initialization(activation: Entry, init: Entry, gain: float, width: int) -> dict[str, Any]:
     if gain == 1:
         return {"init": init}
     name, written = _named(init)
-    op = CATALOGUE.find(name, Initializer)
-    if op is not None and op.resolves:
-        active = CATALOGUE.find(_named(activation)[0], Activation)
-        name = Activation.init if active is None else active.init
-        op = CATALOGUE.find(name, Initializer)
-    if op is None:
-        return {"init": init}
+    op = _known("init", name, Initializer)
+    if op.resolves:
+        name = _known("activation", _named(activation)[0], Activation).init
+        op = _known("init", name, Initializer)
     first = op.params[0].name if op.params else ""
     options = dict(written) if isinstance(written, Mapping) else {first: written}
     # The rule's own gain, or else the number that is its spread.

@@ -5,7 +5,9 @@ The function is called on one point at a time, in its own shapes and dtypes, alw
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,13 +25,17 @@ from gradcli.engine.model import generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
-__all__ = ["Callables", "Claim", "MutatesItsArguments", "Pull", "Value"]
+__all__ = ["USER_ERRORS", "Callables", "Claim", "MutatesItsArguments", "Pull", "Value"]
 
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
 Claim = Callable[[Arrays], Mapping[str, Any]]
 
+USER_ERRORS = (Exception, SystemExit)
+"""What a user's function may raise; it does not end the program, whatever it thinks."""
+
 _JITTER_TRIES = 4
+_NOISY = 1e-4  # relative difference of two evaluations beyond which a function is random
 
 
 class MutatesItsArguments(Exception):
@@ -73,13 +79,17 @@ class Callables:
         self.at_point = self._value_of(self.point)
         if not np.isfinite(self.at_point):
             raise UsageError(f"{self.where} is {self.at_point} at the point where it is checked")
+        again = self._value_of(self.point)
+        if abs(again - self.at_point) > _NOISY * max(abs(again), abs(self.at_point)):
+            message = f"the function itself gives {self.at_point:.6g} and then {again:.6g} there"
+            return [self._finding("GC005", message)]
         before = {name: value.copy() for name, value in self.point.items()}
         given = {name: value.copy() for name, value in self.point.items()}
         try:
-            claimed = self.claim(given)
+            claimed = self._claim_at(given)
         except MutatesItsArguments as error:
             return [self._finding("GC006", f"the backward changes {error} in place")]
-        except Exception as error:  # the user's code may raise anything
+        except USER_ERRORS as error:
             return [self._finding("GC007", f"the gradient raises {type(error).__name__}: {error}")]
         broken = [
             self._finding(
@@ -89,6 +99,11 @@ class Callables:
             )
             for name, value in before.items()
             if not np.array_equal(given[name], value, equal_nan=True)
+        ]
+        broken += [
+            self._finding("GC002", f"the gradient has an entry for {name}, which is no argument")
+            for name in claimed
+            if name not in self.point
         ]
         self.analytic: Arrays = {}
         for name in self.wrt:
@@ -104,10 +119,16 @@ class Callables:
                     "GC002", f"the gradient has no entry for {name}", where=self._shown(name)
                 )
             ]
-        gradient = np.asarray(claimed[name])
         shape = self.point[name].shape
-        if gradient.dtype.kind not in "fiub" or gradient.shape != shape:
+        try:
+            gradient = np.asarray(claimed[name])
             what = f"{gradient.dtype} of shape {gradient.shape}"
+        except ValueError:
+            gradient = np.asarray(None)
+            what = "a nested list that is no array"
+        if claimed[name] is None:
+            what = "None"
+        if gradient.dtype.kind not in "fiub" or gradient.shape != shape:
             return [
                 self._finding(
                     "GC002",
@@ -119,7 +140,7 @@ class Callables:
         return []
 
     def _repeatable(self) -> list[Finding]:
-        again = self.claim({name: value.copy() for name, value in self.point.items()})
+        again = self._claim_at({name: value.copy() for name, value in self.point.items()})
         return [
             self._finding(
                 "GC005",
@@ -187,7 +208,9 @@ class Callables:
 
     def _value_of(self, arrays: Arrays) -> float:
         self.evaluations += 1
-        result = np.asarray(self.value({name: value.copy() for name, value in arrays.items()}))
+        with redirect_stdout(sys.stderr):
+            made = self.value({name: value.copy() for name, value in arrays.items()})
+        result = np.asarray(made)
         if result.size != 1 or result.dtype.kind not in "fiub":
             raise UsageError(
                 f"{self.where} has to return one real number, got {result.dtype} "
@@ -195,12 +218,17 @@ class Callables:
             )
         return float(result.reshape(()))
 
+    def _claim_at(self, arrays: Arrays) -> Mapping[str, Any]:
+        """The claim; what it prints goes to standard error, where it spoils no report."""
+        with redirect_stdout(sys.stderr):
+            return self.claim(arrays)
+
     def _safely(self, arrays: Arrays) -> float:
         """The function at a probe; NaN where it raises, since only that probe is lost."""
         try:
             with np.errstate(all="ignore"):
                 return self._value_of(arrays)
-        except Exception:  # the user's code may raise anything outside its domain
+        except USER_ERRORS:
             return float("nan")
 
     def _probe(self, name: str, entries: Array, points: Array) -> Array:
@@ -262,8 +290,8 @@ class Callables:
                     )
             try:
                 with np.errstate(all="ignore"):
-                    gradient = np.asarray(self.claim(moved)[name], float)
-            except Exception:  # as for probes: outside the domain this try says nothing
+                    gradient = np.asarray(self._claim_at(moved)[name], float)
+            except USER_ERRORS:  # as for probes: outside the domain this try says nothing
                 continue
             with np.errstate(invalid="ignore"):
                 move = np.fmax(move, np.abs(gradient - self.analytic[name]))

@@ -6,11 +6,12 @@ from gradcli.analysis.gradcheck.collect import Collector, Progress
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.kinks import SettledKink
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.report import SpecResult
+from gradcli.analysis.gradcheck.report import Kind, SpecResult
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.model import Model
+from gradcli.engine.model import INPUTS, Model
+from gradcli.errors import SpecError, SpecProblem
 from gradcli.spec.plan import ElementwiseDefinition, Plan
 
 __all__ = ["check_plan"]
@@ -21,81 +22,126 @@ def check_plan(
     options: CheckOptions,
     progress: Progress | None = None,
     model: Model | None = None,
+    partial: bool = False,
 ) -> SpecResult:
     """Check everything that a spec holds, at its own point or at that of a `model` of it.
 
-    Raises SpecError where the spec's functions or its loss are not finite numbers at that point.
+    With `partial`, an interrupt ends the check with what is known by then. Raises SpecError where
+    there is nothing to differentiate, or the spec's functions or its loss are not finite numbers.
     """
-    collector = Collector(options, plan.file)
-    required = options.threshold(plan.dtype)
-    definitions = [d for d in plan.definitions if options.selects(d.name, "definition")]
-    network = NetworkTensors(model or Model(plan), options) if plan.losses else None
-    names = [] if network is None else network.names()
-    total, done = len(definitions) + len(names), 0
-    if definitions:
-        # most specs have none, and start faster without what it takes to check them
-        from gradcli.analysis.gradcheck.definitions import check_definition
+    if not (plan.definitions or plan.losses or plan.terms):
+        message = "there is no loss, and so no gradient to check"
+        raise SpecError([SpecProblem("SP008", message, plan.file, key="loss")])
+    check = _SpecCheck(plan, options, progress)
+    try:
+        check.run(model)
+    except KeyboardInterrupt:
+        if not partial:
+            raise
+        check.interrupted = True
+    return check.result()
 
-        for definition in definitions:
-            if progress:
-                progress(definition.name, done, total)
-            check_definition(definition, plan, collector, required)
-            done += 1
-    builtin_wrong = False
-    if network is not None:
-        collector.add(map(_kink_note, network.kinks))
+
+class _SpecCheck:
+    """One spec under check: what is known so far, and how to go on."""
+
+    def __init__(self, plan: Plan, options: CheckOptions, progress: Progress | None) -> None:
+        self.plan = plan
+        self.options = options
+        self.collector = Collector(options, plan.file)
+        self.required = options.threshold(plan.dtype)
+        self.loss: float | None = None
+        self.builtin_wrong = False
+        self.interrupted = False
+        self._progress = progress
+        self._done = self._total = 0
+
+    def run(self, model: Model | None) -> None:
+        plan, options = self.plan, self.options
+        definitions = [d for d in plan.definitions if options.selects(d.name, "definition")]
+        network = None
+        if plan.losses or plan.terms:
+            network = NetworkTensors(model or Model(plan), options)
+            self.loss = network.loss
+        names = [] if network is None else network.names()
+        self._total = len(definitions) + len(names)
+        if not self._total:
+            self.collector.add([_nothing_selected(plan)])
+            self.collector.undecided = True
+        if definitions:
+            # most specs have none, and start faster without what it takes to check them
+            from gradcli.analysis.gradcheck.definitions import check_definition
+
+            for definition in definitions:
+                self._step(definition.name)
+                check_definition(definition, plan, self.collector, self.required)
+        if network is not None:
+            self._tensors(network, names)
+        self._step("")
+
+    def _step(self, name: str) -> None:
+        if self._progress:
+            self._progress(name, self._done, self._total)
+        self._done += 1
+
+    def _tensors(self, network: NetworkTensors, names: list[tuple[str, Kind]]) -> None:
+        self.collector.add(map(_kink_note, network.kinks))
         failures: dict[str, list[Finding]] = {}
         for name, kind in names:
-            if progress:
-                progress(name, done, total)
-            result, findings, _ = examine(network.subject(name, kind), options, required)
-            collector.tensors.append(result)
+            self._step(name)
+            subject = network.subject(name, kind)
+            result, findings, _ = examine(subject, self.options, self.required)
+            self.collector.tensors.append(result)
             if result.verdict == "fail":
                 failures[name] = [found for found in findings if found.severity == "error"]
                 findings = [found for found in findings if found.severity != "error"]
-            collector.add(findings)
-            done += 1
-        collector.evaluations += network.point.evaluations
+            self.collector.add(findings)
+        self.collector.evaluations += network.point.evaluations
         if failures:
-            builtin_wrong = _explain(network.model, failures, collector, required)
-    if progress:
-        progress("", done, total)
-    verdict = collector.verdict()
-    expected = plan.expect.check or "pass"
-    return SpecResult(
-        spec=plan.file,
-        name=plan.name,
-        verdict=verdict,
-        expected=expected,
-        met=collector.meets(expected),
-        loss=None if network is None else network.loss,
-        seed=plan.seed,
-        required=required,
-        tensors=tuple(collector.tensors),
-        findings=tuple(collector.findings),
-        evaluations=collector.evaluations,
-        builtin_wrong=builtin_wrong,
-        strict=options.strict,
-        allow_inconclusive=options.allow_inconclusive,
-    )
+            self._explain(network.model, failures)
+
+    def _explain(self, model: Model, failures: dict[str, list[Finding]]) -> None:
+        """Find the nodes that make tensors wrong, and whether an op of gradcli itself is one."""
+        # loaded only here, since hardly any check gets this far
+        from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
+
+        plan = self.plan
+        culprits = find_culprits(model, self.options, self.required)
+        self.collector.add(explain_failures(plan, culprits, failures))
+        own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
+        builtin = [id(culprit.op) not in own for culprit in culprits]
+        if not culprits:
+            used = [*(node.op for node in plan.nodes), *(loss.op for loss in plan.losses)]
+            builtin = [not any(id(op) in own for op in used)]
+        self.builtin_wrong = any(builtin)
+
+    def result(self) -> SpecResult:
+        plan, options, collector = self.plan, self.options, self.collector
+        expected = plan.expect.check or "pass"
+        return SpecResult(
+            spec=plan.file,
+            name=plan.name,
+            verdict=collector.verdict(),
+            expected=expected,
+            met=collector.meets(expected),
+            loss=self.loss,
+            seed=plan.seed,
+            required=self.required,
+            tensors=tuple(collector.tensors),
+            findings=tuple(collector.findings),
+            evaluations=collector.evaluations,
+            builtin_wrong=self.builtin_wrong,
+            strict=options.strict,
+            allow_inconclusive=options.allow_inconclusive,
+            interrupted=self.interrupted,
+        )
 
 
-def _explain(
-    model: Model, failures: dict[str, list[Finding]], collector: Collector, required: float
-) -> bool:
-    """Find the nodes that make tensors wrong; returns whether an op of gradcli itself is one."""
-    # loaded only here, since hardly any check gets this far
-    from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
-
-    plan = model.plan
-    culprits = find_culprits(model, collector.options, required)
-    collector.add(explain_failures(plan, culprits, failures))
-    own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
-    ops = [culprit.op for culprit in culprits]
-    if not ops:
-        ops = [*(node.op for node in plan.nodes), *(loss.op for loss in plan.losses)]
-        return not any(id(op) in own for op in ops)
-    return any(id(op) not in own for op in ops)
+def _nothing_selected(plan: Plan) -> Finding:
+    known = [*(definition.name for definition in plan.definitions), *plan.parameters]
+    listed = ", ".join([*known[:8], *(["..."] if len(known) > 8 else []), INPUTS])
+    message = f"nothing was checked: only, skip and wrt leave out everything there is ({listed})"
+    return finding("GC203", plan.name, message)
 
 
 def _kink_note(kink: SettledKink) -> Finding:

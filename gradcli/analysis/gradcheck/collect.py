@@ -25,6 +25,7 @@ class Collector:
         self.findings: list[Finding] = []
         self.evaluations = 0
         self.broken = False
+        self.undecided = False
 
     def add(self, findings: Iterable[Finding]) -> None:
         self.findings += [found._replace(file=self.file) for found in findings]
@@ -33,13 +34,19 @@ class Collector:
         verdicts: list[Verdict] = [tensor.verdict for tensor in self.tensors]
         if self.broken:
             verdicts.append("fail")
+        if self.undecided:
+            verdicts.append("inconclusive")
         return worst_verdict(verdicts)
 
     def meets(self, expected: str) -> bool | None:
-        """Whether what was found is what was expected; None where that is undecided."""
+        """Whether what was found is what was expected; None where that is undecided.
+
+        A code has to be found, and no error of another code beside it.
+        """
         verdict = self.verdict()
         if expected in ("pass", "fail"):
             return None if verdict == "inconclusive" else verdict == expected
         if any(found.code == expected for found in self.findings):
-            return True
+            errors = {found.code for found in self.findings if found.severity == "error"}
+            return errors <= {expected}
         return None if verdict == "inconclusive" else False

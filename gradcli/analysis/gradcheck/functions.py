@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import Callables, MutatesItsArguments, Pull
+from gradcli.analysis.gradcheck.callables import USER_ERRORS, Callables, MutatesItsArguments, Pull
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.engine.ladder import Estimate
@@ -76,8 +78,9 @@ def scalarised(
     `forward(arrays) -> (output, saved)`; `backward(arrays, output, cotangent, saved) -> dict`.
     """
     try:
-        output, _ = forward({name: value.copy() for name, value in point.items()})
-    except Exception as error:  # the user's code may raise anything
+        with redirect_stdout(sys.stderr):
+            output, _ = forward({name: value.copy() for name, value in point.items()})
+    except USER_ERRORS as error:
         raise UsageError(f"{where}: forward raises {type(error).__name__}: {error}") from error
     output = np.asarray(output)
     if output.dtype.kind not in "fiub":

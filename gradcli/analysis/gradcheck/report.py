@@ -106,6 +106,7 @@ class SpecResult(NamedTuple):
     builtin_wrong: bool = False
     strict: bool = False
     allow_inconclusive: bool = False
+    interrupted: bool = False
 
     @property
     def passed(self) -> bool:
@@ -212,6 +213,7 @@ class CheckReport:
                 f"  {tensor.name} {list(tensor.shape)}: {tensor.verdict}"
                 + (f" ({tensor.grade})" if tensor.grade else "")
                 + f", relative error {tensor.max_rel_error:.3g}"
+                + f", {tensor.below_resolution} below resolution" * (tensor.below_resolution > 0)
                 for tensor in result.tensors
             ]
             lines += [

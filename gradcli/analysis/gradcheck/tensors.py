@@ -143,7 +143,7 @@ def _no_gradient_here(model: Model, loss: float) -> SpecProblem:
         "SP021",
         f"the loss is {loss:g}, {where}: there is no gradient to check at this point",
         plan.file,
-        plan.losses[0].line if node is None else node.line,
+        next((loss.line for loss in plan.losses), 0) if node is None else node.line,
         hint="smaller weights or inputs; `gradcli flow` shows where it grows",
     )
 
