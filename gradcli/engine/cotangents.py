@@ -25,6 +25,7 @@ __all__ = ["NumericGradients"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _TERM_ULPS = 16  # rounding of one summand of a contraction, itself the result of a forward pass
+_UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / _EPS  # of a derivative's digits
 _PROOFS = 2  # random directions per tensor
 _PROOF_ULPS = 4096
 
@@ -47,8 +48,9 @@ class NumericGradients:
         contracted = self._contract(name)
         if contracted is not None and self._proved(name, *contracted):
             value, uncertainty = contracted
-            return Estimate(value.ravel(), uncertainty.ravel())
-        return self._entry_by_entry(name)
+            return Estimate(value.ravel(), uncertainty.ravel() + _UNDERFLOW)
+        found = self._entry_by_entry(name)
+        return Estimate(found.value, found.uncertainty + _UNDERFLOW)
 
     def _uses(self, name: str) -> list[tuple[int, str]] | None:
         """(node, operand) for every use of a tensor; None if one has no contraction."""

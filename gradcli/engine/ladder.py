@@ -30,6 +30,7 @@ _PERSISTENT = 2.0  # and so do two neighbours on the same side this far outside
 _CLEAR = 8.0  # a rung tells something of a gap this many times its noise
 _KINK_RUNGS = 3  # on which the gap has to be whole
 _BLIND = 1e-3
+_ROUGH_ULPS = 1024
 _STEEP = 1.25  # growth of a slope from rung to rung; a root's is 2, a bounded slope's 1
 _STEEP_RUNGS = 6
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
@@ -108,7 +109,9 @@ def climb(
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
         variation = np.where(np.isfinite(varies), varies, 0.0).max(axis=0, initial=0.0)
         steep = _grows(to_right, noise_of_side) | _grows(to_left, noise_of_side)
-    blind: Mask = (noise.near > _BLIND * variation) | steep
+    # noise at the level of rounding is no sign of it: the function is merely flat here
+    rough = noise.near > _ROUGH_ULPS * eps * np.abs(value)
+    blind: Mask = (rough & (noise.near > _BLIND * variation)) | steep
     return Ladder(central, left, right, kink, blind, int(2 * usable.sum()))
 
 

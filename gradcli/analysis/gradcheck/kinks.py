@@ -24,6 +24,7 @@ __all__ = ["SettledKink", "settle_kinks"]
 
 _SLOPE_TOLERANCE = 1e-10  # relative, or this many ulps where the precision is lower:
 _SLOPE_ULPS = 256
+_REACH_ULPS = 4  # within which an op of lower precision may take another branch
 Function = Callable[[Array], tuple[Array, Callable[[Array], Array]]]
 
 
@@ -124,8 +125,9 @@ def _of_term(point: Point, position: int, name: str) -> _Unit:
 
 def _patch(exact: _Unit, own: _Unit) -> Patch | None:
     x, eps = exact.x, np.finfo(own.x.dtype).eps
-    reach = np.abs(x - own.x)
-    reach += np.where(reach > 0, 4 * eps * np.abs(x), np.abs(np.spacing(x)))
+    reach = np.abs(np.spacing(x))
+    if own.x.dtype != x.dtype:
+        reach = np.abs(x - own.x) + _REACH_ULPS * eps * np.abs(x) + reach
     mask = flips_within(exact.function, x, reach)
     if not mask.any():
         return None

@@ -27,6 +27,7 @@ __all__ = [
 
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
 _FLOOR = 1024  # ulps of the function's value that a difference quotient cannot see
+_SINGLE = 1e-12  # precision that tells float32 from float64
 _NOTICEABLE = 8  # times the uncertainty: a real difference
 
 
@@ -85,7 +86,12 @@ def _magnitude(a: Array, low: Array, high: Array) -> Array:
 
 def rounding(a: Array, low: Array, high: Array, eps: float) -> Array:
     """The difference that two correct computations of this entry may show."""
-    return _ROUNDING * eps * _magnitude(a, low, high)
+    return _ROUNDING * eps * _magnitude(a, low, high) + _underflow(eps)
+
+
+def _underflow(eps: float) -> float:
+    """Size below which numbers of this precision lose digits, or have lost them on the way."""
+    return float(np.finfo(np.float32 if eps > _SINGLE else np.float64).tiny) / eps
 
 
 def judge(a: Array, low: Array, high: Array, u: Array, u_a: Array, scale: Scale) -> Array:

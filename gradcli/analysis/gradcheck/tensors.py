@@ -24,6 +24,7 @@ __all__ = ["NetworkTensors"]
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_ULPS = 2
+_OP_ULPS = 8  # by which the result of an op may be off, that of several operations
 
 
 class NetworkTensors:
@@ -108,10 +109,10 @@ class NetworkTensors:
         return noise
 
     def _jitter(self, name: str) -> Array:
-        """How far each gradient moves when everything moves by up to 2 ulp: largest of 4 tries.
+        """How far each gradient moves when everything moves by its last digits: most of 4 tries.
 
-        Everything: the parameters, the inputs, and every value and cotangent on the way, since a
-        gradient that is a sum of large terms is no surer than these.
+        Everything: the parameters and the inputs by up to 2 ulp, and every value and cotangent on
+        the way by 8, since a gradient that is a sum of large terms is no surer than these.
         """
         if self._jitters is None:
             moves = {key: np.zeros_like(value, float) for key, value in self.gradients.items()}
@@ -123,7 +124,7 @@ class NetworkTensors:
                     for key, value in {**self.model.parameters, **self.model.inputs}.items()
                 }
                 inputs = moved.pop(INPUTS)
-                with self.model.network.rounded(lambda value: _nudged(value, eps, rng)):
+                with self.model.network.rounded(lambda value: _nudged(value, eps, rng, _OP_ULPS)):
                     _, gradients = self.model.value_and_grad_at(moved, inputs)
                 for key, gradient in gradients.items():
                     with np.errstate(invalid="ignore"):
@@ -148,8 +149,10 @@ def _no_gradient_here(model: Model, loss: float) -> SpecProblem:
     )
 
 
-def _nudged(value: Array, eps: float, rng: np.random.Generator) -> Array:
-    ulps = rng.uniform(-_JITTER_ULPS, _JITTER_ULPS, value.shape)
+def _nudged(
+    value: Array, eps: float, rng: np.random.Generator, most: float = _JITTER_ULPS
+) -> Array:
+    ulps = rng.uniform(-most, most, value.shape)
     return (value * (1 + eps * ulps)).astype(value.dtype)
 
 
