@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 __all__ = [
     "ExitCode",
@@ -48,8 +48,7 @@ class InternalError(GradcliError):
     exit_code = ExitCode.BUG
 
 
-@dataclass(frozen=True)
-class SpecProblem:
+class SpecProblem(NamedTuple):
     """One mistake in a spec, with everything needed to show it in its source.
 
     `line` and `column` count from 1; 0 means that the problem has no place in the text.

@@ -146,7 +146,7 @@ except SystemExit:
     ("code", "absent"),
     [
         ("import gradcli", {"rich", "yaml", "numpy", "click", "dataclasses"}),
-        (HELP, {"rich", "yaml", "numpy", "gradcli.api", "gradcli.report"}),
+        (HELP, {"rich", "yaml", "numpy", "dataclasses", "gradcli.api", "gradcli.report"}),
     ],
     ids=["import gradcli", "gradcli --help"],
 )
@@ -154,21 +154,44 @@ def test_imports_are_light(code: str, absent: set[str]) -> None:
     assert not absent & loaded_in_a_fresh_process(code)
 
 
-def test_a_check_needs_no_rich(tmp_path: Path) -> None:
+NETWORK = """\
+gradcli: 1
+data: {inputs: {shape: [4, 3]}, targets: auto}
+network: [dense: 2]
+loss: mse
+"""
+UNUSED_BY_A_CHECK: Final = {
+    "gradcli.analysis.flow",
+    "gradcli.core.formula",
+    "gradcli.report.cards",
+    "gradcli.report.svg",
+    "gradcli.spec.data_files",
+    *("csv", "difflib", "importlib.metadata", "pathlib", "rich.progress", "zipfile"),
+}
+"""What a check of a right network does without, and would take the longest to load."""
+
+
+@pytest.mark.parametrize(
+    ("form", "absent"),
+    [
+        ("table", {"json"}),
+        ("json", {"rich"}),
+        ("markdown", {"rich", "json"}),
+    ],
+)
+def test_a_check_loads_what_it_needs(form: str, absent: set[str], tmp_path: Path) -> None:
     spec = tmp_path / "right.yaml"
-    spec.write_text(
-        "gradcli: 1\ndefine: {f: {kind: activation, forward: x, derivative: 1 + 0*x}}\n"
-    )
+    spec.write_text(NETWORK)
     code = f"""
 from gradcli.cli.main import main
 try:
-    main(["check", {str(spec)!r}])
+    main(["check", {str(spec)!r}, "--format", {form!r}])
 except SystemExit as end:
     assert end.code == 0, end.code
 """
     loaded = loaded_in_a_fresh_process(code)
     assert "gradcli.analysis.gradcheck.check" in loaded
-    assert not {"rich", "json", "gradcli.analysis.flow"} & loaded
+    assert not (absent | UNUSED_BY_A_CHECK) & loaded
 
 
 def test_the_api_is_what_the_package_offers() -> None:

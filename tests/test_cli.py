@@ -78,7 +78,7 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
         ("good undecided.yaml", 3),
         ("wrong.yaml undecided.yaml", 1),
         ("broken.yaml wrong.yaml good", 2),
-        ("wrong.yaml --skip square", 0),
+        ("wrong.yaml --skip square", 3),
         ("wrong.yaml --only s*", 1),
         ("wrong.yaml --require 0.9", 0),
         ("right.yaml --require excellent --seed 7 --wrt all --entries 3 --quiet", 0),

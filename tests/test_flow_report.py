@@ -21,8 +21,8 @@ from gradcli.analysis.flow import (
 )
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.report.json import encode
-from gradcli.report.layout import Surface
 from gradcli.report.render import render, text_report
+from gradcli.report.surface import Surface
 from gradcli.spec import load_plan
 
 HEALTHY = {"depth": 20}
@@ -211,7 +211,7 @@ def test_long_networks_are_folded_unless_all_is_asked_for() -> None:
     gains = [abs(math.log10(layer.gain)) for layer in report.layers]
     worst = report.layers[gains.index(max(gains))].index
     assert str(worst) in {row[0] for row in folded}
-    every = rows_of(draw(draw_report(report, 80, all_layers=True), Surface(80)))
+    every = rows_of(draw(draw_report(report, Surface(80), all_layers=True), Surface(80)))
     assert [row[0] for row in every] == [str(i) for i in range(21)]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,16 @@ from gradcli.analysis.flow import FlowOptions, analyse_flow, build_spec
 from gradcli.analysis.flow.structure import Structure, structure_of
 from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares, unusual
 from gradcli.analysis.flow.verdict import band_of, depth_budget, student_t, underflow, verdict_of
+from gradcli.api import flow
 from gradcli.errors import SpecError, UsageError
 from gradcli.spec import load_plan
 from gradcli.spec.plan import Plan
 
+DATA = {"inputs": {"shape": [4, 3], "distribution": "normal"}, "targets": "auto"}
+
 
 def plan_of(network: list[Any], **more: Any) -> Plan:
-    data = {"inputs": {"shape": [4, 3], "distribution": "normal"}, "targets": "auto"}
-    return load_plan({"gradcli": 1, "data": data, "network": network, "loss": "mse", **more})
+    return load_plan({"gradcli": 1, "data": DATA, "network": network, "loss": "mse", **more})
 
 
 def layers_of(network: list[Any], **more: Any) -> list[tuple[str, str | None, str]]:
@@ -276,6 +280,76 @@ def test_a_gain_without_a_spread_is_refused() -> None:
 
 
 def test_what_the_reader_refuses_reaches_the_reader() -> None:
-    for built in ({"activation": "rleu"}, {"init": "heh", "gain": 2.0}, {"depth": 0}):
+    for built in ({"activation": {"elu": {"alhpa": 2.0}}}, {"init": {"normal": -1}}, {"depth": 0}):
         with pytest.raises(SpecError):
             load_plan(build_spec(**built))
+
+
+@pytest.mark.parametrize(
+    ("built", "message"),
+    [
+        ({"activation": "rleu"}, "activation: there is no activation 'rleu'; did you mean relu"),
+        ({"activation": "linear"}, "activation: there is no activation 'linear'; expected one of"),
+        ({"activation": {}}, "activation: there is no activation {}; expected one of"),
+        ({"activation": 3}, "activation: there is no activation 3; expected one of"),
+        ({"init": "he_norml", "gain": 2.0}, "init: .* 'he_norml'; did you mean he_normal"),
+        ({"loss": "msee"}, "loss: there is no loss 'msee'; did you mean mse"),
+        ({"loss": "l2"}, "loss: there is no loss 'l2'; expected one of"),
+        ({"gain": math.inf}, "gain: expected a number above 0, got inf"),
+        ({"gain": "2"}, "gain: expected a number above 0, got '2'"),
+    ],
+)
+def test_the_builder_names_the_option_that_is_wrong(built: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        build_spec(**built)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units"),
+    [
+        ("mse", 1),
+        ("binary_cross_entropy", 1),
+        ("cross_entropy", 10),
+        ({"cross_entropy": {"temperature": 2.0}}, 10),
+        ({"sum": ["cross_entropy", {"l2": {"weight": 0.1}}]}, 10),
+        ({"sum": ["mse"]}, 1),
+    ],
+)
+def test_the_head_suits_the_loss(loss: Any, units: int) -> None:
+    plan = load_plan(build_spec(depth=3, width=5, batch=7, loss=loss))
+    assert plan.nodes[-1].shape == (7, units)
+    assert math.isfinite(analyse_flow(plan).results[0].log10_total)
+
+
+def test_memory_refused_is_stated_as_asked_for_and_nothing_is_allocated() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match=r"needs about [\d.]+ MiB .* the 16 MiB allowed"):
+            flow(max_memory=16 << 20)
+        (problem,) = flow(width=1_000_000).results[0].errors
+        assert "needs about 14.6 TiB of memory" in problem.message  # 10^12 weights and gradients
+        assert "more than the 2 GiB allowed" in problem.message
+        huge = {"dense": {"units": 10**9}}
+        for loss in ("mse", "binary_cross_entropy", "cross_entropy"):
+            spec = {"gradcli": 1, "data": DATA, "network": [{"dense": 3}, huge], "loss": loss}
+            (problem,) = flow(spec, max_memory=1 << 20).results[0].errors
+            assert problem.code == "SP016"
+            assert "more than the 1 MiB allowed" in problem.message
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def test_data_and_weights_from_files_count_towards_the_memory(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", **{"dense_1.weight": np.zeros((64, 64))})
+    np.savez(tmp_path / "x.npz", x=np.zeros((64, 64)))
+    own = {"data": {"inputs": {"shape": [4, 64]}, "targets": "auto"}}
+    files = (
+        {**own, "weights": str(tmp_path / "w.npz")},
+        {"data": {"file": str(tmp_path / "x.npz"), "inputs": "x", "targets": "auto"}},
+    )
+    for part in files:
+        spec = {"gradcli": 1, **part, "network": [{"dense": 64}, {"dense": 1}], "loss": "mse"}
+        errors = flow(spec, max_memory=32_000).results[0].errors
+        assert {problem.code for problem in errors} == {"SP016"}
+        assert flow(spec, max_memory=1 << 20, seeds=1).results[0].errors == ()

@@ -146,6 +146,54 @@ def sigmoid_in_half_tanh_form() -> Op:
     return computing("sigmoid", sigmoid)
 
 
+def softmax_with(pull_of: Callable[..., Any]) -> Op:
+    """A softmax whose pullback is `pull_of(g, probability, complement)`."""
+    correct = original("softmax", Activation).function
+
+    def softmax(x: Any) -> Any:
+        p, _ = correct(x)
+        top = np.arange(x.shape[-1]) == np.argmax(x.real, axis=-1, keepdims=True)
+        others = np.where(top, 0, p).sum(axis=-1, keepdims=True)
+        return p, lambda g: pull_of(g, p, np.where(top, others, 1 - p))
+
+    return computing("softmax", softmax)
+
+
+@mutant("any cotangent in the tails")
+def softmax_pullback_that_cancels_the_top_feature() -> Op:
+    def pull(g: Any, p: Any, complement: Any) -> Any:
+        own = g * p
+        return p * (g * complement - (own.sum(axis=-1, keepdims=True) - own))
+
+    return softmax_with(pull)
+
+
+def log_softmax_that_cancels(x: Any) -> Any:
+    value, _ = original("log_softmax", Activation).function(x)
+    p = np.exp(value)
+    top = np.arange(x.shape[-1]) == np.argmax(x.real, axis=-1, keepdims=True)
+    complement = np.where(top, np.where(top, 0, p).sum(axis=-1, keepdims=True), 1 - p)
+    return value, lambda g: g * complement - p * (g.sum(axis=-1, keepdims=True) - g)
+
+
+@mutant("any cotangent in the tails")
+def log_softmax_pullback_that_cancels_the_top_feature() -> Op:
+    return computing("log_softmax", log_softmax_that_cancels)
+
+
+@mutant("accurate in the tails")
+def cross_entropy_gradient_that_cancels_the_top_feature() -> Op:
+    def cross_entropy(p: Any, y: Any, *, label_smoothing: float, temperature: float) -> Any:
+        correct = original("cross_entropy", Loss).function
+        value, _ = correct(p, y, label_smoothing=label_smoothing, temperature=temperature)
+        _, pull = log_softmax_that_cancels(p / temperature)
+        y = y if y.dtype.kind == "f" else (np.arange(p.shape[-1]) == y[..., None])
+        q = ((1 - label_smoothing) * y + label_smoothing / p.shape[-1]).astype(p.real.dtype)
+        return value, lambda g: pull(-g[..., None] * q) / temperature
+
+    return computing("cross_entropy", cross_entropy, Loss)
+
+
 @mutant("central differences")
 def huber_gradient_doubled() -> Op:
     return pulling("huber", lambda g, dp, p: 2 * dp, Loss)

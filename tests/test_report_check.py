@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorResult, Worst
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.report.check_markdown import markdown_report
 from gradcli.report.check_table import draw_report
-from gradcli.report.layout import Surface, cells, draw
+from gradcli.report.layout import draw
 from gradcli.report.render import KINDS, document, problems, render, render_file
+from gradcli.report.surface import Surface
 from gradcli.report.words import SHOWN_OF_A_CODE, entry, exit_line, plural
 
-WIDTHS = (60, 80, 120)
+WIDTHS = (40, 60, 80, 120)
 
 PASSING = TensorResult(
     name="dense_1.weight",
@@ -36,8 +37,7 @@ PASSING = TensorResult(
     oracle="complex",
     worst=Worst((3, 5), 0.25, 0.25, 1e-16),
 )
-WRONG = replace(
-    PASSING,
+WRONG = PASSING._replace(
     name="swish_notes",
     kind="definition",
     shape=(161,),
@@ -49,8 +49,7 @@ WRONG = replace(
     worst=Worst((99,), 1.640123456, 1.093415637, 1e-15),
     wrong=160,
 )
-UNDECIDED = replace(
-    PASSING,
+UNDECIDED = PASSING._replace(
     name="offset",
     shape=(),
     entries=1,
@@ -82,7 +81,7 @@ GOOD = SpecResult(
     "pass",
     met=True,
     loss=2.5,
-    tensors=(PASSING, replace(PASSING, name="dense_1.bias", shape=(32,), kinks=3)),
+    tensors=(PASSING, PASSING._replace(name="dense_1.bias", shape=(32,), kinks=3)),
     findings=(KINK,),
     evaluations=1234,
 )
@@ -91,25 +90,29 @@ BAD = SpecResult(
     "swish",
     "fail",
     met=False,
-    tensors=(WRONG, replace(PASSING, name="right")),
+    tensors=(WRONG, PASSING._replace(name="right")),
     findings=(FACTOR,),
     evaluations=325,
 )
-CAUGHT = replace(BAD, name="caught", expected="GC102", met=True)
-MISSED = replace(GOOD, name="missed", spec="specs/missed.yaml", expected="fail", met=False)
+CAUGHT = BAD._replace(name="caught", expected="GC102", met=True)
+MISSED = GOOD._replace(name="missed", spec="specs/missed.yaml", expected="fail", met=False)
 OPEN = SpecResult("specs/open.yaml", "open", "inconclusive", tensors=(UNDECIDED,))
 BROKEN = SpecResult("specs/broken.yaml", "specs/broken.yaml", "invalid", errors=(PROBLEM,))
 ALL = CheckReport((GOOD, BAD, CAUGHT, MISSED, OPEN, BROKEN), seed=0)
 
 
 def text(report: CheckReport, width: int = 80, **options: Any) -> str:
-    return draw(draw_report(report, width, **options), Surface(width))
+    return draw(draw_report(report, Surface(width), **options), Surface(width))
+
+
+def drawn_on(surface: Surface) -> str:
+    return draw(draw_report(ALL, surface, with_frames=True), surface)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     for line in text(ALL, width, with_frames=True).splitlines():
-        assert cells(line) <= width, line
+        assert cell_len(line) <= width, line
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -154,7 +157,7 @@ def test_the_table_holds_the_numbers_of_the_json(result: SpecResult, width: int)
 
 def test_long_names_fall_back_to_two_lines_a_tensor() -> None:
     long = ".".join(f"residual_{i}" for i in range(1, 6)) + ".dense_12.weight"
-    report = CheckReport((replace(GOOD, tensors=(replace(PASSING, name=long),)),))
+    report = CheckReport((GOOD._replace(tensors=(PASSING._replace(name=long),)),))
     drawn = text(report, 80)
     assert f"  ✓ pass  {long}" in drawn
     assert "    2048/2048 checked, max rel error 1.2e-14, excellent\n" in drawn
@@ -166,14 +169,14 @@ def test_long_names_fall_back_to_two_lines_a_tensor() -> None:
         (GOOD, "✓ pass  digits  specs/digits.yaml"),
         (BAD, "✗ FAIL  swish  specs/swish.yaml"),
         (CAUGHT, "✓ fail with GC102, as expected  caught"),
-        (replace(CAUGHT, expected="fail"), "✓ fail, as expected  caught"),
+        (CAUGHT._replace(expected="fail"), "✓ fail, as expected  caught"),
         (MISSED, "✗ NOT AS EXPECTED: pass, expected fail  missed"),
         (OPEN, "? INCONCLUSIVE  open"),
-        (replace(OPEN, allow_inconclusive=True), "? inconclusive (allowed)  open"),
-        (replace(BAD, builtin_wrong=True), "✗ FAIL, a bug in gradcli  swish"),
+        (OPEN._replace(allow_inconclusive=True), "? inconclusive (allowed)  open"),
+        (BAD._replace(builtin_wrong=True), "✗ FAIL, a bug in gradcli  swish"),
         (BROKEN, "✗ INVALID  specs/broken.yaml\n"),
         (
-            replace(GOOD, strict=True, tensors=(replace(PASSING, vacuous=True),)),
+            GOOD._replace(strict=True, tensors=(PASSING._replace(vacuous=True),)),
             "? VACUOUS  digits",
         ),
     ],
@@ -194,7 +197,7 @@ def test_headings_say_verdict_and_expectation(result: SpecResult, heading: str) 
             (OPEN, BROKEN, BAD),
             "exit 2: a spec is invalid; a gradient is proven wrong; something could not be decided",
         ),
-        ((replace(BAD, builtin_wrong=True),), "exit 4: a gradient of gradcli's own is wrong"),
+        ((BAD._replace(builtin_wrong=True),), "exit 4: a gradient of gradcli's own is wrong"),
     ],
 )
 def test_the_last_line_gives_the_reason_of_the_exit_code(
@@ -240,9 +243,9 @@ def test_spec_errors_are_counted_or_shown() -> None:
 
 
 def test_many_notes_of_one_code_are_counted_and_errors_are_all_shown() -> None:
-    notes = tuple(replace(KINK, where=f"relu_{i}") for i in range(SHOWN_OF_A_CODE + 7))
-    errors = tuple(replace(FACTOR, where=f"dense_{i}") for i in range(SHOWN_OF_A_CODE + 7))
-    drawn = text(CheckReport((replace(BAD, findings=notes + errors),)))
+    notes = tuple(KINK._replace(where=f"relu_{i}") for i in range(SHOWN_OF_A_CODE + 7))
+    errors = tuple(FACTOR._replace(where=f"dense_{i}") for i in range(SHOWN_OF_A_CODE + 7))
+    drawn = text(CheckReport((BAD._replace(findings=notes + errors),)))
     assert drawn.count("GC201 kink in") == SHOWN_OF_A_CODE
     assert "7 more of GC201, all in the JSON" in drawn
     assert drawn.count("GC102 constant-factor in") == len(errors)
@@ -268,14 +271,16 @@ def test_an_entry_is_shown_with_digits_enough_to_tell_its_values_apart(
 
 
 def test_colour_changes_no_letter() -> None:
-    lines = draw_report(ALL, 80)
-    colored = draw(lines, Surface(80, color=True))
+    colored = drawn_on(Surface(80, color=True))
     assert "\x1b[" in colored
-    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == draw(lines, Surface(80))
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == drawn_on(Surface(80))
 
 
-def test_ascii_terminals_get_ascii() -> None:
-    assert draw(draw_report(ALL, 80, with_frames=True), Surface(80, unicode=False)).isascii()
+@pytest.mark.parametrize("width", WIDTHS)
+def test_ascii_terminals_get_ascii_in_their_width(width: int) -> None:
+    drawn = drawn_on(Surface(width, unicode=False))
+    assert drawn.isascii()
+    assert max(map(len, drawn.splitlines())) <= width
 
 
 def test_markdown_has_the_content_of_the_table() -> None:

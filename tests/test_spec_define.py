@@ -366,3 +366,5 @@ def test_python_that_is_not_there(source: str, forward: str, line: int, tmp_path
     text = FUSED.format(source=source, forward=forward, backward="backward")
     (problem,) = problems(text, tmp_path, allow_python=True)
     assert (problem.code, problem.line) == ("SP019", line)
+    assert source in problem.message
+    assert "_gradcli_" not in problem.message

@@ -38,7 +38,7 @@ def read(text: str) -> Node:
 def test_plain_scalars_of_the_core_schema(text: str, value: object) -> None:
     found = resolve(text)
     assert found == value
-    assert type(found) is type(value)
+    assert isinstance(found, type(value))
 
 
 def test_nan() -> None:

@@ -6,16 +6,16 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gradcli.analysis.verdict import Report
 from gradcli.cli.streams import put, say
 from gradcli.errors import ExitCode, GradcliError, SpecError, SpecProblem, UsageError
-from gradcli.report.frames import frames
-from gradcli.report.layout import draw
 from gradcli.report.render import problems, render, render_file
 from gradcli.report.surface import is_terminal, surface_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Output", "read_sources", "say_error", "show_cards"]
 
@@ -46,7 +46,8 @@ class Output(NamedTuple):
             if value is not None and value is not False and value != ()
         }
         start = time.perf_counter()
-        with progress_on(None if self.quiet else sys.stderr) as progress:
+        watched = None if self.quiet else sys.stderr
+        with progress_on(watched, os.environ, no_color=self.no_color) as progress:
             report = call(*sources, progress=progress, **given)
         return self.deliver(report, time.perf_counter() - start)
 
@@ -84,8 +85,11 @@ def say_error(error: GradcliError) -> None:
 
 
 def _say_frames(found: tuple[SpecProblem, ...], *, no_color: bool = False) -> None:
+    from gradcli.report.frames import frames
+    from gradcli.report.layout import draw
+
     surface = surface_of(sys.stderr, os.environ, no_color=no_color)
-    say(draw(frames(found, surface.width), surface))
+    say(draw(frames(found, surface), surface))
 
 
 def show_cards(codes: tuple[str, ...], form: str, *, no_color: bool) -> ExitCode:

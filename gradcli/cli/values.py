@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["entries", "gates", "memory", "report_files", "require"]
 
@@ -53,6 +56,10 @@ def report_files(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[Path, ...]:
     """Files to write, whose suffixes say in which form."""
+    if not value:
+        return ()
+    from pathlib import Path
+
     from gradcli.report.render import KINDS
 
     paths = tuple(map(Path, value))

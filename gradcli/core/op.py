@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, like
 from gradcli.core.param import Param
@@ -30,11 +30,12 @@ Options = Mapping[str, Any]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Op:
     """Name, options and documentation of anything a spec can name.
 
-    `summary` and `description` are the function's docstring: first line and all of it.
+    `summary` and `description` are the function's docstring: first line and all of it. An op equals
+    itself alone.
     """
 
     kind: ClassVar[str]
@@ -43,6 +44,9 @@ class Op:
     params: tuple[Param, ...] = ()
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
 
     @property
     def description(self) -> str:
@@ -60,7 +64,7 @@ class Op:
         return {param.name: param.default for param in self.params}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Initializer(Op):
     """Draws a parameter: `function(rng, shape, fan_in, fan_out, **options) -> array`.
 
@@ -76,8 +80,7 @@ class Initializer(Op):
     resolves: bool = False
 
 
-@dataclass(frozen=True)
-class InitializerChoice:
+class InitializerChoice(NamedTuple):
     """An initializer with its options."""
 
     op: Initializer
@@ -88,8 +91,7 @@ class InitializerChoice:
         return drawn
 
 
-@dataclass(frozen=True)
-class Learned:
+class Learned(NamedTuple):
     """A parameter that an op learns: its own shape and how it is drawn.
 
     `init` is the name of an option of the op that holds an initializer, or a number that fills it.
@@ -101,7 +103,7 @@ class Learned:
     fan_out: int = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NodeOp(Op):
     """An op that is a node of a network: the interface that the engine knows."""
 
@@ -123,7 +125,7 @@ class NodeOp(Op):
         return LayerTraits()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Activation(NodeOp):
     """`function(x, *learned, **options) -> (y, pullback)`, with `pullback(g) -> dx`.
 
@@ -172,7 +174,7 @@ class Activation(NodeOp):
         return y, pullback
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Layer(NodeOp):
     """`function(*inputs, parameters, rank, **options) -> (y, pullback)`.
 
@@ -207,7 +209,7 @@ class Layer(NodeOp):
         return y, pullback
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Macro(Op):
     """Writes entries out in its own place: `function(**options) -> iterator over entries`.
 
@@ -217,7 +219,7 @@ class Macro(Op):
     kind: ClassVar[str] = "layer"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Loss(Op):
     """`function(p, y, **options) -> (values, pullback)`, with `pullback(g) -> dp`.
 
@@ -242,7 +244,7 @@ class Loss(Op):
         return None if self.traits is None else self.traits(**options)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Term(Op):
     """A penalty on parameters: `function(w, **options) -> (values, pullback)`, elementwise.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["REQUIRED", "Param", "ParamKind"]
 
@@ -13,8 +12,7 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """Default of a parameter that a spec has to write."""
 
 
-@dataclass(frozen=True)
-class Param:
+class Param(NamedTuple):
     """Name, default, type and bounds of one option.
 
     `sweep` are the values at which the laws are tried. `nullable` lets a spec write `null`.
@@ -29,7 +27,7 @@ class Param:
     at_most: float = math.inf
     choices: tuple[str, ...] = ()
     nullable: bool = False
-    sweep: tuple[Any, ...] = field(default=())
+    sweep: tuple[Any, ...] = ()
     doc: str = ""
 
     def expected(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -26,12 +25,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def nearest(word: str, names: list[str]) -> str | None:
     """The name a misspelled word most likely stands for, or None."""
-    matches = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    from difflib import get_close_matches  # only a mistake needs it
+
+    matches = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 
 class Catalogue:
-    """Ops by kind and name. Layers and activations share one namespace, losses and terms another."""
+    """Ops by kind and name; layers and activations share one namespace, losses and terms one."""
 
     def __init__(self, parent: Catalogue | None = None) -> None:
         self._parent = parent
@@ -44,7 +45,7 @@ class Catalogue:
             self._ops[op.kind, name] = op
 
     def extended(self, ops: list[Op]) -> Catalogue:
-        """This catalogue with further ops, which a spec defines for itself."""
+        """The catalogue with further ops, which a spec defines for itself."""
         child = Catalogue(self)
         for op in ops:
             child.register(op)

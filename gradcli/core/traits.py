@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from gradcli.core.arrays import Array, Parameters
 
 __all__ = ["LayerTraits", "LossTraits", "Traits"]
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(NamedTuple):
     """An activation f: of one real number, or (softmax) of the features of one row.
 
     `lipschitz` is sup |f'| (for several features: of the Jacobian's spectral norm) and `smoothness`
@@ -38,8 +37,7 @@ class Traits:
     feature_growth: float = 0.0
 
 
-@dataclass(frozen=True)
-class LossTraits:
+class LossTraits(NamedTuple):
     """A loss as a function of one prediction (one element, or one row), for any valid target.
 
     Each is the best constant for all targets and, for rows, all numbers of features.
@@ -58,8 +56,7 @@ class LossTraits:
     domain: tuple[float, float] = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True)
-class LayerTraits:
+class LayerTraits(NamedTuple):
     """A layer.
 
     `couples_rows`: the output of a row depends on other rows.
@@ -76,7 +73,7 @@ class LayerTraits:
     """
 
     couples_rows: bool = False
-    affine: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    affine: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     homogeneous_with: tuple[str, ...] | None = None
     mixing: str | None = None
     lipschitz: Callable[[tuple[Array, ...], Parameters], tuple[float, ...]] | None = None

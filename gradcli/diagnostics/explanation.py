@@ -8,10 +8,15 @@ from typing import Any, Final
 
 from gradcli.diagnostics.rules import Rule
 
-__all__ = ["HEADINGS", "explanation", "sections"]
+__all__ = ["HEADINGS", "explanation", "key_of", "sections"]
 
 HEADINGS: Final = ("Meaning", "Likely cause", "What to look at", "Example")
 """The headings of every rule's docstring, in their order."""
+
+
+def key_of(heading: str) -> str:
+    """A heading as the key of its section in `explanation`."""
+    return heading.lower().replace(" ", "_")
 
 
 def sections(rule: type[Rule]) -> dict[str, str]:
@@ -26,7 +31,7 @@ def sections(rule: type[Rule]) -> dict[str, str]:
 def explanation(rule: type[Rule]) -> dict[str, Any]:
     """The rule as data: code, name, severity, and each section by its heading in lower case."""
     texts = sections(rule)
-    named = {heading.lower().replace(" ", "_"): texts[heading] for heading in HEADINGS}
+    named = {key_of(heading): texts[heading] for heading in HEADINGS}
     return {
         "code": rule.code,
         "name": rule.name,

@@ -8,7 +8,6 @@ whose names end in `_rules`, and are loaded when one of them is first needed.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -39,6 +38,8 @@ def rule(cls: type[Rule]) -> type[Rule]:
 
 def all_rules() -> dict[str, type[Rule]]:
     """Every rule by code, in the order of the codes, whichever module it is in."""
+    import pkgutil  # a report without findings does without
+
     for module in pkgutil.iter_modules(diagnostics.__path__):
         if module.name.endswith("_rules"):
             importlib.import_module(f"{diagnostics.__name__}.{module.name}")

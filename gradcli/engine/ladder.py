@@ -93,8 +93,8 @@ def climb(
     """
     above, below = x + steps, x - steps
     usable = np.isfinite(steps)
-    f_above = probe(entries, np.where(usable, above, np.nan))
-    f_below = probe(entries, np.where(usable, below, np.nan))
+    points = np.concatenate([np.where(usable, side, np.nan) for side in (above, below)])
+    f_above, f_below = np.split(probe(entries, points), 2)
     h_above, h_below = above - x, x - below
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(f_above), np.abs(f_below))
@@ -103,8 +103,7 @@ def climb(
         to_right, to_left = (f_above - value) / h_above, (value - f_below) / h_below
         noise_of_side = 2 * level / np.minimum(h_above, h_below)
         central = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
-        right = _extrapolate(to_right, noise_of_side, _RATIO, eps)
-        left = _extrapolate(to_left, noise_of_side, _RATIO, eps)
+        right, left = _one_sided(to_right, to_left, noise_of_side, eps)
         kink = _kink(left, right, to_right - to_left, noise_of_side)
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
         variation = np.where(np.isfinite(varies), varies, 0.0).max(axis=0, initial=0.0)
@@ -138,6 +137,16 @@ def _kink(left: Estimate, right: Estimate, gaps: Array, noise: Array) -> Mask:
     whole = np.abs(gaps - gap) <= 0.5 * np.abs(gap)
     kink: Mask = real & smallest.any(axis=0) & np.all(whole | ~smallest, axis=0)
     return kink
+
+
+def _one_sided(
+    to_right: Array, to_left: Array, noise: Array, eps: float
+) -> tuple[Estimate, Estimate]:
+    """Both sides at once, since for few entries the number of calls is what takes the time."""
+    slopes, noises = np.hstack([to_right, to_left]), np.hstack([noise, noise])
+    both = _extrapolate(slopes, noises, _RATIO, eps)
+    right, left = zip(np.split(both.value, 2), np.split(both.uncertainty, 2), strict=True)
+    return Estimate(*right), Estimate(*left)
 
 
 def _extrapolate(slopes: Array, noise: Array, base: float, eps: float) -> Estimate:

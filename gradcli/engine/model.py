@@ -38,13 +38,15 @@ def draw_array(plan: ArrayPlan, seed: int, name: str, dtype: str) -> Array:
         drawn = rng.uniform(-np.sqrt(3.0), np.sqrt(3.0), plan.shape)
     else:
         drawn = rng.standard_normal(plan.shape)
-    return np.asarray(plan.std * drawn, dtype)
+    with np.errstate(over="ignore"):  # an overflow shows in the values
+        return np.asarray(plan.std * drawn, dtype)
 
 
 def draw_parameter(plan: ParameterPlan, seed: int, dtype: str) -> Array:
     """A parameter as its initializer draws it."""
-    drawn = plan.init.draw(generator(seed, plan.name), plan.shape, plan.fan_in, plan.fan_out)
-    return np.ascontiguousarray(drawn, dtype=dtype)
+    with np.errstate(over="ignore"):  # an overflow shows in the values
+        drawn = plan.init.draw(generator(seed, plan.name), plan.shape, plan.fan_in, plan.fan_out)
+        return np.ascontiguousarray(drawn, dtype=dtype)
 
 
 class Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,18 +17,18 @@ from gradcli.ops.activations import Value
 __all__ = ["log_softmax", "softmax"]
 
 
-@dataclass(frozen=True)
-class _Normalised:
+class _Normalised(NamedTuple):
     """exp(x) over its sum, with what keeps it accurate where one feature outweighs all others.
 
     `complement` is 1 - probability without cancellation, `others` the sum of exp(x - max) without
-    the largest itself, `difference` x - max.
+    the largest itself, `difference` x - max; `is_top` marks the largest feature.
     """
 
     probability: Array
     complement: Array
     others: Array
     difference: Array
+    is_top: Array
 
 
 def _normalised(x: Array) -> _Normalised:
@@ -39,7 +39,18 @@ def _normalised(x: Array) -> _Normalised:
     others = np.where(is_top, 0, e).sum(axis=-1, keepdims=True)
     probability = e / (1 + others)
     complement = choose(is_top, others / (1 + others), 1 - probability)
-    return _Normalised(probability, complement, others, difference)
+    return _Normalised(probability, complement, others, difference, is_top)
+
+
+def _sum_of_others(values: Array, is_top: Array) -> Array:
+    """For each feature the sum over all others, in which no feature's own value cancels.
+
+    The sum minus one's own value would do for every feature but the top one, whose pullback is
+    small just where its own value outweighs the sum.
+    """
+    aside = np.where(is_top, 0, values).sum(axis=-1, keepdims=True)
+    top = np.where(is_top, values, 0).sum(axis=-1, keepdims=True)
+    return np.asarray(aside + np.where(is_top, 0, top - values))
 
 
 @activation(
@@ -65,8 +76,7 @@ def softmax(x: Array) -> Value:
     rows = _normalised(x)
 
     def pullback(g: Array) -> Array:
-        own = g * rows.probability
-        rest = own.sum(axis=-1, keepdims=True) - own
+        rest = _sum_of_others(g * rows.probability, rows.is_top)
         dx: Array = rows.probability * (g * rows.complement - rest)
         return dx
 
@@ -94,7 +104,8 @@ def log_softmax(x: Array) -> Value:
     rows = _normalised(x)
 
     def pullback(g: Array) -> Array:
-        dx: Array = g * rows.complement - rows.probability * (g.sum(axis=-1, keepdims=True) - g)
+        rest = _sum_of_others(g, rows.is_top)
+        dx: Array = g * rows.complement - rows.probability * rest
         return dx
 
     return rows.difference - log1p(rows.others), pullback

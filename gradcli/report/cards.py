@@ -5,15 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from gradcli.diagnostics.explanation import HEADINGS, explanation
+from gradcli.diagnostics.explanation import HEADINGS, explanation, key_of
 from gradcli.diagnostics.rules import Rule, all_rules
 from gradcli.errors import ExitCode, UsageError
-from gradcli.report.layout import Cell, Line, Style, Surface, draw, paragraph
 from gradcli.report.markdown import escaped, fenced
+from gradcli.report.surface import Surface
 
 __all__ = ["render_cards"]
-
-_STYLES: dict[str, Style] = {"error": "bad", "warning": "doubt", "note": "strong"}
 
 
 def render_cards(codes: tuple[str, ...], form: str, surface: Surface) -> str:
@@ -30,10 +28,10 @@ def render_cards(codes: tuple[str, ...], form: str, surface: Surface) -> str:
         return encode({**head, "exit_code": int(ExitCode.OK), "seed": None, "results": cards})
     if form == "markdown":
         return "\n\n".join(map(_markdown, cards)) + "\n"
-    lines: list[Line] = []
-    for card in cards:
-        lines += [*([[]] if lines else []), *_card(card, min(surface.width, 100))]
-    return draw(lines, surface)
+    from gradcli.report.card_text import draw_card
+    from gradcli.report.layout import draw
+
+    return "\n".join(draw(draw_card(card, surface), surface) for card in cards)
 
 
 def _find(wanted: str) -> list[type[Rule]]:
@@ -50,35 +48,13 @@ def _find(wanted: str) -> list[type[Rule]]:
     raise UsageError(f"no rule has the code or name {wanted!r}; {hint}")
 
 
-def _card(card: dict[str, Any], width: int) -> list[Line]:
-    lines: list[Line] = [
-        [
-            Cell(f"{card['code']} {card['name']}", _STYLES[card["severity"]]),
-            Cell(f"  {card['severity']}", "faint"),
-        ],
-        *paragraph(card["summary"], width),
-    ]
-    for heading in HEADINGS:
-        text = card[_key(heading)]
-        lines += [[], [Cell(heading, "strong")]]
-        if heading == "Example":
-            lines += [[Cell(f"  {line}")] for line in text.split("\n")]
-        else:
-            lines += paragraph(text, width, first=[Cell("  ")], indent=2)
-    return lines
-
-
 def _markdown(card: dict[str, Any]) -> str:
     blocks = [
         f"## {card['code']} {escaped(card['name'])} ({card['severity']})",
         escaped(card["summary"]),
     ]
     for heading in HEADINGS:
-        text = card[_key(heading)]
+        text = card[key_of(heading)]
         shown = fenced(text) if heading == "Example" else escaped(" ".join(text.split()))
         blocks += [f"### {heading}", shown]
     return "\n\n".join(blocks)
-
-
-def _key(heading: str) -> str:
-    return heading.lower().replace(" ", "_")

@@ -7,8 +7,6 @@ from typing import Final
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.errors import ExitCode
 from gradcli.report import words
-from gradcli.report.frames import frames
-from gradcli.report.layout import draw
 from gradcli.report.markdown import code, escaped, fenced, table
 from gradcli.report.surface import FILE
 
@@ -43,7 +41,10 @@ def markdown_report(report: CheckReport, *, quiet: bool = False) -> str:
 def _spec(result: SpecResult, quiet: bool) -> list[str]:
     blocks = [f"## {words.spec_status(result)}: {escaped(result.name or result.spec)}"]
     if result.verdict == "invalid":
-        return [*blocks, fenced(draw(frames(result.errors, FILE.width), FILE))]
+        from gradcli.report.frames import frames
+        from gradcli.report.layout import draw
+
+        return [*blocks, fenced(draw(frames(result.errors, FILE), FILE))]
     loss = [] if result.loss is None else [f"loss {result.loss:.6g}"]
     blocks.append(" · ".join([code(result.spec), *loss, f"requires {words.required(result)}"]))
     tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]

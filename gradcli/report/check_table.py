@@ -2,192 +2,184 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
 
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorResult
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
 from gradcli.report import words
 from gradcli.report.frames import frames
-from gradcli.report.layout import Cell, Column, Line, Style, paragraph, table
+from gradcli.report.layout import Piece, paragraph, table, text
+from gradcli.report.surface import Style, Surface
 
 __all__ = ["draw_report"]
 
-_PROSE: Final = 100
-"""Columns after which prose is broken even where the terminal is wider."""
-
-_SEVERITY: Final[dict[str, tuple[str, Style]]] = {
-    "error": ("✗", "bad"),
-    "warning": ("!", "doubt"),
-    "note": ("·", "faint"),
-}
-
 
 def draw_report(
-    report: CheckReport, width: int, *, quiet: bool = False, with_frames: bool = False
-) -> list[Line]:
+    report: CheckReport, surface: Surface, *, quiet: bool = False, with_frames: bool = False
+) -> list[RenderableType]:
     """Each spec with its tensors and findings, a table of several specs, and the outcome.
 
     `quiet` leaves out all that is as it should be. `with_frames` shows spec errors in their source;
     without it they are counted, for a command that shows them elsewhere.
     """
-    lines: list[Line] = []
+    drawn: list[RenderableType] = []
     for result in report.results:
         if not quiet or result.exit_code != ExitCode.OK:
-            lines += [*_spec(result, width, quiet=quiet, with_frames=with_frames), []]
+            drawn += [*_spec(result, surface, quiet=quiet, with_frames=with_frames), Text()]
     if len(report.results) > 1 and not quiet:
-        lines += [*_overview(report, width), []]
-    prose = min(width, _PROSE)
-    lines += paragraph(words.summary(report), prose, indent=2, style="strong")
+        drawn += [*_overview(report, surface), Text()]
+    drawn += paragraph(surface, (words.summary(report), "strong"), indent=2, hanging=True)
     code = report.exit_code
     style: Style = "good" if code == ExitCode.OK else "bad"
-    lines += paragraph(
-        words.exit_line(report), prose, style="doubt" if code == ExitCode.UNDECIDED else style
-    )
+    outcome = words.exit_line(report), "doubt" if code == ExitCode.UNDECIDED else style
+    drawn += paragraph(surface, outcome)
     codes = sorted({f.code for r in report.results if not r.passed for f in _serious(r)})
     if codes:
-        lines += paragraph(f"what they mean: gradcli explain {' '.join(codes)}", prose, indent=2)
-    return lines
+        meaning = f"what they mean: gradcli explain {' '.join(codes)}"
+        drawn += paragraph(surface, meaning, indent=2, hanging=True)
+    return drawn
 
 
-def _spec(result: SpecResult, width: int, *, quiet: bool, with_frames: bool) -> list[Line]:
+def _spec(
+    result: SpecResult, surface: Surface, *, quiet: bool, with_frames: bool
+) -> list[RenderableType]:
     status = words.spec_status(result)
-    head = [Cell(f"{status}  ", status.style)]
+    head: list[Piece] = [(f"{status}  ", status.style)]
     if result.name and result.name != result.spec:
-        head.append(Cell(f"{result.name}  ", "strong"))
-    lines = paragraph(result.spec, width, first=head, indent=2)
+        head.append((f"{result.name}  ", "strong"))
+    drawn: list[RenderableType] = [*paragraph(surface, *head, result.spec, indent=2, hanging=True)]
     if result.verdict == "invalid":
         if with_frames:
-            return [*lines, [], *frames(result.errors, width)]
-        return [
-            *lines,
-            [Cell(f"  {words.plural(len(result.errors), 'error')}, printed to standard error")],
-        ]
+            return [*drawn, Text(), *frames(result.errors, surface)]
+        count = words.plural(len(result.errors), "error")
+        return [*drawn, *paragraph(surface, f"{count}, printed to standard error", indent=2)]
     facts = [] if result.loss is None else [f"loss {result.loss:.6g}"]
     facts.append(f"requires {words.required(result)}")
-    lines.append([Cell(f"  {' · '.join(facts)}", "faint")])
+    drawn += paragraph(surface, (" · ".join(facts), "faint"), indent=2)
     tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]
     if tensors:
-        lines += [[], *_tensors(tensors, result, width)]
-    return lines + _what_was_found(result, width, quiet=quiet)
+        drawn += [Text(), *_tensors(tensors, result, surface)]
+    return drawn + _what_was_found(result, surface, quiet=quiet)
 
 
-def _what_was_found(result: SpecResult, width: int, *, quiet: bool) -> list[Line]:
+def _what_was_found(result: SpecResult, surface: Surface, *, quiet: bool) -> list[RenderableType]:
     """Findings, each with the worst entry of its tensor; then the entries that none speaks of."""
     shown, left = words.findings_to_show(result, only_wrong=quiet)
     worst = dict(words.worst_entries(result))
-    lines: list[Line] = []
+    drawn: list[RenderableType] = []
     before = ""
     for found in shown:
         # Errors and warnings stand apart, notes together.
-        lines += [[]] if found.severity != "note" or before != "note" else []
-        lines += _finding(found, result, width)
+        drawn += [Text()] if found.severity != "note" or before != "note" else []
+        drawn += _finding(found, result, surface)
         if found.severity != "note" and found.where in worst:
-            lines += _entry(worst.pop(found.where), width)
+            drawn += _entry(worst.pop(found.where), surface)
         before = found.severity
-    lines += [[Cell(f"  · {text}", "faint")] for text in left]
+    for said in left:
+        drawn += paragraph(surface, (f"· {said}", "faint"), indent=2)
     for name, entry in worst.items():
-        lines += [[], [Cell(f"  {name}")], *_entry(entry, width)]
-    return lines
+        drawn += [Text(), *paragraph(surface, name, indent=2), *_entry(entry, surface)]
+    return drawn
 
 
-def _entry(entry: str, width: int) -> list[Line]:
-    head = [Cell("    worst entry ", "faint")]
-    return paragraph(entry, min(width, _PROSE), first=head, indent=6)
+def _entry(entry: str, surface: Surface) -> list[Text]:
+    head: Piece = "    worst entry ", "faint"
+    return paragraph(surface, head, entry, indent=6, hanging=True)
 
 
 def _serious(result: SpecResult) -> list[Finding]:
     return [found for found in result.findings if found.severity != "note"]
 
 
-def _tensors(tensors: list[TensorResult], result: SpecResult, width: int) -> list[Line]:
+def _tensors(
+    tensors: Sequence[TensorResult], result: SpecResult, surface: Surface
+) -> list[RenderableType]:
     """One row a tensor with as many columns as fit, or else two lines a tensor."""
-    remarks = any(words.remarks(tensor) for tensor in tensors)
-    for wide, last in ((True, remarks), (False, remarks), (False, False)):
-        columns = [Column("verdict"), Column("tensor"), Column("shape"), Column("checked", True)]
-        columns += [Column("max rel error", True)]
-        columns += [Column("max abs error", True), Column("detectable", True)] if wide else []
-        columns += [Column("grade")] + ([Column("remarks")] if last else [])
-        rows = [_row(tensor, result, wide) for tensor in tensors]
-        drawn = table(columns, [row[: len(columns)] for row in rows], width=width)
+    with_remarks = any(words.remarks(tensor) for tensor in tensors)
+    for wide, apart in ((True, True), (False, True), (False, False)):
+        headings = ["verdict", "tensor", "shape", "checked", "max rel error"]
+        headings += ["max abs error", "detectable"] if wide else []
+        headings += ["grade"] + (["remarks"] if apart and with_remarks else [])
+        rows = [_row(tensor, result, surface, wide, apart)[: len(headings)] for tensor in tensors]
+        drawn = table(surface, headings, rows, right=(3, 4, 5, 6) if wide else (3, 4), indent=2)
         if drawn is not None:
-            break
-    else:
-        return [line for tensor in tensors for line in _record(tensor, result, width)]
-    if last or not remarks:
-        return drawn
-    lines = [drawn[0]]
-    for line, row in zip(drawn[1:], rows, strict=True):
-        under = [Cell(" " * 11), Cell(row[-1].text, "faint")]
-        lines += [line, under] if row[-1].text else [line]
-    return lines
+            return [drawn]
+    return [line for tensor in tensors for line in _record(tensor, result, surface)]
 
 
-def _row(tensor: TensorResult, result: SpecResult, wide: bool) -> list[Cell]:
+def _row(
+    tensor: TensorResult, result: SpecResult, surface: Surface, wide: bool, apart: bool
+) -> list[Text]:
+    """The cells of a tensor; its remarks stand `apart` in the last, or else below its name."""
     status = words.tensor_status(tensor, result)
     graded = tensor.grade is not None
+    remarks = words.remarks(tensor)
+    name = text(surface, tensor.name)
+    if remarks and not apart:
+        name.append("\n").append_text(text(surface, (remarks, "faint")))
     more = [words.error(tensor.max_abs_error, graded), words.error(tensor.detectable_error)]
-    return [
-        Cell(str(status), status.style),
-        Cell(tensor.name),
-        Cell(words.shape(tensor)),
-        Cell(f"{tensor.checked}/{tensor.entries}"),
-        Cell(words.error(tensor.max_rel_error, graded)),
-        *(Cell(text) for text in (more if wide else ())),
-        Cell(tensor.grade or "–"),
-        Cell(words.remarks(tensor)),
+    cells = [
+        words.shape(tensor),
+        f"{tensor.checked}/{tensor.entries}",
+        words.error(tensor.max_rel_error, graded),
+        *(more if wide else ()),
+        tensor.grade or "–",
+        remarks,
     ]
+    verdict = text(surface, (str(status), status.style))
+    return [verdict, name, *(text(surface, cell) for cell in cells)]
 
 
-def _record(tensor: TensorResult, result: SpecResult, width: int) -> list[Line]:
+def _record(tensor: TensorResult, result: SpecResult, surface: Surface) -> list[Text]:
     status = words.tensor_status(tensor, result)
-    graded = tensor.grade is not None
     facts = [
         f"{tensor.checked}/{tensor.entries} checked",
-        f"max rel error {words.error(tensor.max_rel_error, graded)}",
+        f"max rel error {words.error(tensor.max_rel_error, tensor.grade is not None)}",
         tensor.grade or "",
         words.remarks(tensor),
     ]
-    head = [Cell(f"  {status}  ", status.style)]
-    text = ", ".join(fact for fact in facts if fact)
+    head = f"  {status}  ", status.style
+    name = f"{tensor.name} {words.shape(tensor)}"
     return [
-        *paragraph(f"{tensor.name} {words.shape(tensor)}", width, first=head, indent=4),
-        *paragraph(text, width, first=[Cell("    ")], indent=4),
+        *paragraph(surface, head, name, indent=4, hanging=True),
+        *paragraph(surface, ", ".join(fact for fact in facts if fact), indent=4),
     ]
 
 
-def _finding(found: Finding, result: SpecResult, width: int) -> list[Line]:
-    symbol, style = _SEVERITY[found.severity]
+def _finding(found: Finding, result: SpecResult, surface: Surface) -> list[Text]:
+    symbol, style = words.SEVERITY[found.severity]
     where = f" in {found.where}" if found.where else ""
-    head = [Cell(f"  {symbol} {found.code} {found.name}", style), Cell(where)]
-    prose = min(width, _PROSE)
+    head: list[Piece] = [(f"  {symbol} {found.code} {found.name}", style), where]
     if found.severity == "note":
-        return paragraph(found.message, prose, first=[*head, Cell(": ")], indent=4, style="faint")
-    place = f"{found.file or result.spec}:{found.line}" if found.line else ""
-    lines = paragraph(place, width, first=[*head, Cell("  ")], indent=4)
-    return lines + paragraph(found.message, prose, first=[Cell("    ")], indent=4)
+        message = found.message, style
+        return paragraph(surface, *head, ": ", message, indent=4, hanging=True)
+    place = f"  {found.file or result.spec}:{found.line}" if found.line else ""
+    return [
+        *paragraph(surface, *head, place, indent=4, hanging=True),
+        *paragraph(surface, found.message, indent=4),
+    ]
 
 
-def _overview(report: CheckReport, width: int) -> list[Line]:
+def _overview(report: CheckReport, surface: Surface) -> list[RenderableType]:
     """One row a spec."""
-    rows = []
+    rows: list[list[Text]] = []
+    names: list[RenderableType] = []  # where there is no room for more
     for result in report.results:
         status = words.spec_status(result)
         graded = [t.max_rel_error for t in result.tensors if t.grade is not None]
-        rows.append(
-            [
-                Cell(str(status), status.style),
-                Cell(result.name or result.spec),
-                Cell(str(len(result.tensors)) if result.tensors else "–"),
-                Cell(words.error(max(graded)) if graded else "–"),
-            ]
-        )
-    columns = [Column("outcome"), Column("spec"), Column("tensors", True)]
-    columns.append(Column("max rel error", True))
-    drawn = table(columns, rows, width=width, indent=0)
-    if drawn is not None:
-        return drawn
-    lines: list[Line] = []
-    for outcome, name, *_ in rows:
-        lines += paragraph(name.text, width, first=[outcome, Cell("  ")], indent=2)
-    return lines
+        cells: list[Piece] = [
+            (str(status), status.style),
+            result.name or result.spec,
+            str(len(result.tensors)) if result.tensors else "–",
+            words.error(max(graded)) if graded else "–",
+        ]
+        rows.append([text(surface, cell) for cell in cells])
+        head = f"{status}  ", status.style
+        names += paragraph(surface, head, result.name or result.spec, indent=2, hanging=True)
+    headings = ("outcome", "spec", "tensors", "max rel error")
+    drawn = table(surface, headings, rows, right=(2, 3))
+    return [drawn] if drawn is not None else names

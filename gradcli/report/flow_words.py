@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
 from gradcli.errors import ExitCode
-from gradcli.report.layout import Style
+from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
 __all__ = [
@@ -104,13 +104,15 @@ def folded(layers: Sequence[LayerFlow], *, all_layers: bool) -> list[LayerFlow]:
     if all_layers or len(layers) <= _ROWS:
         return list(layers)
     last = len(layers) - 1
-    worst = max(range(len(layers)), key=lambda i: _strangeness(layers[i].gain))
+    worst = max(range(len(layers)), key=lambda i: _strangeness(layers[i]))
     chosen = {round(i * last / (_ROWS - 2)) for i in range(_ROWS - 1)} | {1, last - 1, worst}
     return [layers[i] for i in sorted(chosen)]
 
 
-def _strangeness(gain: float) -> float:
-    return math.inf if not 0 < gain < math.inf else abs(math.log10(gain))
+def _strangeness(layer: LayerFlow) -> float:
+    if not layer.at_cut:
+        return 0.0  # inside a branch there is no gain
+    return abs(math.log10(layer.gain)) if 0 < layer.gain < math.inf else math.inf
 
 
 def where_to_bar(result: FlowResult) -> Callable[[float], float]:

@@ -4,54 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
 from gradcli.errors import SpecProblem
-from gradcli.report.layout import Cell, Line, cells, paragraph, printable
+from gradcli.report.layout import Piece, end_of, paragraph, unbroken
+from gradcli.report.surface import Surface
 
 __all__ = ["frame", "frames"]
 
 
-def frames(problems: Sequence[SpecProblem], width: int) -> list[Line]:
+def frames(problems: Sequence[SpecProblem], surface: Surface) -> list[Text]:
     """A frame for each problem, blank lines between them."""
-    lines: list[Line] = []
+    lines: list[Text] = []
     for problem in problems:
-        lines += [*([[]] if lines else []), *frame(problem, width)]
+        lines += [*([Text()] if lines else []), *frame(problem, surface)]
     return lines
 
 
-def frame(problem: SpecProblem, width: int) -> list[Line]:
+def frame(problem: SpecProblem, surface: Surface) -> list[Text]:
     """One problem; `file:line:column:` begins the line, as editors and CI logs expect."""
-    lines: list[Line] = []
     place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
-    head = [Cell(f"{place}: " if place else "", "strong"), Cell(f"{problem.code} ", "bad")]
-    lines += paragraph(problem.message, width, first=head, indent=4)
+    lines = paragraph(
+        surface,
+        (f"{place}: " if place else "", "strong"),
+        (f"{problem.code} ", "bad"),
+        problem.message,
+        indent=4,
+        hanging=True,
+    )
     gutter = " " * (len(str(problem.line)) if problem.line else 0)
     if problem.line and problem.source_line.strip():
-        text, start, length = _visible(problem, width - len(gutter) - 4)
-        lines.append([Cell(f" {problem.line} │ ", "faint"), Cell(text)])
-        lines.append([Cell(f" {gutter} │ ", "faint"), Cell(" " * start), Cell("^" * length, "bad")])
-    if problem.key:
-        lines += paragraph(problem.key, width, first=[Cell(f" {gutter} in ", "faint")], indent=4)
-    if problem.hint:
-        lines += paragraph(problem.hint, width, first=[Cell(f" {gutter} → ", "good")], indent=4)
+        source, start, length = _visible(problem, surface, surface.width - len(gutter) - 4)
+        lines.append(unbroken(surface, (f" {problem.line} │ ", "faint"), source))
+        caret: Piece = "^" * length, "bad"
+        lines.append(unbroken(surface, (f" {gutter} │ ", "faint"), " " * start, caret))
+    notes: tuple[tuple[Piece, str], ...] = (
+        ((f" {gutter} in ", "faint"), problem.key),
+        ((f" {gutter} → ", "good"), problem.hint),
+    )
+    for head, note in notes:
+        if note:
+            lines += paragraph(surface, head, note, indent=4, hanging=True)
     return lines
 
 
-def _visible(problem: SpecProblem, room: int) -> tuple[str, int, int]:
+def _visible(problem: SpecProblem, surface: Surface, room: int) -> tuple[str, int, int]:
     """The part of the source line around the column that fits; where to underline it, in cells."""
-    source = problem.source_line
+    source, dots = problem.source_line, surface.shown("…")
     at = min(max(problem.column - 1, 0), len(source))
-    marked = source[at : at + max(problem.length, 1)]
-    before, after = printable(source[:at]), printable(source[at + len(marked) :])
-    marked = printable(marked)
-    if cells(marked) > room // 2:
-        marked = marked[: room // 4]
-        after = "…"
-    spare = max(room - cells(marked), 2)
-    if cells(before) + cells(after) > spare:
-        keep = max(spare // 2, spare - cells(after))
-        if cells(before) > keep:
-            before = "…" + before[-(keep - 1) // (1 if before.isascii() else 2) :].lstrip()
-        spare -= cells(before)
-        if cells(after) > spare:
-            after = after[: max(0, (spare - 1) // (1 if after.isascii() else 2))] + "…"
-    return before + marked + after, cells(before), max(1, cells(marked))
+    end = at + max(problem.length, 1)
+    before, marked, after = map(surface.shown, (source[:at], source[at:end], source[end:]))
+    if cell_len(marked) > room // 2:
+        marked, after = set_cell_size(marked, room // 4), dots
+    spare = max(room - cell_len(marked), 2 * len(dots))
+    if cell_len(before) + cell_len(after) > spare:
+        keep = max(spare // 2, spare - cell_len(after))
+        before = end_of(before, keep, surface)
+        spare -= cell_len(before)
+        if cell_len(after) > spare:
+            after = set_cell_size(after, max(0, spare - len(dots))) + dots
+    return before + marked + after, cell_len(before), max(1, cell_len(marked))

@@ -1,144 +1,199 @@
-"""Text for a terminal of any width: paragraphs, tables, colour.
+"""Reports laid out by Rich: how text, paragraphs and tables look, and the one console.
 
-Drawn without Rich, whose import alone takes longer than checking a small spec.
+Text reaches Rich only through `text`, as text: never as markup, and with nothing in it that a
+terminal would obey. Nothing is ever cut off: a word that is longer than a line, such as a path,
+stays whole and runs over.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import IO, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+from rich.theme import Theme
+
+from gradcli.report.surface import Style, Surface
 
 __all__ = [
-    "Cell",
-    "Column",
-    "Line",
-    "Style",
-    "Surface",
-    "cells",
+    "Piece",
+    "console_on",
     "draw",
+    "end_of",
     "paragraph",
-    "plain",
-    "printable",
     "table",
+    "table_width",
+    "text",
+    "unbroken",
 ]
 
-Style = Literal["", "good", "bad", "doubt", "faint", "strong"]
+Piece = str | tuple[str, Style]
+"""Some text, in a style or in none."""
 
-_ANSI: Final = {"good": "32", "bad": "1;31", "doubt": "33", "faint": "2", "strong": "1"}
+_PROSE: Final = 100
+"""Columns after which prose is broken even where the terminal is wider."""
 
-_ASCII: Final = str.maketrans(
-    {
-        **{"✓": "+", "✗": "x", "·": "-", "×": "x", "±": "+/-", "…": "...", "–": "-", "→": "->"},
-        **{"─": "-", "│": "|", "≤": "<=", "≥": ">=", "√": "sqrt", "½": "1/2", "ᵀ": "^T", "∂": "d"},
-        **{"π": "pi", "ε": "eps", "−": "-", "²": "^2"},
-        **{"█": "#", "▌": "=", "‖": "|", "₂": "2"},
-    }
+_THEME: Final = Theme(
+    {"good": "green", "bad": "bold red", "doubt": "yellow", "faint": "dim", "strong": "bold"}
 )
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_GAP: Final = 2
+"""Blanks between the columns of a table."""
 
 
-class Surface(NamedTuple):
-    """What is drawn on: its width in columns, and whether it shows colour and more than ASCII."""
+def console_on(
+    surface: Surface, file: IO[str], *, record: bool = False, live: bool = False
+) -> Console:
+    """A console that draws for the surface and asks nobody else: no terminal, no environment.
 
-    width: int = 80
-    color: bool = False
-    unicode: bool = True
-
-
-class Cell(NamedTuple):
-    """A piece of text in one style."""
-
-    text: str
-    style: Style = ""
-
-
-Line = Sequence[Cell]
-
-
-class Column(NamedTuple):
-    """A column's heading, and whether its cells stand at its right edge."""
-
-    heading: str
-    right: bool = False
-
-
-def printable(text: str) -> str:
-    """The text with tabs as spaces, and control characters, which a spec may hold, spelled out."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\t", "    "))
-
-
-def cells(text: str) -> int:
-    """Columns that the text takes: two for a wide character, none for a combining one."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(
-        0 if combining(c) or c == "\u200d" else 1 + (east_asian_width(c) in "WF") for c in text
+    A `live` one may take back what it has drawn.
+    """
+    return Console(
+        file=file,
+        width=surface.width,
+        height=25,
+        theme=_THEME,
+        color_system="standard" if surface.color else None,
+        force_terminal=surface.color or live,
+        force_jupyter=False,
+        force_interactive=live,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        record=record,
+        _environ={},
     )
 
 
-def plain(line: Line) -> str:
-    """The text of a line without its styles."""
-    return "".join(cell.text for cell in line)
+def draw(renderables: Iterable[RenderableType], surface: Surface) -> str:
+    """What is seen of them on the surface, without blanks at the ends of lines."""
+    file = io.StringIO()
+    console_on(surface, file).print(Group(*renderables), crop=False)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
-def draw(lines: Iterable[Line], surface: Surface) -> str:
-    """The lines as text, each ended by a line feed and without blanks before it."""
-    drawn = []
-    for line in lines:
-        pieces = [(printable(text), style) for text, style in line]
-        while pieces and not pieces[-1][0].rstrip():
-            pieces.pop()
-        if pieces:
-            pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
-        if surface.color:
-            text = "".join(f"\x1b[{_ANSI[s]}m{t}\x1b[0m" if s and t else t for t, s in pieces)
-        else:
-            text = "".join(text for text, _ in pieces)
-        drawn.append(text if surface.unicode else text.translate(_ASCII))
-    return "".join(line + "\n" for line in drawn)
+def text(surface: Surface, *pieces: Piece) -> Text:
+    """The pieces one after the other."""
+    styled = ((piece, "") if isinstance(piece, str) else piece for piece in pieces)
+    return Text.assemble(*((surface.shown(string), style) for string, style in styled))
+
+
+def unbroken(surface: Surface, *pieces: Piece) -> Text:
+    """The pieces on one line, however long it is."""
+    return _whole(text(surface, *pieces))
+
+
+def end_of(string: str, room: int, surface: Surface) -> str:
+    """The string, or what there is room for of its end, which tells the names of layers apart."""
+    shown, dots = surface.shown(string), surface.shown("…")
+    if cell_len(shown) <= room:
+        return shown
+    return dots + set_cell_size(shown[::-1], room - len(dots))[::-1]
 
 
 def paragraph(
-    text: str, width: int, *, first: Line = (), indent: int = 0, style: Style = ""
-) -> list[Line]:
-    """Prose in lines of at most `width` columns: `first` begins the first, blanks the others.
+    surface: Surface,
+    *pieces: Piece,
+    indent: int = 0,
+    label: Piece = "",
+    hanging: bool = False,
+) -> list[Text]:
+    """The pieces in lines as wide as is good to read.
 
-    It is broken at blanks only, so that a path or a number stays whole even where it is too long.
+    The indent of the first line holds the label. A hanging paragraph begins without an indent.
     """
-    lines: list[Line] = []
-    start, line = list(first), ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
-        begun = bool(line) or cells(plain(start)) > indent
-        if begun and cells(plain(start)) + cells(longer) > width:
-            lines.append([*start, Cell(line, style)])
-            start, longer = [Cell(" " * indent)], word
-        line = longer
-    return [*lines, [*start, Cell(line, style)]]
+    body = text(surface, *map(_flowing, pieces))
+    if hanging and body.cell_len <= surface.width:
+        return [_whole(body)]
+    width = min(surface.width, _PROSE)
+    lines: list[Text] = []
+    if hanging:
+        lines, body = _first_of(body, width, surface)
+    for line in _wrapped(body, width - indent, surface) if body or not lines else ():
+        start = text(surface, "" if lines else label)
+        start.pad_right(indent - start.cell_len)
+        lines.append(start.append_text(line))
+    return [_whole(line) for line in lines]
+
+
+def _flowing(piece: Piece) -> Piece:
+    """The piece without the line breaks of its source."""
+    if isinstance(piece, str):
+        return re.sub(r"\s*\n\s*", " ", piece)
+    return re.sub(r"\s*\n\s*", " ", piece[0]), piece[1]
+
+
+def _first_of(body: Text, width: int, surface: Surface) -> tuple[list[Text], Text]:
+    """The first of the lines, and the rest of the body."""
+    first = _wrapped(body, width, surface)[0]
+    rest = body.plain[len(first) :].lstrip()
+    return [first], body[len(body) - len(rest) :]
+
+
+def _wrapped(body: Text, width: int, surface: Surface) -> list[Text]:
+    """Rich's lines, but for words longer than those, which it would break."""
+    console = console_on(surface, io.StringIO())
+    lines: list[Text] = []
+    start = 0
+    for word in re.finditer(rf"\s*(\S{{{width + 1},}})\s*", body.plain):
+        if word.start():
+            lines += body[start : word.start()].wrap(console, width)
+        lines.append(body[word.start(1) : word.end(1)])
+        start = word.end()
+    if start < len(body) or not lines:
+        lines += body[start:].wrap(console, width)
+    for line in lines:
+        line.rstrip()
+    return lines
+
+
+def _whole(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "ignore"
+    return line
 
 
 def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int, indent: int = 2
-) -> list[Line] | None:
-    """Rows under headings, two blanks apart; None where that is wider than `width`."""
-    widths = [
-        max(cells(column.heading), *(cells(printable(row[i].text)) for row in rows), 0)
-        for i, column in enumerate(columns)
-    ]
-    if indent + sum(widths) + 2 * (len(widths) - 1) > width:
+    surface: Surface,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text]],
+    *,
+    right: Collection[int] = (),
+    indent: int = 0,
+) -> RenderableType | None:
+    """Rows under headings, the columns in `right` aligned there; None where it is too wide."""
+    titles = [text(surface, (heading, "faint")) for heading in headings]
+    widths = _widths([titles, *rows])
+    if indent + _width(widths) > surface.width:
         return None
+    # Told the widths, which are known by now, Rich need not measure every cell twice over.
+    columns = [
+        Column(title, justify="right" if i in right else "left", width=width, no_wrap=True)
+        for i, (title, width) in enumerate(zip(titles, widths, strict=True))
+    ]
+    drawn = Table(*columns, box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="")
+    for row in rows:
+        drawn.add_row(*row)
+    return Padding.indent(drawn, indent)
 
-    def aligned(row: Iterable[Cell]) -> Line:
-        line = [Cell(" " * indent)]
-        for column, taken, cell in zip(columns, widths, row, strict=True):
-            blanks = " " * (taken - cells(printable(cell.text)))
-            line += [Cell(blanks), cell] if column.right else [cell, Cell(blanks)]
-            line.append(Cell("  "))
-        return line
 
-    heading = [Cell(column.heading, "faint") for column in columns]
-    return [aligned(heading), *(aligned(row) for row in rows)]
+def table_width(surface: Surface, headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
+    """Columns that such a table takes, without its indent."""
+    return _width(_widths([[text(surface, heading) for heading in headings], *rows]))
+
+
+def _widths(rows: Iterable[Sequence[Text]]) -> list[int]:
+    return [
+        max(cell_len(line) for cell in column for line in cell.plain.split("\n"))
+        for column in zip(*rows, strict=True)
+    ]
+
+
+def _width(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gradcli.report.layout import printable
+from gradcli.report.characters import printable
 
 __all__ = ["code", "escaped", "fenced", "table"]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
-from gradcli.report.layout import printable
-from gradcli.report.surface import is_terminal
+from gradcli.report.surface import Surface, is_terminal, surface_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,27 +23,34 @@ ProgressReport = Callable[[str, int, int], None]
 
 @contextmanager
 def progress_on(
-    stream: IO[str] | None, clock: Callable[[], float] = time.monotonic
+    stream: IO[str] | None,
+    environment: Mapping[str, str],
+    *,
+    no_color: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[ProgressReport | None]:
-    """What to tell progress to: None unless the stream is a terminal.
+    """What to tell progress to: None unless the stream is a terminal that can take back a line.
 
     The bar is drawn once work has taken longer than `PATIENCE`, and wiped off when it ends.
     """
-    if stream is None or not is_terminal(stream):
+    if stream is None or not is_terminal(stream) or environment.get("TERM") == "dumb":
         yield None
         return
+    surface = surface_of(stream, environment, no_color=no_color)
     start = clock()
     bar: Progress | None = None
 
     def report(what: str, done: int, total: int) -> None:
         nonlocal bar
         if bar is None and clock() - start > PATIENCE:
-            bar = _bar(stream)
+            bar = _bar(stream, surface)
             bar.add_task("", total=total)
             bar.start()
         if bar is not None:
             task = bar.task_ids[0]
-            bar.update(task, completed=done, total=total, description=printable(what), refresh=True)
+            bar.update(
+                task, completed=done, total=total, description=surface.shown(what), refresh=True
+            )
 
     try:
         yield report
@@ -53,16 +59,17 @@ def progress_on(
             bar.stop()
 
 
-def _bar(stream: IO[str]) -> Progress:
-    from rich.console import Console
+def _bar(stream: IO[str], surface: Surface) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from gradcli.report.layout import console_on
 
     # Drawn when there is news and by no thread: the interpreter is busy with the work itself.
     return Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
-        console=Console(file=stream),
+        console=console_on(surface, stream, live=True),
         transient=True,
         auto_refresh=False,
     )

@@ -1,13 +1,16 @@
-"""Any command's report in any format."""
+"""Any command's report in any format; Rich is loaded for those that are drawn."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gradcli.analysis.verdict import Report
 from gradcli.errors import SpecProblem
-from gradcli.report.layout import Cell, Line, Surface, draw
+from gradcli.report.surface import FILE, Surface
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["FORMATS", "KINDS", "document", "problems", "render", "render_file", "text_report"]
 
@@ -17,7 +20,7 @@ FORMATS: Final = ("table", "json", "markdown")
 KINDS: Final = (".json", ".md", ".svg", ".txt")
 """What the name of a `--report` file may end in."""
 
-_PICTURE: Final = Surface(width=100, color=True)
+_PICTURE: Final = FILE._replace(color=True)
 
 
 def document(report: Report, seconds: float | None = None) -> dict[str, Any]:
@@ -35,11 +38,20 @@ def text_report(
     report: Report, surface: Surface, *, seconds: float | None = None, **drawing: bool
 ) -> str:
     """The report as text on this surface; `drawing` is what its command's `draw_report` takes."""
+    from gradcli.report.layout import draw
+
+    return draw(_drawn(report, surface, seconds, **drawing), surface)
+
+
+def _drawn(
+    report: Report, surface: Surface, seconds: float | None, **drawing: bool
+) -> list[RenderableType]:
+    from gradcli.report.layout import text
+
     draw_report = import_module(f"gradcli.report.{report.command}_table").draw_report
-    lines: list[Line] = draw_report(report, surface.width, **drawing)
-    if seconds is not None:
-        lines = [*lines, [Cell(f"took {seconds:.2f} s", "faint")]]
-    return draw(lines, surface)
+    drawn: list[RenderableType] = draw_report(report, surface, **drawing)
+    took = [] if seconds is None else [text(surface, (f"took {seconds:.2f} s", "faint"))]
+    return [*drawn, *took]
 
 
 def render(
@@ -67,8 +79,7 @@ def render_file(report: Report, suffix: str, *, seconds: float | None = None) ->
     if suffix == ".svg":
         from gradcli.report.svg import terminal_svg
 
-        text = text_report(report, _PICTURE, seconds=seconds, with_frames=True)
-        return terminal_svg(text, _PICTURE, title=f"gradcli {report.command}")
+        drawn = _drawn(report, _PICTURE, seconds, with_frames=True)
+        return terminal_svg(drawn, _PICTURE, title=f"gradcli {report.command}")
     form = {".json": "json", ".md": "markdown", ".txt": "table"}[suffix]
-    surface = Surface(width=_PICTURE.width)
-    return render(report, form, surface, seconds=seconds, with_frames=True)
+    return render(report, form, FILE, seconds=seconds, with_frames=True)

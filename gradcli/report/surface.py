@@ -1,21 +1,35 @@
-"""What a stream can show: its width, colour, and letters beyond ASCII."""
+"""What a report is drawn on: its width, colour, and letters beyond ASCII."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal, NamedTuple
 
-from gradcli.report.layout import Surface
+from gradcli.report.characters import SYMBOLS, in_ascii, printable
 
-__all__ = ["DEFAULT_WIDTH", "FILE", "encodable", "is_terminal", "surface_of"]
+__all__ = ["DEFAULT_WIDTH", "FILE", "Style", "Surface", "encodable", "is_terminal", "surface_of"]
+
+Style = Literal["", "good", "bad", "doubt", "faint", "strong"]
+"""What a piece of text means; the colours are the theme's."""
 
 DEFAULT_WIDTH: Final = 80
 """Columns of a pipe, and of a terminal that does not tell."""
 
 _NARROWEST: Final = 40
 
-_SYMBOLS: Final = "✓✗·×±…─│→–█▌‖"
+
+class Surface(NamedTuple):
+    """Its width in columns, and whether it shows colour and more than ASCII."""
+
+    width: int = DEFAULT_WIDTH
+    color: bool = False
+    unicode: bool = True
+
+    def shown(self, text: str) -> str:
+        """The text as it can be shown here, whatever it holds."""
+        return printable(text) if self.unicode else in_ascii(printable(text))
+
 
 FILE: Final = Surface(width=100)
 """What a report in a file is drawn on."""
@@ -41,7 +55,7 @@ def surface_of(
     return Surface(
         width=max(_NARROWEST, _columns(stream, environment, terminal)),
         color=color and not no_color and not environment.get("NO_COLOR"),
-        unicode=encodable(_SYMBOLS, stream),
+        unicode=encodable(SYMBOLS, stream),
     )
 
 

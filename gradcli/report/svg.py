@@ -1,27 +1,20 @@
-"""A drawn report as a picture of a terminal."""
+"""A report as a picture of a terminal."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 
-from gradcli.report.layout import Surface
+from rich.console import Group, RenderableType
+
+from gradcli.report.layout import console_on
+from gradcli.report.surface import Surface
 
 __all__ = ["terminal_svg"]
 
 
-def terminal_svg(text: str, surface: Surface, *, title: str) -> str:
-    """Text with terminal colours as SVG, the same bytes every time."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(
-        file=io.StringIO(),
-        record=True,
-        width=surface.width,
-        force_terminal=True,
-        color_system="standard",
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(Text.from_ansi(text), soft_wrap=True)
+def terminal_svg(renderables: Iterable[RenderableType], surface: Surface, *, title: str) -> str:
+    """What is seen on the surface as SVG, the same bytes every time."""
+    console = console_on(surface, io.StringIO(), record=True)
+    console.print(Group(*renderables), crop=False)
     return console.export_svg(title=title, unique_id="gradcli")

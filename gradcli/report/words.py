@@ -10,9 +10,10 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorRes
 from gradcli.analysis.verdict import GRADES
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
-from gradcli.report.layout import Style
+from gradcli.report.surface import Style
 
 __all__ = [
+    "SEVERITY",
     "SHOWN_OF_A_CODE",
     "Status",
     "entry",
@@ -31,6 +32,14 @@ __all__ = [
 
 SHOWN_OF_A_CODE: Final = 5
 """Warnings and notes of one code that are shown of a spec; the JSON has all of them."""
+
+
+SEVERITY: Final[dict[str, tuple[str, Style]]] = {
+    "error": ("✗", "bad"),
+    "warning": ("!", "doubt"),
+    "note": ("·", "faint"),
+}
+"""Symbol and style of a finding."""
 
 
 class Status(NamedTuple):
@@ -110,13 +119,14 @@ def required(result: SpecResult) -> str:
 
 def entry(worst: Worst) -> str:
     """An entry's analytic and numeric value, with as many digits as their difference needs."""
+    place = " at " + ", ".join(f"{k} = {v:.6g}" for k, v in worst.at.items()) if worst.at else ""
     largest = max(abs(worst.analytic), abs(worst.numeric))
     gap = abs(worst.analytic - worst.numeric)
     digits = 6
     if 0 < gap < largest < math.inf:
         digits = min(17, max(6, 3 + math.ceil(-math.log10(gap / largest))))
     return (
-        f"{list(worst.index)}: analytic {worst.analytic:.{digits}g}, "
+        f"{list(worst.index)}{place}: analytic {worst.analytic:.{digits}g}, "
         f"numeric {worst.numeric:.{digits}g} ± {worst.uncertainty:.1g}"
     )
 

@@ -55,8 +55,11 @@ def assemble(
         for section in SECTIONS
         if section in written or given.get(section)
     }
-    expect = read_expectation(known.get("expect"), problems)
-    parts = Parts(known, context)
+    expect = read_expectation(known.get("expect"), context)
+    dtypes = {head["dtype"]}
+    if "dtype" not in given:
+        dtypes.add(sections.get("check", {}).get("dtype"))
+    parts = Parts(known, context._replace(single="float32" in dtypes))
     parts.check_complete()
     memory, fits = estimate(
         parts.layout, parts.arrays(), 4 if head["dtype"] == "float32" else 8, context
@@ -82,6 +85,7 @@ def assemble(
         expect=expect,
         sections=sections,
         memory=memory,
+        lines=problems.lines,
     )
 
 

@@ -26,7 +26,7 @@ from gradcli.spec.fields import Context, read_text
 from gradcli.spec.memory import in_bytes
 from gradcli.spec.nodes import Node
 from gradcli.spec.problems import did_you_mean
-from gradcli.spec.read_arrays import ArraySource, finite
+from gradcli.spec.read_arrays import ArraySource, finite, representable
 
 __all__ = ["DataFile", "read_weights"]
 
@@ -56,7 +56,7 @@ class DataFile:
         text = read_text(self.node, "file", problems)
         if text is None:
             return False
-        self.path = self.context.folder / text
+        self.path = Path(self.context.folder, text)
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
             hint = "expected a file ending in " + ", ".join(SUFFIXES)
@@ -134,7 +134,7 @@ def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> d
     text = read_text(node, "weights", problems)
     if text is None:
         return {}
-    path = context.folder / text
+    path = Path(context.folder, text)
     if path.suffix.lower() != ".npz":
         problems.add(
             "SP013", f"weights are not read from {text}", node, hint="expected an .npz file"
@@ -142,6 +142,12 @@ def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> d
         return {}
     if not _exists(path):
         problems.add("SP013", f"there is no file {text}", node, hint=_near(path))
+        return {}
+    needed = 8 * sum(map(math.prod, shapes.values()))
+    if needed > context.max_memory:
+        message = f"weights need about {in_bytes(needed)} of memory"
+        hint = f"{in_bytes(context.max_memory)} are allowed"
+        problems.add("SP016", message, node, hint=hint)
         return {}
     weights: dict[str, Array] = {}
     for name in _guarded(npz_names, path, node, context) or []:
@@ -157,7 +163,7 @@ def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> d
             problems.add("SP012", f"{name} has shape {wanted}, in {text} {found}", node)
             continue
         values = source.load()
-        if values is not None:
+        if values is not None and representable(values, node, name, context):
             weights[name] = values.astype(np.float64)
     return weights
 

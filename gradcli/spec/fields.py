@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Any, Final, NamedTuple
 
 from gradcli.core.op import Op
 from gradcli.core.param import Param
@@ -33,23 +31,28 @@ INVALID: Final[Any] = type("Invalid", (), {"__repr__": lambda self: "invalid"})(
 """Stands for a value whose problem has been noted."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What all readers of one file share. `folder` is what paths in the spec are relative to.
 
     `broken` are definitions whose problems have been noted: to use one is no further mistake.
+    `keeps_network` says that the whole network will be in memory at once, `check_codes` lists the
+    codes that a check can find (any code may be expected where it is None), and `single` says that
+    data and weights will be used in float32.
     """
 
     problems: Problems
     catalogue: Catalogue
-    folder: Path
+    folder: str
     max_memory: int
     allow_python: bool
     broken: frozenset[str] = frozenset()
+    keeps_network: bool = True
+    check_codes: Callable[[], Collection[str]] | None = None
+    single: bool = False
 
     def extended(self, ops: list[Op], broken: Collection[str]) -> Context:
         """The same with ops that the spec defines for itself."""
-        return replace(self, catalogue=self.catalogue.extended(ops), broken=frozenset(broken))
+        return self._replace(catalogue=self.catalogue.extended(ops), broken=frozenset(broken))
 
 
 def fields(

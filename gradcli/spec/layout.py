@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -27,8 +26,7 @@ _NO_ACTIVATION: Final = "xavier_normal"
 """What `auto` draws where no activation follows."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Nodes in topological order, the slots of the outputs, and all parameters.
 
     `shapes` are those of the slots; None from where on they could not be worked out. `entries`
@@ -42,8 +40,7 @@ class Layout:
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True)
-class _Placed:
+class _Placed(NamedTuple):
     """An entry with its name and the slots that it reads."""
 
     name: str
@@ -254,5 +251,5 @@ def plan_parameter(
         init = options[learned.init]
     else:
         init = choose_initializer("constant", context.catalogue)
-        init = replace(init, options={init.op.params[0].name: float(learned.init)})
+        init = init._replace(options={init.op.params[0].name: float(learned.init)})
     return ParameterPlan(name, learned.shape, init, learned.fan_in, learned.fan_out, line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import os
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from gradcli.core.registry import CATALOGUE, Catalogue
@@ -20,10 +20,12 @@ DEFAULT_MEMORY: Final = 2 << 30
 
 
 def load_plan(
-    source: str | Path | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any],
     *,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
+    keeps_network: bool = True,
+    check_codes: Callable[[], Collection[str]] | None = None,
     overrides: Mapping[str, Any] | None = None,
     name: str | None = None,
     catalogue: Catalogue = CATALOGUE,
@@ -33,28 +35,41 @@ def load_plan(
     `overrides` are values of the command line, which win: `seed`, `dtype`, and options by section,
     e.g. `{"seed": 3, "check": {"require": "good"}}`; None counts as not given. `name` is what a
     spec is called that does not say so itself, by default its file's. Paths in a mapping are
-    relative to the working folder.
+    relative to the working folder. Without `keeps_network`, `max_memory` is not meant for all of
+    the network at once. `check_codes` lists the codes that `expect: {check: ...}` may name; without
+    it, whatever looks like one.
 
     Raises SpecError with every problem of the spec, UsageError for an override of the wrong type.
     """
     if isinstance(source, Mapping):
         problems = Problems("")
-        context = Context(problems, catalogue, Path(), max_memory, allow_python)
+        context = Context(
+            problems,
+            catalogue,
+            "",
+            max_memory,
+            allow_python,
+            keeps_network=keeps_network,
+            check_codes=check_codes,
+        )
         try:
             root = from_python(source)
         except NodeError as error:
             problems.add(error.code, str(error), error.node)
             raise problems.error() from error
         return assemble(root, context, overrides or {}, name or "spec")
-    path = Path(source)
+    path = os.fspath(source)
+    folder, file = os.path.split(path)
     return load_text(
         _read(path),
-        str(source),
-        folder=path.parent,
+        path,
+        folder=folder,
         allow_python=allow_python,
         max_memory=max_memory,
+        keeps_network=keeps_network,
+        check_codes=check_codes,
         overrides=overrides,
-        name=name or path.stem,
+        name=name or os.path.splitext(file)[0],
         catalogue=catalogue,
     )
 
@@ -63,9 +78,11 @@ def load_text(
     text: str | bytes,
     file: str = "<stdin>",
     *,
-    folder: str | Path = "",
+    folder: str = "",
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
+    keeps_network: bool = True,
+    check_codes: Callable[[], Collection[str]] | None = None,
     overrides: Mapping[str, Any] | None = None,
     name: str | None = None,
     catalogue: Catalogue = CATALOGUE,
@@ -78,19 +95,27 @@ def load_text(
     decoded = decode(data, file)
     problems = Problems(file, decoded)
     root = parse(decoded, problems)
-    context = Context(problems, catalogue, Path(folder), max_memory, allow_python)
+    context = Context(
+        problems,
+        catalogue,
+        folder,
+        max_memory,
+        allow_python,
+        keeps_network=keeps_network,
+        check_codes=check_codes,
+    )
     return assemble(root, context, overrides or {}, name or "stdin")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     """The file's bytes, at most one more than a spec may have."""
     from gradcli.spec.yaml_nodes import MAX_BYTES
 
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        problems = Problems(str(path))
+        problems = Problems(path)
         reason = error.strerror if isinstance(error, OSError) else error
         problems.add("SP001", f"cannot read the spec: {reason}")
         raise problems.error() from error

@@ -37,22 +37,28 @@ def estimate(
 ) -> tuple[int, bool]:
     """Bytes of parameters, activations, their gradients, and data; and whether they are allowed.
 
-    Where that is more than allowed, it is noted at the layer or array that takes most.
+    Where that is more than allowed, it is noted at the layer or array that takes most. Of a network
+    that will not be in memory as a whole, only its largest layer has to be.
     """
     shares = [(math.prod(shape), what, node) for what, shape, node in arrays]
+    data = sum(share for share, _, _ in shares)
     plans = {} if layout is None else layout.parameters
     parameters = activations = 0
+    largest = (0, 0)
     nodes = () if layout is None else zip(layout.nodes, layout.entries, strict=True)
     for node, entry in nodes:
         own = sum(math.prod(plans[name].shape) for name in node.parameters.values())
         out = math.prod(node.shape)
         parameters += own
         activations += out
+        largest = max(largest, (own, out), key=sum)
         shares.append((_COPIES * (own + out), node.name, entry.node))
-    total = itemsize * sum(share for share, _, _ in shares)
-    if total > context.max_memory:
+    total = itemsize * (data + _COPIES * (parameters + activations))
+    if not context.keeps_network:
+        parameters, activations = largest
+    held = itemsize * (data + _COPIES * (parameters + activations))
+    if held > context.max_memory:
         share, name, place = max(shares, key=lambda share: share[0])
-        data = total // itemsize - _COPIES * (parameters + activations)
         parts = [
             f"{what} {in_bytes(itemsize * count)}"
             for what, count in (
@@ -65,10 +71,10 @@ def estimate(
         ]
         context.problems.add(
             "SP016",
-            f"needs about {in_bytes(total)} of memory ({', '.join(parts)}), "
+            f"needs about {in_bytes(held)} of memory ({', '.join(parts)}), "
             f"more than the {in_bytes(context.max_memory)} allowed",
             place,
             hint=f"{name} alone needs {in_bytes(itemsize * share)}",
             at_key=True,
         )
-    return total, total <= context.max_memory
+    return total, held <= context.max_memory

@@ -20,6 +20,17 @@ MAX_PYTHON_NODES: Final = 1_000_000
 Scalar = str | int | float | bool | None
 
 
+class Beyond(float):
+    """Infinity, for a number that was written out and is beyond floats; `text` is how."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Beyond:
+        value = super().__new__(cls, "-inf" if text.startswith("-") else "inf")
+        value.text = text
+        return value
+
+
 class Place(NamedTuple):
     """Line and column of a piece of text, from 1 (0: no place), and its length on that line."""
 
@@ -136,6 +147,8 @@ class Node:
             return repr(shortened(self.value))
         if self.value is None or isinstance(self.value, bool):
             return {None: "null", True: "true", False: "false"}[self.value]
+        if isinstance(self.value, Beyond):
+            return shortened(self.value.text, 20)
         return f"{self.value:.12g}" if isinstance(self.value, float) else str(self.value)
 
 
@@ -187,4 +200,5 @@ def as_float(value: int) -> int | float:
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        sign = "-" if value < 0 else ""
+        return Beyond(f"{sign}2^{abs(value).bit_length() - 1}")

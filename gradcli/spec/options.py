@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from gradcli.core.param import Param
 
@@ -38,8 +37,7 @@ class Readable(Protocol):
     def convert(self, value: Any) -> Any: ...
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """An option of a section: the alternatives are tried in turn."""
 
     name: str
@@ -126,7 +124,6 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
         wrt=(_one_of("all", "parameters", "inputs"),),
         strict=(_flag(),),
         allow_inconclusive=(_flag(),),
-        budget=(_number(above=0),),
         dtype=(_one_of(*DTYPES),),
     ),
     "flow": _table(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gradcli.spec.fields import Context
 from gradcli.spec.layout import OUTPUTS, Layout, lay_out
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan, Definition, LossPlan, ParameterPlan, TermPlan
+from gradcli.spec.read_arrays import representable
 from gradcli.spec.read_data import Data, read_data
 from gradcli.spec.read_loss import (
     MULTI_TASK,
@@ -33,13 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "Values"]
 
 
-@dataclass(frozen=True)
-class Values:
+class Values(NamedTuple):
     """Everything with values of its own, in memory."""
 
     inputs: ArrayPlan | None = None
-    targets: Mapping[str, ArrayPlan] = field(default_factory=dict)
-    weights: Mapping[str, Array] = field(default_factory=dict)
+    targets: Mapping[str, ArrayPlan] = MappingProxyType({})
+    weights: Mapping[str, Array] = MappingProxyType({})
     definitions: tuple[Definition, ...] = ()
 
 
@@ -120,7 +120,10 @@ class Parts:
         values = source.load()
         if values is None or not self.has_network:
             return None
-        return ArrayPlan(source.shape, values=values.astype(np.float64))
+        values = values.astype(np.float64)
+        if not representable(values, source.node, "inputs", self.context):
+            return None
+        return ArrayPlan(source.shape, values=values)
 
     def _targets(self, seed: int) -> dict[str, ArrayPlan]:
         if self.layout is None or self.data is None or not self.losses:

@@ -6,11 +6,12 @@ Slot 0 holds the network's input; node i writes slot i + 1. Nodes stand in topol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation, InitializerChoice, Loss, NodeOp, Options, Shape, Term
+from gradcli.errors import SpecProblem
 
 if TYPE_CHECKING:
     from gradcli.core.formula import Formula
@@ -31,8 +32,7 @@ __all__ = [
 DType = Literal["float32", "float64"]
 
 
-@dataclass(frozen=True)
-class ArrayPlan:
+class ArrayPlan(NamedTuple):
     """An array that a spec states or has drawn: exactly one of `values` and `distribution`.
 
     `distribution` is `normal` or `uniform` (on ±std·√3) of standard deviation `std`. `dtype` is
@@ -49,8 +49,7 @@ class ArrayPlan:
     differentiable: bool = True
 
 
-@dataclass(frozen=True)
-class ParameterPlan:
+class ParameterPlan(NamedTuple):
     """A parameter of the network or the loss. `line` is where the spec names its op."""
 
     name: str
@@ -61,8 +60,7 @@ class ParameterPlan:
     line: int = 0
 
 
-@dataclass(frozen=True)
-class NodePlan:
+class NodePlan(NamedTuple):
     """One op of the network with its options, the slots it reads, and its parameters.
 
     `parameters` maps the op's own names to those of the network. `shape` is the output's, rows
@@ -79,8 +77,7 @@ class NodePlan:
     line: int = 0
 
 
-@dataclass(frozen=True)
-class LossPlan:
+class LossPlan(NamedTuple):
     """One summand of the loss: weight · mean(values). `target` names an array of the targets."""
 
     name: str
@@ -89,12 +86,11 @@ class LossPlan:
     slot: int
     target: str | None
     weight: float = 1.0
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = MappingProxyType({})
     line: int = 0
 
 
-@dataclass(frozen=True)
-class TermPlan:
+class TermPlan(NamedTuple):
     """A penalty: weight · the sum over the named parameters."""
 
     name: str
@@ -105,8 +101,7 @@ class TermPlan:
     line: int = 0
 
 
-@dataclass(frozen=True)
-class ElementwiseDefinition:
+class ElementwiseDefinition(NamedTuple):
     """A user's activation (in x) or loss (in p and y) and the derivative it claims."""
 
     name: str
@@ -120,8 +115,7 @@ class ElementwiseDefinition:
     line: int = 0
 
 
-@dataclass(frozen=True)
-class FunctionDefinition:
+class FunctionDefinition(NamedTuple):
     """A user's function of whole arrays with the input cotangents it claims.
 
     `forward(inputs) -> (output, saved)`; `backward(inputs, output, cotangent, saved) -> cotangents
@@ -141,8 +135,7 @@ class FunctionDefinition:
 Definition = ElementwiseDefinition | FunctionDefinition
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What a spec expects of a command: `check` is pass, fail or a rule code; `flow` a verdict."""
 
     check: str | None = None
@@ -150,14 +143,13 @@ class Expectation:
     line: int = 0
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """All that a spec says, resolved. `nodes` is empty and `losses` may be for definitions alone.
 
     `outputs` are the slots of the heads by name; a network without heads has the one output
     "outputs". `targets` and `inputs` are absent (None, empty) for a spec of definitions alone.
     `sections` are the option sections `check`, `flow`, `train` as written, names checked, with
-    underscores for hyphens. `memory` is the estimate in bytes.
+    underscores for hyphens. `memory` is the estimate in bytes, `lines` the text of the spec.
     """
 
     file: str
@@ -177,3 +169,19 @@ class Plan:
     sections: Mapping[str, Mapping[str, Any]]
     smells: tuple[Any, ...] = ()
     memory: int = 0
+    lines: tuple[str, ...] = ()
+
+    def problem(self, code: str, message: str, line: int, hint: str = "") -> SpecProblem:
+        """A problem that shows only when the plan is run, at what the spec writes on a line."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        written = text.lstrip(" -")
+        return SpecProblem(
+            code,
+            message,
+            self.file,
+            line,
+            len(text) - len(written) + 1 if written else 0,
+            hint=hint,
+            source_line=text,
+            length=max(1, len(written.rstrip())),
+        )

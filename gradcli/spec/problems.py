@@ -66,14 +66,14 @@ class Problems:
 
     def __init__(self, file: str, text: str = "") -> None:
         self.file = file
-        self._lines = split_lines(text)
+        self.lines = tuple(split_lines(text))
         self._found: dict[tuple[str, int, int, str], SpecProblem] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
     def source_line(self, line: int) -> str:
-        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
     def add(
         self,

@@ -27,10 +27,10 @@ def load_functions(
     """The functions that the spec names; None with the problem noted."""
     text = read_text(source, "python", context.problems)
     module = None if text is None else _import(text, source, context)
-    if module is None:
+    if text is None or module is None:
         return None
-    run = _function(module, forward, "forward", context)
-    pull = None if backward is None else _function(module, backward, "backward", context)
+    run = _function(module, text, forward, "forward", context)
+    pull = None if backward is None else _function(module, text, backward, "backward", context)
     if run is None or (backward is not None and pull is None):
         return None
     return run, pull
@@ -39,11 +39,11 @@ def load_functions(
 def _import(text: str, node: Node, context: Context) -> ModuleType | None:
     """A file, relative to the spec, or a dotted module. What it prints goes to standard error."""
     is_file = text.endswith(".py")
-    path = context.folder / text
+    path = Path(context.folder, text)
     if is_file and not path.is_file():
         context.problems.add("SP019", f"there is no file {text}", node)
         return None
-    folder = path.parent if is_file else context.folder
+    folder = path.parent if is_file else Path(context.folder)
     try:
         with _on_path(folder), contextlib.redirect_stdout(sys.stderr):
             return _from_file(path) if is_file else importlib.import_module(text)
@@ -81,7 +81,9 @@ def _on_path(folder: Path) -> Iterator[None]:
             sys.path.remove(entry)
 
 
-def _function(module: ModuleType, node: Node, what: str, context: Context) -> Function | None:
+def _function(
+    module: ModuleType, text: str, node: Node, what: str, context: Context
+) -> Function | None:
     name = read_text(node, what, context.problems)
     if name is None:
         return None
@@ -90,6 +92,6 @@ def _function(module: ModuleType, node: Node, what: str, context: Context) -> Fu
         found: Function = function
         return found
     callables = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-    message = f"{module.__name__.removeprefix('_gradcli_')} has no function {name!r}"
+    message = f"{text} has no function {name!r}"
     context.problems.add("SP019", message, node, hint=did_you_mean(name, callables))
     return None

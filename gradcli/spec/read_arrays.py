@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -16,15 +15,14 @@ from gradcli.spec.fields import INVALID, Context, fields, read_shape, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
 
-__all__ = ["ArraySource", "finite", "read_array"]
+__all__ = ["ArraySource", "finite", "read_array", "representable"]
 
 DISTRIBUTIONS: Final = ("normal", "uniform")
 _DISTRIBUTION: Final = Param("distribution", "normal", kind="choice", choices=DISTRIBUTIONS)
 _STD: Final = Param("std", 1.0, above=0)
 
 
-@dataclass(frozen=True)
-class ArraySource:
+class ArraySource(NamedTuple):
     """An array whose shape is known and whose values are not in memory yet.
 
     `load` gives them, real and finite, or None with the problem noted; `drawn` says instead how
@@ -44,7 +42,7 @@ class ArraySource:
             values = self.load()
             return None if values is None else values[: shape[0]]
 
-        drawn = None if self.drawn is None else replace(self.drawn, shape=shape)
+        drawn = None if self.drawn is None else self.drawn._replace(shape=shape)
         return ArraySource(shape, self.node, load, drawn)
 
 
@@ -113,9 +111,20 @@ def _values(node: Node, context: Context, scalar: bool) -> Array | None:
             problems.add("SP009", f"values cannot hold {item}", item, hint=expected)
             return None
         if not math.isfinite(item.value):
-            problems.add("SP014", f"values hold {item.value}", item, hint="expected finite numbers")
+            problems.add("SP014", f"values hold {item}", item, hint="expected finite numbers")
             return None
     return np.array([item.value for item in level]).reshape(shape)
+
+
+def representable(values: Array, node: Node, what: str, context: Context) -> bool:
+    """Whether all values are finite in the spec's precision; the first that is not is noted."""
+    largest = float(np.finfo(np.float32).max)
+    if not context.single or values.dtype.kind != "f" or not (np.abs(values) > largest).any():
+        return True
+    index = [int(i) for i in np.argwhere(np.abs(values) > largest)[0]]
+    message = f"{what}: {values[tuple(index)]:g} at {index} is not finite in float32"
+    context.problems.add("SP014", message, node, hint=f"float32 ends at {largest:.4g}")
+    return False
 
 
 def finite(values: Array, node: Node, what: str, context: Context) -> bool:

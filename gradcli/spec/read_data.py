@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gradcli.core.param import Param
 from gradcli.spec.fields import Context, fields, read_value
@@ -21,8 +20,7 @@ DRAWN: Final = "auto"
 _BATCH: Final = Param("batch", kind="integer", at_least=1)
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """Inputs and targets as far as they could be read; `targets_node` is where targets stand."""
 
     node: Node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -45,8 +45,8 @@ class FunctionInput:
         source = self.source
         dtype = "int" if self.is_integer else "float64"
         if source.drawn is not None:
-            return replace(
-                source.drawn, dtype=dtype, high=self.high, differentiable=self.differentiable
+            return source.drawn._replace(
+                dtype=dtype, high=self.high, differentiable=self.differentiable
             )
         values = source.load()
         if values is None:

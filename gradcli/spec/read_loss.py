@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gradcli.core.op import Learned, Loss, Term
 from gradcli.core.param import Param
@@ -27,8 +26,7 @@ TARGETS: Final = "targets"
 _WEIGHT: Final = Param("weight", 1.0)
 
 
-@dataclass(frozen=True)
-class Summand:
+class Summand(NamedTuple):
     """A loss or penalty with its weight, and a name that no other summand has."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from gradcli.core.op import Activation, Layer, Macro, NodeOp
 from gradcli.core.registry import nearest
@@ -17,8 +18,7 @@ RESERVED: Final = ("loss",)
 """Names that a layer cannot have: the loss's own parameters are called `loss.…`."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a network. `branches` are the lists of layers in its options, by option.
 
     `name` is the one that the spec gives it, `written` the options it states. A broken entry has
@@ -34,12 +34,11 @@ class Entry:
     is_broken: bool = False
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """A network as written: a trunk and the heads on it."""
 
     trunk: list[Entry]
-    heads: dict[str, list[Entry]] = field(default_factory=dict)
+    heads: Mapping[str, list[Entry]] = MappingProxyType({})
 
 
 def read_network(node: Node, context: Context) -> Tree | None:

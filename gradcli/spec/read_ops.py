@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gradcli.core.op import Initializer, InitializerChoice, Op
 from gradcli.core.param import REQUIRED, Param
@@ -30,8 +29,7 @@ AUTO: Final = "auto"
 ListReader = Callable[[Node], Any]
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """An op with its options read, defaults included.
 
     `written` are the options that the spec states, `extra` the nodes of further keys that were

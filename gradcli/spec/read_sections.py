@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gradcli.core.param import Param
 from gradcli.errors import UsageError
-from gradcli.spec.fields import INVALID, fields, read_value
+from gradcli.spec.fields import INVALID, Context, fields, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.options import DTYPES, FLOW_VERDICTS, SECTIONS, Option
 from gradcli.spec.plan import Expectation
@@ -31,7 +31,7 @@ def _code(value: Any) -> str:
 
 
 _CHECK: Final = Option(
-    "check", (("pass or fail", _OUTCOME.convert), ("a code such as GC102", _code))
+    "check", (("pass or fail", _OUTCOME.convert), ("the code of a rule such as GC102", _code))
 )
 
 
@@ -48,8 +48,9 @@ def read_sections(known: Mapping[str, Node], problems: Problems) -> dict[str, di
     return sections
 
 
-def read_expectation(node: Node | None, problems: Problems) -> Expectation:
+def read_expectation(node: Node | None, context: Context) -> Expectation:
     """`expect`: pass or fail of the check, or what is expected by command."""
+    problems = context.problems
     if node is None:
         return Expectation()
     line = node.key_place.line
@@ -63,7 +64,18 @@ def read_expectation(node: Node | None, problems: Problems) -> Expectation:
         else None
         for option in (_CHECK, _VERDICT)
     )
+    if check is not None and check not in _OUTCOME.choices and context.check_codes is not None:
+        codes = sorted(context.check_codes())
+        if check not in codes:
+            near = _nearest_code(check, codes)
+            hint = f"did you mean {near}?"
+            problems.add("SP009", f"check never finds {check}", known["check"], hint=hint)
     return Expectation(check=check, flow=flow, line=line)
+
+
+def _nearest_code(code: str, codes: list[str]) -> str:
+    """The code of the nearest number."""
+    return min(codes, key=lambda known: abs(int(known[2:]) - int(code[2:])))
 
 
 def checked_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:

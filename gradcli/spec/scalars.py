@@ -5,10 +5,11 @@ YAML 1.1, which PyYAML's own resolver follows, reads `1e-3` as a word and `no` a
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
-from gradcli.spec.nodes import as_float
+from gradcli.spec.nodes import Beyond, as_float
 
 __all__ = ["resolve"]
 
@@ -28,8 +29,8 @@ _WORDS: Final[dict[str, bool | float | None]] = {
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_LONG: Final = 4000
-"""Decimal digits above which Python refuses to read a whole number."""
+_LENGTH_OF_64_BITS: Final = 21
+"""A whole number written with more characters becomes a float anyway."""
 
 
 def resolve(text: str) -> str | int | float | bool | None:
@@ -37,9 +38,14 @@ def resolve(text: str) -> str | int | float | bool | None:
     if text in _WORDS:
         return _WORDS[text]
     if _DECIMAL.fullmatch(text):
-        return as_float(int(text)) if len(text) < _LONG else float(text)
+        return _float(text) if len(text) >= _LENGTH_OF_64_BITS else as_float(int(text))
     if _BASED.fullmatch(text):
         return as_float(int(text, 0))
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return _float(text)
     return text
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    return Beyond(text) if math.isinf(value) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from gradcli.core.op import Loss, Shape
 from gradcli.spec.fields import Context
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
-from gradcli.spec.read_arrays import ArraySource
+from gradcli.spec.read_arrays import ArraySource, representable
 from gradcli.spec.read_data import Data
 from gradcli.spec.read_ops import Call
 
@@ -67,7 +66,7 @@ def _given(
     if source.drawn is not None:
         picky = next((op for op in ops if op.reads != "numbers"), None)
         if picky is None:
-            return replace(source.drawn, shape=shape)
+            return source.drawn._replace(shape=shape)
         message = f"{picky.name} does not take targets drawn so"
         hint = "write `targets: auto`, or values"
         context.problems.add("SP015", message, source.node, hint=hint)
@@ -77,7 +76,7 @@ def _given(
     for op in ops:
         if targets is not None:
             targets = _checked(targets, op, outputs, source.node, context)
-    if targets is None:
+    if targets is None or not representable(targets, source.node, "targets", context):
         return None
     return ArrayPlan(shape, values=targets, dtype="int" if targets.dtype.kind == "i" else "float64")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from gradcli.spec.nodes import MAX_DEPTH, Node, Place
+from gradcli.spec.nodes import MAX_DEPTH, Node, Place, shortened
 from gradcli.spec.problems import Problems, split_lines
 from gradcli.spec.scalars import resolve
 
@@ -68,6 +68,8 @@ class _Builder:
         self.aliased = 0
         self.stack: list[Node] = []
         self.keys: list[tuple[str, Place] | None] = []
+        self.in_braces: list[bool] = []
+        self.cut: list[tuple[Node, str] | None] = []
         self.anchors: dict[str, Node | None] = {}
         self.names: dict[int, str] = {}
 
@@ -129,10 +131,32 @@ class _Builder:
         is_key = bool(self.stack) and self.stack[-1].is_mapping and self.keys[-1] is None
         if plain and is_key and event.value == "<<":
             self.stop("SP003", "merge keys (<<) are not used in specs", place)
+        if plain and not event.value and self.continues():
+            return
         node = Node(resolve(event.value) if plain and not is_key else event.value, place)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
         self.attach(node, place)
+        if plain and not is_key and self.stack and self.in_braces[-1] and _is_open(node.value):
+            self.cut[-1] = node, node.value
+
+    def continues(self) -> bool:
+        """Whether a key without a value is the rest of a text that was cut at its comma.
+
+        `{a: f(x, y)}` is a text `f(x` and a key `y)` to YAML. That is noted, and the text joined
+        again, so that what follows is read as it was meant.
+        """
+        if not self.stack or self.cut[-1] is None or self.keys[-1] is None:
+            return False
+        node, first = self.cut[-1]
+        rest, _ = self.keys[-1]
+        hint = f'write it in quotes: "{shortened(first)}, ..."'
+        self.problems.add("SP017", "inside { } a text ends at its comma", node, hint=hint)
+        node.value = f"{node.value}, {rest}"
+        self.keys[-1] = None
+        if not _is_open(node.value):
+            self.cut[-1] = None
+        return True
 
     def open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         place = self.untagged(event)
@@ -145,10 +169,14 @@ class _Builder:
             self.names[id(node)] = event.anchor
         self.stack.append(node)
         self.keys.append(None)
+        self.cut.append(None)
+        self.in_braces.append(node.is_mapping and bool(event.flow_style))
 
     def close(self, event: Any) -> None:
         node = self.stack.pop()
         self.keys.pop()
+        self.cut.pop()
+        self.in_braces.pop()
         node.close()
         name = self.names.pop(id(node), None)
         if name is not None:
@@ -176,29 +204,28 @@ class _Builder:
             return
         key = self.keys[-1]
         if key is None:
-            self.key(node, parent, place)
+            self.key(node, place)
             return
-        self.keys[-1] = None
+        self.keys[-1] = self.cut[-1] = None
         step, key_place = key
+        if step in parent.value:
+            first = parent.value[step]
+            self.problems.add(
+                "SP005",
+                f"key {step!r} stands twice",
+                first,
+                place=key_place,
+                hint=f"first on line {first.key_place.line}",
+            )
         if is_alias:
             node = node.copied(parent, step, key_place)
         node.parent, node.step, node.key_place = parent, step, key_place
         parent.value.setdefault(step, node)
 
-    def key(self, node: Node, parent: Node, place: Place) -> None:
+    def key(self, node: Node, place: Place) -> None:
         if not node.is_scalar:
             self.stop("SP002", "a key has to be a word, not a list or mapping", place)
-        name = node.value if isinstance(node.value, str) else str(node)
-        if name in parent.value:
-            first = parent.value[name].key_place.line
-            self.problems.add(
-                "SP005",
-                f"key {name!r} stands twice",
-                parent.value[name],
-                place=place,
-                hint=f"first on line {first}",
-            )
-        self.keys[-1] = (name, place)
+        self.keys[-1] = (node.value if isinstance(node.value, str) else str(node), place)
 
     def untagged(self, event: Any) -> Place:
         place = _place(event)
@@ -208,6 +235,11 @@ class _Builder:
 
     def too_deep(self, place: Place) -> None:
         self.stop("SP004", f"more than {MAX_DEPTH} nested collections", place)
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a text has a bracket that it does not close."""
+    return isinstance(value, str) and value.count("(") > value.count(")")
 
 
 def _place(event: Any) -> Place:

@@ -12,7 +12,7 @@ from gradcli.core.op import Activation, Loss, Term
 from gradcli.testing.case import Case, Rows, Subject
 from gradcli.testing.law import LawBroken, law, require
 from gradcli.testing.numeric import complex_step, curvature, jacobian
-from gradcli.testing.points import FAR, TAIL, border, extremes, grid
+from gradcli.testing.points import FAR, GRADES, TAIL, border, extremes, grid
 from gradcli.testing.precise import evaluate
 
 __all__: list[str] = []
@@ -144,6 +144,32 @@ def accurate_in_tails(case: Case) -> None:
             carried = complex_step(subject, wide, unit, 1e-10)
             exact = [[row[k][feature] for k in range(len(row))] for row in exact_slopes]
             _compare(wide, carried, exact, on_slope[..., feature], np.float64, "complex step")
+
+
+@law("any cotangent in the tails", Activation)
+def any_cotangent_in_tails(case: Case) -> None:
+    """A pullback that mixes features is as exact for cotangents of all sizes as for units."""
+    subject, rng = case.subject, case.rng()
+    if not subject.takes_g:
+        return
+    for block in extremes(case, _ROW_TAILS):
+        rows = block.cast(np.float32).cast(np.float64)
+        slopes, bends = jacobian(subject, rows), curvature(subject, rows)
+        graded = rng.permuted(np.full(rows.x.shape, GRADES[: rows.x.shape[-1]]), axis=-1)
+        for g in (rng.standard_normal(rows.x.shape), graded):
+            g = g.astype(np.float32).astype(np.float64)
+            pulled = np.einsum("nk,nkj->nj", g, slopes)
+            condition = _condition(rows, np.einsum("nk,nkji->nji", g, bends), pulled)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                moved = np.einsum("nk,nkj->nj", np.abs(g), np.abs(slopes)) / np.abs(pulled)
+            condition += np.nan_to_num(moved, nan=0.0)
+            exact = [
+                _reference(subject, subject.derivative.text, rows, row, g[row])
+                for row in range(len(rows))
+            ]
+            for dtype in (np.float64, np.float32):
+                found = subject(rows.cast(dtype))[1](g.astype(dtype))
+                _compare(rows, found, exact, condition, dtype, "pullback")
 
 
 def _targets_moved(rows: Rows) -> Rows | None:

@@ -9,12 +9,23 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.testing.case import Case, Rows, Subject
 
-__all__ = ["FAR", "TAIL", "axis_points", "border", "extremes", "grid", "kink_rows", "moderate"]
+__all__ = [
+    "FAR",
+    "GRADES",
+    "TAIL",
+    "axis_points",
+    "border",
+    "extremes",
+    "grid",
+    "kink_rows",
+    "moderate",
+]
 
 TAIL = 36.0  # results stay representable in float64
 FAR = 800.0  # exp overflows even in float64
 _TARGETS = {"numbers": (0.0, -3.0, 0.5), "binary": (0.0, 1.0, 0.3), "signs": (-1.0, 1.0)}
 _WIDTHS = (2, 3)
+GRADES = (1.0, 1e-9, 1e-18)  # beside each number, the next is less than its rounding
 
 
 def axis_points(subject: Subject) -> Array:
@@ -45,11 +56,12 @@ def _at_targets(subject: Subject, points: Array) -> list[Rows]:
 
 
 def _targets_of_rows(rng: np.random.Generator, x: Array) -> list[Rows]:
-    """Rows of logits with labels, and the same with probabilities (also zeros and ones)."""
+    """Rows of logits with labels, and the same with probabilities, also certain and graded ones."""
     count, width = x.shape
     labels = np.asarray(rng.integers(width, size=(count,)))
     mixed = rng.dirichlet(np.ones(width), size=count)
     mixed[::3] = np.eye(width)[labels[::3]]
+    mixed[1::3] = rng.permuted(np.full((count, width), GRADES[:width])[1::3], axis=-1)
     return [Rows(x, labels), Rows(x, mixed)]
 
 

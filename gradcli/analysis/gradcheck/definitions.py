@@ -10,7 +10,7 @@ from gradcli.analysis.gradcheck.functions import function_callables
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import SpecResult
 from gradcli.diagnostics.rules import finding
-from gradcli.errors import SpecError, SpecProblem, UsageError
+from gradcli.errors import SpecError, UsageError
 from gradcli.spec.plan import Definition, ElementwiseDefinition, FunctionDefinition, Plan
 
 __all__ = ["check_definition", "check_functions"]
@@ -38,9 +38,7 @@ def check_definition(
             callables = function_callables(definition, plan.seed, plan.dtype, options)
             _check_callables(callables, collector, required)
         except UsageError as error:
-            problem = SpecProblem(
-                "SP021", str(error), plan.file, definition.line, key=f"define.{definition.name}"
-            )
+            problem = plan.problem("SP021", str(error), definition.line)
             raise SpecError([problem]) from error
         return
     subject, outside = elementwise_subject(definition, options)

@@ -28,6 +28,7 @@ __all__ = [
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
 _FLOOR = 1024  # ulps of the function's value that a difference quotient cannot see
 _SINGLE = 1e-12  # precision that tells float32 from float64
+_NOTHING = 1e-150  # an uncertainty that leaves two zeros equal
 _NOTICEABLE = 8  # times the uncertainty: a real difference
 
 
@@ -102,7 +103,7 @@ def judge(a: Array, low: Array, high: Array, u: Array, u_a: Array, scale: Scale)
     finite = np.isfinite(a)
     with np.errstate(invalid="ignore"):
         fails = (d - u - u_a > scale.required * m) & (d > slack)
-        passes = d + u <= scale.required * m
+        passes = (d + u <= scale.required * m) | ((m == 0) & (u <= _NOTHING))
         below = (d <= u + u_a + slack) & (u <= scale.resolution)
     outcome = np.full(a.shape, Outcome.UNDECIDED)
     outcome[below] = Outcome.BELOW_RESOLUTION

@@ -140,12 +140,12 @@ def _no_gradient_here(model: Model, loss: float) -> SpecProblem:
     at = next((i for i, value in enumerate(slots) if not np.isfinite(value).all()), None)
     node = None if at is None else plan.nodes[at - 1]
     where = "although every output is finite" if node is None else f"first at {node.name}"
-    return SpecProblem(
+    line = next((loss.line for loss in plan.losses), 0) if node is None else node.line
+    return plan.problem(
         "SP021",
         f"the loss is {loss:g}, {where}: there is no gradient to check at this point",
-        plan.file,
-        next((loss.line for loss in plan.losses), 0) if node is None else node.line,
-        hint="smaller weights or inputs; `gradcli flow` shows where it grows",
+        line,
+        "smaller weights or inputs; `gradcli flow` shows where it grows" if node else "",
     )
 
 
