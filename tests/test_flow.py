@@ -12,6 +12,7 @@ import pytest
 import gradcli.ops  # noqa: F401
 from gradcli.analysis.flow import FlowOptions, FlowResult, analyse_flow, build_spec
 from gradcli.engine.model import Model
+from gradcli.errors import UsageError
 from gradcli.spec import load_plan
 from gradcli.spec.plan import Plan
 
@@ -301,3 +302,8 @@ def test_penalties_on_weights_are_no_part_of_the_signal() -> None:
     plain = flow_of(network)
     penalised = flow_of(network, loss={"sum": ["mse", {"l2": {"weight": 100.0}}]})
     assert penalised.layers == plain.layers
+
+
+def test_a_scale_without_a_residual_block_is_refused() -> None:
+    with pytest.raises(UsageError, match="residual_scale"):
+        build_spec(depth=2, residual_scale=0.3)

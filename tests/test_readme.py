@@ -14,6 +14,7 @@ import yaml
 import gradcli
 import gradcli.ops
 from gradcli.core.registry import CATALOGUE
+from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import ExitCode
 from gradcli.spec import load_text
 
@@ -86,3 +87,9 @@ def test_every_op_is_listed() -> None:
     catalogue = README.partition("**Layers**")[2].partition("\n## ")[0]
     missing = {op.name for op in CATALOGUE} - set(re.findall(r"\w+", catalogue))
     assert not missing
+
+
+def test_every_rule_of_the_check_is_listed() -> None:
+    section = README.partition("## Reading a check")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"\bGC\d{3}\b", section))
+    assert listed == {code for code in all_rules() if code.startswith("GC")}

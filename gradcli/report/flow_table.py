@@ -34,12 +34,14 @@ def draw_report(
 ) -> list[RenderableType]:
     """Each network: its verdict, a row per layer, the figures of the whole, findings; the outcome.
 
-    Long networks are folded unless `all_layers`. `quiet` leaves out the tables, and networks that
-    are as they should be. `with_frames` shows spec errors in their source.
+    Long networks are folded unless `all_layers`. `quiet` leaves out the tables, and all but the
+    verdict of networks that are as they should be. `with_frames` shows spec errors in their source.
     """
     drawn: list[RenderableType] = []
     for result in report.results:
-        if not quiet or result.exit_code != ExitCode.OK:
+        if quiet and result.exit_code == ExitCode.OK:
+            drawn += _heading(result, surface)
+        else:
             drawn += [*_network(result, surface, quiet, with_frames, all_layers), Text()]
     code = report.exit_code
     style: Style = "doubt" if code == ExitCode.UNDECIDED else "bad" if code else "good"
@@ -54,9 +56,7 @@ def draw_report(
 def _network(
     result: FlowResult, surface: Surface, quiet: bool, with_frames: bool, all_layers: bool
 ) -> list[RenderableType]:
-    status = words.flow_status(result)
-    head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.name}  ", "strong")
-    drawn: list[RenderableType] = [*paragraph(surface, *head, result.spec, indent=2, hanging=True)]
+    drawn: list[RenderableType] = [*_heading(result, surface)]
     if result.verdict == "invalid":
         if with_frames:
             return [*drawn, *frames(result.errors, surface)]
@@ -70,6 +70,12 @@ def _network(
     for found in result.findings:
         drawn += [Text(), *_finding(found, surface)]
     return drawn
+
+
+def _heading(result: FlowResult, surface: Surface) -> list[Text]:
+    status = words.flow_status(result)
+    head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.name}  ", "strong")
+    return paragraph(surface, *head, result.spec, indent=2, hanging=True)
 
 
 def _finding(found: Finding, surface: Surface) -> list[Text]:

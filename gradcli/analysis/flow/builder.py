@@ -50,6 +50,8 @@ def build_spec(
     _known("init", init, Initializer)
     if not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
         raise UsageError(f"gain: expected a number above 0, got {gain!r}")
+    if residual_scale != 1 and not residual:
+        raise UsageError("residual_scale: only for residual networks; add residual")
     dense: dict[str, Any] = {"units": width, **_initialization(activation, init, gain, width)}
     if bias_std:
         dense["bias_init"] = {"normal": {"std": bias_std}}
