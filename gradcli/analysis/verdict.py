@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Protocol
 
 from gradcli.errors import ExitCode
 
-__all__ = ["GRADES", "Grade", "Report", "Verdict", "grade_of", "worst_verdict"]
+__all__ = ["GRADES", "Grade", "Report", "Verdict", "envelope", "grade_of", "worst_verdict"]
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Grade = Literal["excellent", "good", "acceptable", "likely-bug"]
@@ -31,6 +31,20 @@ def worst_verdict(verdicts: list[Verdict]) -> Verdict:
     """The verdict that stands for several: invalid, fail, inconclusive, pass."""
     order: tuple[Verdict, ...] = ("invalid", "fail", "inconclusive", "pass")
     return next((verdict for verdict in order if verdict in verdicts), "pass")
+
+
+def envelope(report: Report, seed: int | None) -> dict[str, Any]:
+    """What the JSON of every command has around its results."""
+    from gradcli import __version__
+
+    return {
+        "schema": "gradcli/1",
+        "command": report.command,
+        "version": __version__,
+        "exit_code": int(report.exit_code),
+        "seed": seed,
+        "results": [result.to_dict() for result in report.results],
+    }
 
 
 class Report(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from gradcli.analysis.verdict import envelope
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.spec.options import FLOW_GATES as GATES
@@ -240,16 +241,7 @@ class FlowReport:
         return tuple(finding for result in self.results for finding in result.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        from gradcli import __version__
-
-        return {
-            "schema": "gradcli/1",
-            "command": self.command,
-            "version": __version__,
-            "exit_code": int(self.exit_code),
-            "seed": self.seed,
-            "results": [result.to_dict() for result in self.results],
-        }
+        return envelope(self, self.seed)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.results))

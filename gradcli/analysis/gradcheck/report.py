@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from gradcli.analysis.verdict import Grade, Verdict, worst_verdict
+from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -188,16 +188,7 @@ class CheckReport:
         return tuple(found for result in self.results for found in result.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        from gradcli import __version__
-
-        return {
-            "schema": "gradcli/1",
-            "command": self.command,
-            "version": __version__,
-            "exit_code": int(self.exit_code),
-            "seed": self._common_seed(),
-            "results": [result.to_dict() for result in self.results],
-        }
+        return envelope(self, self._common_seed())
 
     def _common_seed(self) -> int | None:
         """The seed asked for, else the one that all specs have, if they have one."""
