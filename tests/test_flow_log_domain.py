@@ -103,7 +103,7 @@ def test_computing_again_gives_what_keeping_gives(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(structure_module, "_KEPT", 4096)
     for plan, before in zip(plans, kept, strict=True):
         assert len(structure_module.structure_of(plan).segments) > 3
-        assert run(plan) == before
+        assert repr(run(plan)) == repr(before)  # a gain may be NaN, which equals nothing
 
 
 def test_rescaled_values_give_the_gradients_of_the_true_ones() -> None:
