@@ -191,7 +191,8 @@ except SystemExit as end:
 """
     loaded = loaded_in_a_fresh_process(code)
     assert "gradcli.analysis.gradcheck.check" in loaded
-    assert not (absent | UNUSED_BY_A_CHECK) & loaded
+    unavoidable = loaded_in_a_fresh_process("import numpy.random, click, yaml")
+    assert not ((absent | UNUSED_BY_A_CHECK) & loaded) - unavoidable
 
 
 def test_the_api_is_what_the_package_offers() -> None:
