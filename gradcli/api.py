@@ -98,7 +98,7 @@ def check(
                 plan, model = _plan_of(source, overrides, allow_python, max_memory), None
             chosen = {**plan.sections.get("check", {}), **written}
             if model is None and dtype is None:
-                plan = plan._replace(dtype=chosen.get("dtype", plan.dtype))
+                plan = plan.replace(dtype=chosen.get("dtype", plan.dtype))
             options = check_options(chosen, plan.seed)
             return check_plan(plan, options, progress, model, partial)
         except SpecError as error:

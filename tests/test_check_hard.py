@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -120,8 +119,8 @@ def test_a_wrong_first_layer_of_a_deep_sigmoid_network(
             "loss": "mse",
         }
     )
-    first = plan.nodes[0]._replace(op=dataclasses.replace(dense, function=wrong))
-    result = check_plan(plan._replace(nodes=(first, *plan.nodes[1:])), CheckOptions())
+    first = plan.nodes[0].replace(op=dense.replace(function=wrong))
+    result = check_plan(plan.replace(nodes=(first, *plan.nodes[1:])), CheckOptions())
     assert result.verdict in verdicts
     assert not next(t for t in result.tensors if t.name == "dense_1.weight").vacuous
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -87,12 +86,10 @@ def test_in_the_middle_of_a_network(code: str) -> None:
 
     plan = load_plan(SPEC)
     nodes = [
-        node._replace(op=dataclasses.replace(dense, function=wrong))
-        if node.name == "dense_2"
-        else node
+        node.replace(op=dense.replace(function=wrong)) if node.name == "dense_2" else node
         for node in plan.nodes
     ]
-    result = check_plan(plan._replace(nodes=tuple(nodes)), CheckOptions())
+    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
     (error,) = errors(result.findings)
     assert (error.where, error.code) == ("dense_2", code)
     assert error.data["operand"] == "weight"

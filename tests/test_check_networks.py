@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -127,8 +126,8 @@ def with_wrong_tanh(change: Callable[[Array, Array], Array], widths: list[int]) 
     assert tanh is not None
     plan = load_plan(mlp(widths, "tanh"))
     nodes = list(plan.nodes)
-    nodes[1] = nodes[1]._replace(op=dataclasses.replace(tanh, function=wrong))
-    return plan._replace(nodes=tuple(nodes))
+    nodes[1] = nodes[1].replace(op=tanh.replace(function=wrong))
+    return plan.replace(nodes=tuple(nodes))
 
 
 PLANTED: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
@@ -164,12 +163,10 @@ def test_two_wrong_nodes_of_six_layers_are_both_named() -> None:
     assert tanh is not None
     plan = load_plan(mlp([4, 5, 5, 5, 5, 5, 2], "tanh"))
     nodes = [
-        node._replace(op=dataclasses.replace(tanh, function=wrong))
-        if node.name in ("tanh_2", "tanh_4")
-        else node
+        node.replace(op=tanh.replace(function=wrong)) if node.name in ("tanh_2", "tanh_4") else node
         for node in plan.nodes
     ]
-    result = check_plan(plan._replace(nodes=tuple(nodes)), CheckOptions())
+    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
     assert codes(result) == [("tanh_2", "GC102"), ("tanh_4", "GC102")]
     causes = {f.where: f.data["culprits"] for f in result.findings if f.code == "GC204"}
     assert causes["dense_1.weight"] == ["tanh_2", "tanh_4"]
@@ -188,12 +185,10 @@ def test_a_wrong_shortcut_and_a_wrong_loss_are_named() -> None:
         return y, lambda g: ((g, 2 * g), {})
 
     nodes = [
-        node._replace(op=dataclasses.replace(residual, function=wrong))
-        if node.op is residual
-        else node
+        node.replace(op=residual.replace(function=wrong)) if node.op is residual else node
         for node in plan.nodes
     ]
-    result = check_plan(plan._replace(nodes=tuple(nodes)), CheckOptions())
+    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
     assert codes(result) == [("residual_1", "GC102")]
 
     entropy = plan.losses[0].op
@@ -202,8 +197,8 @@ def test_a_wrong_shortcut_and_a_wrong_loss_are_named() -> None:
         values, pull = entropy.function(p, y, **options)
         return values, lambda g: 2 * pull(g)
 
-    loss = plan.losses[0]._replace(op=dataclasses.replace(entropy, function=doubled))
-    result = check_plan(plan._replace(losses=(loss,)), CheckOptions())
+    loss = plan.losses[0].replace(op=entropy.replace(function=doubled))
+    result = check_plan(plan.replace(losses=(loss,)), CheckOptions())
     assert codes(result) == [("cross_entropy", "GC102")]
 
 
@@ -233,8 +228,8 @@ def test_one_wrong_weight_gradient_is_found_and_located() -> None:
 
     plan = load_plan(mlp([64, 128, 10], rows=16))
     nodes = list(plan.nodes)
-    nodes[0] = nodes[0]._replace(op=dataclasses.replace(dense, function=wrong))
-    result = check_plan(plan._replace(nodes=tuple(nodes)), CheckOptions())
+    nodes[0] = nodes[0].replace(op=dense.replace(function=wrong))
+    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
     (found,) = [tensor for tensor in result.tensors if tensor.verdict == "fail"]
     assert found.name == "dense_1.weight"
     assert found.wrong == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ def test_names_the_case_the_law_and_the_place() -> None:
         return value, lambda g: 2 * pull(g)
 
     with pytest.raises(LawBroken) as caught:
-        check_op(replace(correct, function=huber))
+        check_op(correct.replace(function=huber))
     text = str(caught.value)
     assert "huber[delta=2.5] breaks 'central differences': pullback" in text
     assert ", target " in text
@@ -42,7 +41,7 @@ def test_names_the_case_the_law_and_the_place() -> None:
 
 def test_an_op_without_traits_is_held_to_everything_else() -> None:
     with pytest.raises(LawBroken) as caught:
-        check_op(replace(original("tanh", Activation), traits=None))
+        check_op(original("tanh", Activation).replace(traits=None))
     assert str(caught.value) == "tanh breaks 'documented': no traits are stated"
 
 
@@ -52,7 +51,7 @@ def test_says_where_an_op_raised() -> None:
         raise OSError("no such device")
 
     with pytest.raises(OSError, match="no such device") as caught:
-        check_op(replace(original("tanh", Activation), function=tanh))
+        check_op(original("tanh", Activation).replace(function=tanh))
     assert any("while tanh was tried against" in note for note in caught.value.__notes__)
 
 
@@ -65,4 +64,4 @@ def test_a_required_parameter_needs_a_sweep() -> None:
     op = original("quantile", Loss)
     (tau,) = op.params
     with pytest.raises(ValueError, match="tau is required and states no sweep"):
-        list(cases(replace(op, params=(type(tau)("tau"),))))
+        list(cases(op.replace(params=(type(tau)("tau"),))))

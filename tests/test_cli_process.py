@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import gradcli
 
-COMMAND = [sys.executable, "-m", "gradcli"]
+COMMAND = [sys.executable, "-c", "from gradcli.__main__ import run; run()"]
+"""What the installed script does."""
 ENVIRONMENT = {
     **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR")},
     "PYTHONPATH": str(Path(gradcli.__file__).parents[1]),  # in any folder, installed or not
@@ -49,20 +51,46 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: object, command: Sequence[str] = COMMAND, **options: object
+) -> subprocess.CompletedProcess[bytes]:
     environment = {**ENVIRONMENT, **options.pop("env", {})}  # type: ignore[dict-item]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [*COMMAND, *map(str, arguments)], env=environment, **options
+        [*command, *map(str, arguments)], env=environment, **options
     )
 
 
-def test_the_module_is_the_command(spec: Path) -> None:
-    result = run("check", spec)
+@pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "gradcli"]])
+def test_the_module_is_the_command(spec: Path, command: list[str]) -> None:
+    result = run("check", spec, command=command)
     assert result.returncode == 1
     assert b"GC102" in result.stdout
     assert result.stderr == b""
-    assert b"Usage: gradcli " in run("--help").stdout
+    assert b"Usage: gradcli " in run("--help", command=command).stdout
+
+
+def test_the_process_ends_at_once_but_not_before_what_asked_to_be_called(spec: Path) -> None:
+    code = """
+import atexit, sys, threading
+from gradcli.__main__ import run
+sys.stdout.write("before, ")
+atexit.register(sys.stdout.write, "called")
+threading.Thread(target=threading.Event().wait).start()  # would keep the interpreter for ever
+sys.argv[1:] = ["--version"]
+run()
+"""
+    result = run(command=[sys.executable, "-c", code])
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.startswith(b"before, gradcli ")
+    assert result.stdout.endswith(b"\ncalled")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of another kind")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed_from_the_start(spec: Path, closed: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND]
+    assert run("check", spec, command=command).returncode == 1
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["check", "--format", "json"], ["--help"]])

@@ -153,8 +153,8 @@ def test_the_verdict_does_not_depend_on_loss_scale_batch_or_width(activation: st
     plan = plan_of(activation=activation)
     plain = analyse_flow(plan).results[0]
     for scale in (1e-8, 1e5):
-        losses = tuple(loss._replace(weight=scale) for loss in plan.losses)
-        scaled = analyse_flow(plan._replace(losses=losses)).results[0]
+        losses = tuple(loss.replace(weight=scale) for loss in plan.losses)
+        scaled = analyse_flow(plan.replace(losses=losses)).results[0]
         assert scaled.verdict == plain.verdict
         assert scaled.totals == pytest.approx(plain.totals, abs=1e-9)
         moved = scaled.layers[0].log10_gradient_norm - plain.layers[0].log10_gradient_norm

@@ -110,7 +110,7 @@ def test_rescaled_values_give_the_gradients_of_the_true_ones() -> None:
     """float32 overflows at 1e38, which these activations pass; float64 holds them as they are."""
     for gain in (3.0, 0.2):
         plan = built(depth=120, width=12, batch=8, gain=gain, bias_std=0.5, activation="leaky_relu")
-        wide, single = run(plan), run(plan._replace(dtype="float32"))
+        wide, single = run(plan), run(plan.replace(dtype="float32"))
         rms = [layer.activation_rms for layer in wide.layers]
         assert (max(rms) > 1e45) == (gain > 1)
         for a, b in zip(wide.layers, single.layers, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,13 +38,13 @@ def original(name: str, kind: type[Op]) -> Any:
 def claiming(name: str, kind: type[Op] = Activation, **claims: Any) -> Op:
     """An op whose traits say something else."""
     op = original(name, kind)
-    return replace(op, traits=lambda **options: op.traits(**options)._replace(**claims))
+    return op.replace(traits=lambda **options: op.traits(**options).replace(**claims))
 
 
 def computing(name: str, function: Callable[..., Any], kind: type[Op] = Activation) -> Op:
     """An op that is computed otherwise."""
     function.__doc__ = "A mistake."
-    return replace(original(name, kind), function=function)
+    return original(name, kind).replace(function=function)
 
 
 def pulling(name: str, change: Callable[..., Any], kind: type[Op] = Activation) -> Op:
@@ -202,13 +201,13 @@ def huber_gradient_doubled() -> Op:
 @mutant("derivative formula")
 def swish_derivative_with_a_factor_beta() -> Op:
     op = original("swish", Activation)
-    return replace(op, derivative=f"beta*({op.derivative})")
+    return op.replace(derivative=f"beta*({op.derivative})")
 
 
 @mutant("formula")
 def huber_formula_without_the_half() -> Op:
     formula = "where(abs(p - y) <= delta, (p - y)**2, delta*(abs(p - y) - delta/2))"
-    return replace(original("huber", Loss), formula=formula)
+    return original("huber", Loss).replace(formula=formula)
 
 
 @mutant("linear in g")
@@ -369,20 +368,20 @@ def dense_that_decays_its_weights() -> Op:
 def dense_contraction_transposed() -> Op:
     op = original("dense", Layer)
     contraction = {"affine": {"weight": ("bo,bi->io", "x")}}
-    return replace(op, traits=lambda **options: op.traits(**options)._replace(**contraction))
+    return op.replace(traits=lambda **options: op.traits(**options).replace(**contraction))
 
 
 @mutant("affine")
 def dense_contraction_with_the_wrong_operand() -> Op:
     op = original("dense", Layer)
     contraction = {"affine": {"x": ("bo,oi->bi", "weight"), "weight": ("bo,bi->bo", "x")}}
-    return replace(op, traits=lambda **options: op.traits(**options)._replace(**contraction))
+    return op.replace(traits=lambda **options: op.traits(**options).replace(**contraction))
 
 
 @mutant("variance")
 def he_variance_without_its_two() -> Op:
     op = original("he_normal", Initializer)
-    return replace(op, variance=lambda fan_in, fan_out, gain: gain**2 / fan_in)
+    return op.replace(variance=lambda fan_in, fan_out, gain: gain**2 / fan_in)
 
 
 @mutant("variance")
@@ -403,7 +402,7 @@ def initializer_with_a_generator_of_its_own() -> Op:
 
 @mutant("documented")
 def unknown_reference() -> Op:
-    return replace(original("relu", Activation), references=("nobody1900",))
+    return original("relu", Activation).replace(references=("nobody1900",))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

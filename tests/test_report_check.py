@@ -37,7 +37,7 @@ PASSING = TensorResult(
     oracle="complex",
     worst=Worst((3, 5), 0.25, 0.25, 1e-16),
 )
-WRONG = PASSING._replace(
+WRONG = PASSING.replace(
     name="swish_notes",
     kind="definition",
     shape=(161,),
@@ -49,7 +49,7 @@ WRONG = PASSING._replace(
     worst=Worst((99,), 1.640123456, 1.093415637, 1e-15),
     wrong=160,
 )
-UNDECIDED = PASSING._replace(
+UNDECIDED = PASSING.replace(
     name="offset",
     shape=(),
     entries=1,
@@ -81,7 +81,7 @@ GOOD = SpecResult(
     "pass",
     met=True,
     loss=2.5,
-    tensors=(PASSING, PASSING._replace(name="dense_1.bias", shape=(32,), kinks=3)),
+    tensors=(PASSING, PASSING.replace(name="dense_1.bias", shape=(32,), kinks=3)),
     findings=(KINK,),
     evaluations=1234,
 )
@@ -90,12 +90,12 @@ BAD = SpecResult(
     "swish",
     "fail",
     met=False,
-    tensors=(WRONG, PASSING._replace(name="right")),
+    tensors=(WRONG, PASSING.replace(name="right")),
     findings=(FACTOR,),
     evaluations=325,
 )
-CAUGHT = BAD._replace(name="caught", expected="GC102", met=True)
-MISSED = GOOD._replace(name="missed", spec="specs/missed.yaml", expected="fail", met=False)
+CAUGHT = BAD.replace(name="caught", expected="GC102", met=True)
+MISSED = GOOD.replace(name="missed", spec="specs/missed.yaml", expected="fail", met=False)
 OPEN = SpecResult("specs/open.yaml", "open", "inconclusive", tensors=(UNDECIDED,))
 BROKEN = SpecResult("specs/broken.yaml", "specs/broken.yaml", "invalid", errors=(PROBLEM,))
 ALL = CheckReport((GOOD, BAD, CAUGHT, MISSED, OPEN, BROKEN), seed=0)
@@ -157,7 +157,7 @@ def test_the_table_holds_the_numbers_of_the_json(result: SpecResult, width: int)
 
 def test_long_names_fall_back_to_two_lines_a_tensor() -> None:
     long = ".".join(f"residual_{i}" for i in range(1, 6)) + ".dense_12.weight"
-    report = CheckReport((GOOD._replace(tensors=(PASSING._replace(name=long),)),))
+    report = CheckReport((GOOD.replace(tensors=(PASSING.replace(name=long),)),))
     drawn = text(report, 80)
     assert f"  ✓ pass  {long}" in drawn
     assert "    2048/2048 checked, max rel error 1.2e-14, excellent\n" in drawn
@@ -169,14 +169,14 @@ def test_long_names_fall_back_to_two_lines_a_tensor() -> None:
         (GOOD, "✓ pass  digits  specs/digits.yaml"),
         (BAD, "✗ FAIL  swish  specs/swish.yaml"),
         (CAUGHT, "✓ fail with GC102, as expected  caught"),
-        (CAUGHT._replace(expected="fail"), "✓ fail, as expected  caught"),
+        (CAUGHT.replace(expected="fail"), "✓ fail, as expected  caught"),
         (MISSED, "✗ NOT AS EXPECTED: pass, expected fail  missed"),
         (OPEN, "? INCONCLUSIVE  open"),
-        (OPEN._replace(allow_inconclusive=True), "? inconclusive (allowed)  open"),
-        (BAD._replace(builtin_wrong=True), "✗ FAIL, a bug in gradcli  swish"),
+        (OPEN.replace(allow_inconclusive=True), "? inconclusive (allowed)  open"),
+        (BAD.replace(builtin_wrong=True), "✗ FAIL, a bug in gradcli  swish"),
         (BROKEN, "✗ INVALID  specs/broken.yaml\n"),
         (
-            GOOD._replace(strict=True, tensors=(PASSING._replace(vacuous=True),)),
+            GOOD.replace(strict=True, tensors=(PASSING.replace(vacuous=True),)),
             "? VACUOUS  digits",
         ),
     ],
@@ -197,7 +197,7 @@ def test_headings_say_verdict_and_expectation(result: SpecResult, heading: str) 
             (OPEN, BROKEN, BAD),
             "exit 2: a spec is invalid; a gradient is proven wrong; something could not be decided",
         ),
-        ((BAD._replace(builtin_wrong=True),), "exit 4: a gradient of gradcli's own is wrong"),
+        ((BAD.replace(builtin_wrong=True),), "exit 4: a gradient of gradcli's own is wrong"),
     ],
 )
 def test_the_last_line_gives_the_reason_of_the_exit_code(
@@ -243,9 +243,9 @@ def test_spec_errors_are_counted_or_shown() -> None:
 
 
 def test_many_notes_of_one_code_are_counted_and_errors_are_all_shown() -> None:
-    notes = tuple(KINK._replace(where=f"relu_{i}") for i in range(SHOWN_OF_A_CODE + 7))
-    errors = tuple(FACTOR._replace(where=f"dense_{i}") for i in range(SHOWN_OF_A_CODE + 7))
-    drawn = text(CheckReport((BAD._replace(findings=notes + errors),)))
+    notes = tuple(KINK.replace(where=f"relu_{i}") for i in range(SHOWN_OF_A_CODE + 7))
+    errors = tuple(FACTOR.replace(where=f"dense_{i}") for i in range(SHOWN_OF_A_CODE + 7))
+    drawn = text(CheckReport((BAD.replace(findings=notes + errors),)))
     assert drawn.count("GC201 kink in") == SHOWN_OF_A_CODE
     assert "7 more of GC201, all in the JSON" in drawn
     assert drawn.count("GC102 constant-factor in") == len(errors)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -19,11 +20,16 @@ TRACEBACK = "gradcli.traceback"
 
 
 class Command(click.Command):
-    """A command with examples in its help."""
+    """A command with examples in its help, which is called when the command line is read."""
 
     def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Callable[[], Any]:
+        """What is to be called; see `LazyGroup.main`."""
+        assert self.callback is not None
+        return partial(self.callback, **ctx.params)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_examples(self.examples, formatter)
@@ -92,30 +98,22 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; every error but those of the command line ends here as a message."""
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except BrokenPipeError:  # in the middle of a command's --help
-            discard_standard_output()
-            return ExitCode.OK
-        except (KeyboardInterrupt, click.Abort):
-            say("interrupted")
-            return ExitCode.INTERRUPTED
-        except Exception as error:
-            if ctx.meta.get(TRACEBACK):
-                import traceback
-
-                say(traceback.format_exc())
-            return _told(error)
+        """What the command line asks for, to be called; or an exit code."""
+        work = _guarded(partial(super().invoke, ctx), ctx.meta)
+        return partial(_guarded, work, ctx.meta) if callable(work) else work
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run and exit with the code; with `standalone_mode=False` return it instead."""
+        """Run and exit with the code; with `standalone_mode=False` return it instead.
+
+        Click only reads the command line, and the work is done when it has returned: its calls are
+        nested so deeply that CPython 3.11 would ask the system for another piece of stack a
+        thousand times while NumPy is imported, a tenth of the time that a small check takes.
+        """
         standalone = extra.pop("standalone_mode", True)
-        run: Any = super().main
+        read: Any = super().main
         try:
-            code = run(*args, standalone_mode=False, **extra)
+            outcome = read(*args, standalone_mode=False, **extra)
+            code = outcome() if callable(outcome) else outcome
         except click.ClickException as error:
             _show(error)
             code = ExitCode.INVALID
@@ -125,6 +123,26 @@ class LazyGroup(click.Group):
         if standalone:
             sys.exit(int(code or 0))
         return int(code or 0)
+
+
+def _guarded(work: Callable[[], Any], meta: Mapping[str, Any]) -> Any:
+    """What the work returns; every error but those of the command line ends here as a message."""
+    try:
+        return work()
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except BrokenPipeError:  # in the middle of a command's --help
+        discard_standard_output()
+        return ExitCode.OK
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if meta.get(TRACEBACK):
+            import traceback
+
+            say(traceback.format_exc())
+        return _told(error)
 
 
 def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:

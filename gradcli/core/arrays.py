@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 __all__ = ["Array", "Cotangents", "Mask", "Parameters", "Pullback", "like", "rows", "sum_rows"]
 
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+# what numpy.typing.NDArray stands for, without the import
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
+Mask = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
 Parameters = Mapping[str, Array]
 Cotangents = dict[str, Array]
 Pullback = Callable[[Array], tuple[tuple[Array, ...], Cotangents]]

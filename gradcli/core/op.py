@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, like
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 from gradcli.core.traits import LayerTraits, LossTraits, Traits
 
 __all__ = [
@@ -30,8 +30,7 @@ Options = Mapping[str, Any]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Op:
+class Op(Record, kw_only=True):
     """Name, options and documentation of anything a spec can name.
 
     `summary` and `description` are the function's docstring: first line and all of it. An op equals
@@ -44,6 +43,9 @@ class Op:
     params: tuple[Param, ...] = ()
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -64,8 +66,7 @@ class Op:
         return {param.name: param.default for param in self.params}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Initializer(Op):
+class Initializer(Op, kw_only=True):
     """Draws a parameter: `function(rng, shape, fan_in, fan_out, **options) -> array`.
 
     `variance(fan_in, fan_out, **options)` is the variance of one entry it claims. `bias` names
@@ -80,7 +81,7 @@ class Initializer(Op):
     resolves: bool = False
 
 
-class InitializerChoice(NamedTuple):
+class InitializerChoice(Record):
     """An initializer with its options."""
 
     op: Initializer
@@ -91,7 +92,7 @@ class InitializerChoice(NamedTuple):
         return drawn
 
 
-class Learned(NamedTuple):
+class Learned(Record):
     """A parameter that an op learns: its own shape and how it is drawn.
 
     `init` is the name of an option of the op that holds an initializer, or a number that fills it.
@@ -103,8 +104,7 @@ class Learned(NamedTuple):
     fan_out: int = 1
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class NodeOp(Op):
+class NodeOp(Op, kw_only=True):
     """An op that is a node of a network: the interface that the engine knows."""
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
@@ -125,8 +125,7 @@ class NodeOp(Op):
         return LayerTraits()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Activation(NodeOp):
+class Activation(NodeOp, kw_only=True):
     """`function(x, *learned, **options) -> (y, pullback)`, with `pullback(g) -> dx`.
 
     With learned parameters of shape (1,), the pullback returns (dx, d_learned...), each shaped
@@ -174,8 +173,7 @@ class Activation(NodeOp):
         return y, pullback
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Layer(NodeOp):
+class Layer(NodeOp, kw_only=True):
     """`function(*inputs, parameters, rank, **options) -> (y, pullback)`.
 
     `pullback(g) -> (dx, {name: cotangent})`, with a tuple of cotangents for several inputs. The
@@ -209,8 +207,7 @@ class Layer(NodeOp):
         return y, pullback
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Macro(Op):
+class Macro(Op, kw_only=True):
     """Writes entries out in its own place: `function(**options) -> iterator over entries`.
 
     It goes entry by entry, so that a network of too many is refused before it is written out.
@@ -219,8 +216,7 @@ class Macro(Op):
     kind: ClassVar[str] = "layer"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Loss(Op):
+class Loss(Op, kw_only=True):
     """`function(p, y, **options) -> (values, pullback)`, with `pullback(g) -> dp`.
 
     `values` has the shape of p where the loss is `elementwise`, else one axis less (a value a
@@ -244,8 +240,7 @@ class Loss(Op):
         return None if self.traits is None else self.traits(**options)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Term(Op):
+class Term(Op, kw_only=True):
     """A penalty on parameters: `function(w, **options) -> (values, pullback)`, elementwise.
 
     Summed, not averaged, over every parameter with two or more axes.

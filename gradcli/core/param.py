@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from gradcli.core.record import Record
 
 __all__ = ["REQUIRED", "Param", "ParamKind"]
 
@@ -12,7 +14,7 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """Default of a parameter that a spec has to write."""
 
 
-class Param(NamedTuple):
+class Param(Record):
     """Name, default, type and bounds of one option.
 
     `sweep` are the values at which the laws are tried. `nullable` lets a spec write `null`.

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gradcli.core.arrays import Array, Parameters
+from gradcli.core.record import Record
 
 __all__ = ["LayerTraits", "LossTraits", "Traits"]
 
 
-class Traits(NamedTuple):
+class Traits(Record):
     """An activation f: of one real number, or (softmax) of the features of one row.
 
     `lipschitz` is sup |f'| (for several features: of the Jacobian's spectral norm) and `smoothness`
@@ -37,7 +38,7 @@ class Traits(NamedTuple):
     feature_growth: float = 0.0
 
 
-class LossTraits(NamedTuple):
+class LossTraits(Record):
     """A loss as a function of one prediction (one element, or one row), for any valid target.
 
     Each is the best constant for all targets and, for rows, all numbers of features.
@@ -56,7 +57,7 @@ class LossTraits(NamedTuple):
     domain: tuple[float, float] = (-math.inf, math.inf)
 
 
-class LayerTraits(NamedTuple):
+class LayerTraits(Record):
     """A layer.
 
     `couples_rows`: the output of a row depends on other rows.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from gradcli.core.record import Record
 
 __all__ = ["Finding", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """A rule's code and name, what was found and where. `data` holds its numbers."""
 
     code: str

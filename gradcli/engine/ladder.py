@@ -11,11 +11,11 @@ entries.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
 from gradcli.engine.noise import Noise
 
 __all__ = ["Estimate", "Ladder", "Probe", "climb", "rungs"]
@@ -38,14 +38,14 @@ _MOST_RUNGS = 60
 _HIGHEST = 1000  # exponent of the largest step, so that x ± step is a number
 
 
-class Estimate(NamedTuple):
+class Estimate(Record):
     """Derivatives (E,) and how far off they may be; an infinite uncertainty means unknown."""
 
     value: Array
     uncertainty: Array
 
 
-class Ladder(NamedTuple):
+class Ladder(Record):
     """Estimates from both sides together and from each alone.
 
     `kink` (E,) marks points whose one-sided slopes differ by more than their uncertainties

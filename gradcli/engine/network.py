@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask, Parameters, Pullback
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Shape
+from gradcli.core.record import Record
 from gradcli.spec.plan import LossPlan, Plan
 
 __all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
@@ -20,7 +21,7 @@ __all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
 Key = TypeVar("Key", int, str)
 
 
-class Patch(NamedTuple):
+class Patch(Record):
     """A slope chosen at a kink: units in `mask` follow the line y0 + slope·(x - x0)."""
 
     mask: Mask
@@ -62,7 +63,7 @@ class Trace:
     pullbacks: dict[int, Pullback]
 
 
-class LossValue(NamedTuple):
+class LossValue(Record):
     """Total loss (replicas,), its value by row where rows are independent, and its pullback.
 
     `pullback()` gives the cotangents of the slots the loss reads and of the parameters.

@@ -6,11 +6,11 @@ Moré and Wild, "Estimating computational noise", SIAM Journal on Scientific Com
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.record import Record
 
 __all__ = ["SPACING", "Noise", "ecnoise", "measure_noise"]
 
@@ -24,7 +24,7 @@ _REFINEMENTS = 5
 _REFINEMENT = 256.0
 
 
-class Noise(NamedTuple):
+class Noise(Record):
     """Absolute noise (E,) of a function near a point and, where `reach` is finite, that far away.
 
     Between the two it is taken to grow with the root of the distance, which is more than the

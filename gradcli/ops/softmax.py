@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.primitives import choose
+from gradcli.core.record import Record
 from gradcli.core.registry import activation
 from gradcli.core.special import log1p
 from gradcli.core.traits import Traits
@@ -17,7 +17,7 @@ from gradcli.ops.activations import Value
 __all__ = ["log_softmax", "softmax"]
 
 
-class _Normalised(NamedTuple):
+class _Normalised(Record):
     """exp(x) over its sum, with what keeps it accurate where one feature outweighs all others.
 
     `complement` is 1 - probability without cancellation, `others` the sum of exp(x - max) without

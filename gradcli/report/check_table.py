@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -16,6 +17,16 @@ from gradcli.report.layout import Piece, paragraph, table, text
 from gradcli.report.surface import Style, Surface
 
 __all__ = ["draw_report"]
+
+
+_HEADINGS: Final = (
+    *("verdict", "tensor", "shape", "checked", "max rel error"),
+    *("max abs error", "detectable", "grade", "remarks"),
+)
+_NUMBERS: Final = (3, 4, 5, 6)
+_NARROW: Final = (0, 1, 2, 3, 4, 7)
+"""The columns that have to be there."""
+_REMARKS: Final = 8
 
 
 def draw_report(
@@ -99,39 +110,49 @@ def _tensors(
     tensors: Sequence[TensorResult], result: SpecResult, surface: Surface
 ) -> list[RenderableType]:
     """One row a tensor with as many columns as fit, or else two lines a tensor."""
-    with_remarks = any(words.remarks(tensor) for tensor in tensors)
-    for wide, apart in ((True, True), (False, True), (False, False)):
-        headings = ["verdict", "tensor", "shape", "checked", "max rel error"]
-        headings += ["max abs error", "detectable"] if wide else []
-        headings += ["grade"] + (["remarks"] if apart and with_remarks else [])
-        rows = [_row(tensor, result, surface, wide, apart)[: len(headings)] for tensor in tensors]
-        drawn = table(surface, headings, rows, right=(3, 4, 5, 6) if wide else (3, 4), indent=2)
+    rows = [_row(tensor, result, surface) for tensor in tensors]
+    last = [_REMARKS] if any(row[_REMARKS] for row in rows) else []
+    below = [[*row[:1], _with_remarks(row), *row[2:]] for row in rows]
+    for cells, columns in (
+        (rows, [*range(_REMARKS), *last]),
+        (rows, [*_NARROW, *last]),
+        (below, _NARROW),
+    ):
+        drawn = table(
+            surface,
+            [_HEADINGS[i] for i in columns],
+            [[row[i] for i in columns] for row in cells],
+            right={at for at, i in enumerate(columns) if i in _NUMBERS},
+            indent=2,
+        )
         if drawn is not None:
             return [drawn]
     return [line for tensor in tensors for line in _record(tensor, result, surface)]
 
 
-def _row(
-    tensor: TensorResult, result: SpecResult, surface: Surface, wide: bool, apart: bool
-) -> list[Text]:
-    """The cells of a tensor; its remarks stand `apart` in the last, or else below its name."""
+def _row(tensor: TensorResult, result: SpecResult, surface: Surface) -> list[Text]:
+    """What there is to say of a tensor, under `_HEADINGS`."""
     status = words.tensor_status(tensor, result)
     graded = tensor.grade is not None
-    remarks = words.remarks(tensor)
-    name = text(surface, tensor.name)
-    if remarks and not apart:
-        name.append("\n").append_text(text(surface, (remarks, "faint")))
-    more = [words.error(tensor.max_abs_error, graded), words.error(tensor.detectable_error)]
-    cells = [
+    cells: tuple[Piece, ...] = (
+        (str(status), status.style),
+        tensor.name,
         words.shape(tensor),
         f"{tensor.checked}/{tensor.entries}",
         words.error(tensor.max_rel_error, graded),
-        *(more if wide else ()),
+        words.error(tensor.max_abs_error, graded),
+        words.error(tensor.detectable_error),
         tensor.grade or "–",
-        remarks,
-    ]
-    verdict = text(surface, (str(status), status.style))
-    return [verdict, name, *(text(surface, cell) for cell in cells)]
+        words.remarks(tensor),
+    )
+    return [text(surface, cell) for cell in cells]
+
+
+def _with_remarks(row: Sequence[Text]) -> Text:
+    """A tensor's name with its remarks below."""
+    name, remarks = row[1].copy(), row[_REMARKS].copy()
+    remarks.stylize("faint")
+    return name.append("\n").append_text(remarks) if remarks else name
 
 
 def _record(tensor: TensorResult, result: SpecResult, surface: Surface) -> list[Text]:

@@ -14,7 +14,6 @@ from typing import IO, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 from rich.theme import Theme
@@ -166,21 +165,35 @@ def table(
     *,
     right: Collection[int] = (),
     indent: int = 0,
-) -> RenderableType | None:
+) -> Table | None:
     """Rows under headings, the columns in `right` aligned there; None where it is too wide."""
     titles = [text(surface, (heading, "faint")) for heading in headings]
     widths = _widths([titles, *rows])
     if indent + _width(widths) > surface.width:
         return None
-    # Told the widths, which are known by now, Rich need not measure every cell twice over.
+    # Told the widths, which are known by now, Rich need not measure every cell twice over; and
+    # blanks within a cell cost it less than padding around one.
+    gaps = [indent, *[_GAP] * (len(widths) - 1)]
     columns = [
-        Column(title, justify="right" if i in right else "left", width=width, no_wrap=True)
-        for i, (title, width) in enumerate(zip(titles, widths, strict=True))
+        Column(
+            _set_off(title, gap),
+            justify="right" if i in right else "left",
+            width=gap + width,
+            no_wrap=True,
+        )
+        for i, (title, gap, width) in enumerate(zip(titles, gaps, widths, strict=True))
     ]
-    drawn = Table(*columns, box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="")
+    drawn = Table(*columns, box=None, padding=0, pad_edge=False, header_style="")
     for row in rows:
-        drawn.add_row(*row)
-    return Padding.indent(drawn, indent)
+        drawn.add_row(*map(_set_off, row, gaps))
+    return drawn
+
+
+def _set_off(cell: Text, gap: int) -> Text:
+    lines = cell.split()
+    for line in lines:
+        line.pad_left(gap)
+    return Text("\n").join(lines)
 
 
 def table_width(surface: Surface, headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:

@@ -59,7 +59,7 @@ def assemble(
     dtypes = {head["dtype"]}
     if "dtype" not in given:
         dtypes.add(sections.get("check", {}).get("dtype"))
-    parts = Parts(known, context._replace(single="float32" in dtypes))
+    parts = Parts(known, context.replace(single="float32" in dtypes))
     parts.check_complete()
     memory, fits = estimate(
         parts.layout, parts.arrays(), 4 if head["dtype"] == "float32" else 8, context

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gradcli.core.op import Op
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 from gradcli.core.registry import Catalogue, nearest
 from gradcli.spec.nodes import Node
 from gradcli.spec.options import Readable
@@ -31,7 +32,7 @@ INVALID: Final[Any] = type("Invalid", (), {"__repr__": lambda self: "invalid"})(
 """Stands for a value whose problem has been noted."""
 
 
-class Context(NamedTuple):
+class Context(Record):
     """What all readers of one file share. `folder` is what paths in the spec are relative to.
 
     `broken` are definitions whose problems have been noted: to use one is no further mistake.
@@ -52,7 +53,7 @@ class Context(NamedTuple):
 
     def extended(self, ops: list[Op], broken: Collection[str]) -> Context:
         """The same with ops that the spec defines for itself."""
-        return self._replace(catalogue=self.catalogue.extended(ops), broken=frozenset(broken))
+        return self.replace(catalogue=self.catalogue.extended(ops), broken=frozenset(broken))
 
 
 def fields(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from gradcli.core.op import Activation, InitializerChoice, Learned, Macro, NodeOp, Shape
+from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import NodePlan, ParameterPlan
@@ -26,7 +27,7 @@ _NO_ACTIVATION: Final = "xavier_normal"
 """What `auto` draws where no activation follows."""
 
 
-class Layout(NamedTuple):
+class Layout(Record):
     """Nodes in topological order, the slots of the outputs, and all parameters.
 
     `shapes` are those of the slots; None from where on they could not be worked out. `entries`
@@ -40,7 +41,7 @@ class Layout(NamedTuple):
     entries: tuple[Entry, ...]
 
 
-class _Placed(NamedTuple):
+class _Placed(Record):
     """An entry with its name and the slots that it reads."""
 
     name: str
@@ -251,5 +252,5 @@ def plan_parameter(
         init = options[learned.init]
     else:
         init = choose_initializer("constant", context.catalogue)
-        init = init._replace(options={init.op.params[0].name: float(learned.init)})
+        init = init.replace(options={init.op.params[0].name: float(learned.init)})
     return ParameterPlan(name, learned.shape, init, learned.fan_in, learned.fan_out, line)

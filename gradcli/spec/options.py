@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 
 __all__ = [
     "DTYPES",
@@ -37,7 +38,7 @@ class Readable(Protocol):
     def convert(self, value: Any) -> Any: ...
 
 
-class Option(NamedTuple):
+class Option(Record):
     """An option of a section: the alternatives are tried in turn."""
 
     name: str

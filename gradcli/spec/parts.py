@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Shape
+from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.layout import OUTPUTS, Layout, lay_out
 from gradcli.spec.nodes import Node
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "Values"]
 
 
-class Values(NamedTuple):
+class Values(Record):
     """Everything with values of its own, in memory."""
 
     inputs: ArrayPlan | None = None

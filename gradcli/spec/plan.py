@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation, InitializerChoice, Loss, NodeOp, Options, Shape, Term
+from gradcli.core.record import Record
 from gradcli.errors import SpecProblem
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = [
 DType = Literal["float32", "float64"]
 
 
-class ArrayPlan(NamedTuple):
+class ArrayPlan(Record):
     """An array that a spec states or has drawn: exactly one of `values` and `distribution`.
 
     `distribution` is `normal` or `uniform` (on ±std·√3) of standard deviation `std`. `dtype` is
@@ -49,7 +50,7 @@ class ArrayPlan(NamedTuple):
     differentiable: bool = True
 
 
-class ParameterPlan(NamedTuple):
+class ParameterPlan(Record):
     """A parameter of the network or the loss. `line` is where the spec names its op."""
 
     name: str
@@ -60,7 +61,7 @@ class ParameterPlan(NamedTuple):
     line: int = 0
 
 
-class NodePlan(NamedTuple):
+class NodePlan(Record):
     """One op of the network with its options, the slots it reads, and its parameters.
 
     `parameters` maps the op's own names to those of the network. `shape` is the output's, rows
@@ -77,7 +78,7 @@ class NodePlan(NamedTuple):
     line: int = 0
 
 
-class LossPlan(NamedTuple):
+class LossPlan(Record):
     """One summand of the loss: weight · mean(values). `target` names an array of the targets."""
 
     name: str
@@ -90,7 +91,7 @@ class LossPlan(NamedTuple):
     line: int = 0
 
 
-class TermPlan(NamedTuple):
+class TermPlan(Record):
     """A penalty: weight · the sum over the named parameters."""
 
     name: str
@@ -101,7 +102,7 @@ class TermPlan(NamedTuple):
     line: int = 0
 
 
-class ElementwiseDefinition(NamedTuple):
+class ElementwiseDefinition(Record):
     """A user's activation (in x) or loss (in p and y) and the derivative it claims."""
 
     name: str
@@ -115,7 +116,7 @@ class ElementwiseDefinition(NamedTuple):
     line: int = 0
 
 
-class FunctionDefinition(NamedTuple):
+class FunctionDefinition(Record):
     """A user's function of whole arrays with the input cotangents it claims.
 
     `forward(inputs) -> (output, saved)`; `backward(inputs, output, cotangent, saved) -> cotangents
@@ -135,7 +136,7 @@ class FunctionDefinition(NamedTuple):
 Definition = ElementwiseDefinition | FunctionDefinition
 
 
-class Expectation(NamedTuple):
+class Expectation(Record):
     """What a spec expects of a command: `check` is pass, fail or a rule code; `flow` a verdict."""
 
     check: str | None = None
@@ -143,7 +144,7 @@ class Expectation(NamedTuple):
     line: int = 0
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """All that a spec says, resolved. `nodes` is empty and `losses` may be for definitions alone.
 
     `outputs` are the slots of the heads by name; a network without heads has the one output

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Shape
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, fields, read_shape, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
@@ -22,7 +23,7 @@ _DISTRIBUTION: Final = Param("distribution", "normal", kind="choice", choices=DI
 _STD: Final = Param("std", 1.0, above=0)
 
 
-class ArraySource(NamedTuple):
+class ArraySource(Record):
     """An array whose shape is known and whose values are not in memory yet.
 
     `load` gives them, real and finite, or None with the problem noted; `drawn` says instead how
@@ -42,7 +43,7 @@ class ArraySource(NamedTuple):
             values = self.load()
             return None if values is None else values[: shape[0]]
 
-        drawn = None if self.drawn is None else self.drawn._replace(shape=shape)
+        drawn = None if self.drawn is None else self.drawn.replace(shape=shape)
         return ArraySource(shape, self.node, load, drawn)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 from gradcli.spec.fields import Context, fields, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.read_arrays import ArraySource, read_array
@@ -20,7 +21,7 @@ DRAWN: Final = "auto"
 _BATCH: Final = Param("batch", kind="integer", at_least=1)
 
 
-class Data(NamedTuple):
+class Data(Record):
     """Inputs and targets as far as they could be read; `targets_node` is where targets stand."""
 
     node: Node

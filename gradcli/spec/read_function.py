@@ -45,7 +45,7 @@ class FunctionInput:
         source = self.source
         dtype = "int" if self.is_integer else "float64"
         if source.drawn is not None:
-            return source.drawn._replace(
+            return source.drawn.replace(
                 dtype=dtype, high=self.high, differentiable=self.differentiable
             )
         values = source.load()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gradcli.core.op import Learned, Loss, Term
 from gradcli.core.param import Param
+from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, read_value
 from gradcli.spec.layout import OUTPUTS, Layout, plan_parameter
 from gradcli.spec.nodes import Node
@@ -26,7 +27,7 @@ TARGETS: Final = "targets"
 _WEIGHT: Final = Param("weight", 1.0)
 
 
-class Summand(NamedTuple):
+class Summand(Record):
     """A loss or penalty with its weight, and a name that no other summand has."""
 
     name: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gradcli.core.op import Activation, Layer, Macro, NodeOp
+from gradcli.core.record import Record
 from gradcli.core.registry import nearest
 from gradcli.spec.fields import INVALID, NAME, Context, fields, read_name
 from gradcli.spec.nodes import Node
@@ -18,7 +19,7 @@ RESERVED: Final = ("loss",)
 """Names that a layer cannot have: the loss's own parameters are called `loss.…`."""
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One entry of a network. `branches` are the lists of layers in its options, by option.
 
     `name` is the one that the spec gives it, `written` the options it states. A broken entry has
@@ -34,7 +35,7 @@ class Entry(NamedTuple):
     is_broken: bool = False
 
 
-class Tree(NamedTuple):
+class Tree(Record):
     """A network as written: a trunk and the heads on it."""
 
     trunk: list[Entry]

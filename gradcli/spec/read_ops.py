@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gradcli.core.op import Initializer, InitializerChoice, Op
 from gradcli.core.param import REQUIRED, Param
+from gradcli.core.record import Record
 from gradcli.core.registry import Catalogue, nearest
 from gradcli.errors import InternalError
 from gradcli.spec.fields import INVALID, Context, read_value
@@ -29,7 +30,7 @@ AUTO: Final = "auto"
 ListReader = Callable[[Node], Any]
 
 
-class Call(NamedTuple):
+class Call(Record):
     """An op with its options read, defaults included.
 
     `written` are the options that the spec states, `extra` the nodes of further keys that were

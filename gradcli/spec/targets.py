@@ -66,7 +66,7 @@ def _given(
     if source.drawn is not None:
         picky = next((op for op in ops if op.reads != "numbers"), None)
         if picky is None:
-            return source.drawn._replace(shape=shape)
+            return source.drawn.replace(shape=shape)
         message = f"{picky.name} does not take targets drawn so"
         hint = "write `targets: auto`, or values"
         context.problems.add("SP015", message, source.node, hint=hint)

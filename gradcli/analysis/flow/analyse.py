@@ -72,7 +72,7 @@ def analyse_flow(
     for draw in range(1, options.seeds):
         if progress is not None:
             progress(draw, options.seeds)
-        totals.append(measure_signal(plan._replace(seed=plan.seed + draw), structure).total)
+        totals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure).total)
     if progress is not None:
         progress(options.seeds, options.seeds)
     total, depth = totals[0], len(measured.layers)

@@ -164,7 +164,7 @@ class Propagation:
             name: draw_array(target, plan.seed, name, plan.dtype)
             for name, target in plan.targets.items()
         }
-        network = Network(plan._replace(terms=()), targets)
+        network = Network(plan.replace(terms=()), targets)
         learned = {
             name: self._parameter(name) for loss in plan.losses for name in loss.parameters.values()
         }

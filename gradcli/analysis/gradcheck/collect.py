@@ -28,7 +28,7 @@ class Collector:
         self.undecided = False
 
     def add(self, findings: Iterable[Finding]) -> None:
-        self.findings += [found._replace(file=self.file) for found in findings]
+        self.findings += [found.replace(file=self.file) for found in findings]
 
     def verdict(self) -> Verdict:
         verdicts: list[Verdict] = [tensor.verdict for tensor in self.tensors]

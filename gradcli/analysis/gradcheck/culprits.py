@@ -92,7 +92,7 @@ def _examined(
     options: CheckOptions,
     required: float,
 ) -> Culprit | None:
-    network = NetworkTensors(alone, options._replace(only=(), skip=(), wrt="all", entries=None))
+    network = NetworkTensors(alone, options.replace(only=(), skip=(), wrt="all", entries=None))
     errors: list[Finding] = []
     operands = set()
     for tensor, kind in network.names():
@@ -105,9 +105,7 @@ def _examined(
             if found.severity == "error":
                 message = f"{op.name}'s own pullback, with respect to {operand}: {found.message}"
                 data = {**found.data, "op": op.name, "operand": tensor}
-                errors.append(
-                    found._replace(where=name, message=message, line=part.line, data=data)
-                )
+                errors.append(found.replace(where=name, message=message, line=part.line, data=data))
     if not errors:
         return None
     return Culprit(name, op, slot, frozenset(operands - {INPUTS}), tuple(errors))
@@ -122,7 +120,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
     op = node.op if not extra else _Wired(name=node.op.name, function=len, inner=node.op,
                                           extra=tuple(extra))  # fmt: skip
     cotangent = generator(seed, f"cotangent of {node.name}").standard_normal(node.shape)
-    single = node._replace(op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
+    single = node.replace(op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
     return _model(
         model,
         x,
@@ -136,7 +134,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
 def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
     targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
     own = {local: model.parameters[full] for local, full in loss.parameters.items()}
-    single = loss._replace(slot=0, parameters={name: name for name in own})
+    single = loss.replace(slot=0, parameters={name: name for name in own})
     return _model(model, slots[loss.slot], targets, own, (), single)
 
 
@@ -150,7 +148,7 @@ def _model(
 ) -> Model:
     plan = model.plan
     plans = {name: ParameterPlan(name, value.shape, _GIVEN) for name, value in parameters.items()}
-    alone = plan._replace(
+    alone = plan.replace(
         inputs=ArrayPlan(x.shape, x),
         targets={name: ArrayPlan(value.shape, value) for name, value in targets.items()},
         nodes=nodes,
@@ -164,8 +162,7 @@ def _model(
     return Model(alone, model.dtype.name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Wired(NodeOp):
+class _Wired(NodeOp, kw_only=True):
     """An op of several inputs as one of a single input; the others come as parameters."""
 
     kind: ClassVar[str] = "layer"

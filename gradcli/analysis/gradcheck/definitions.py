@@ -45,7 +45,7 @@ def check_definition(
     result, findings, evaluations = examine(subject, options, required)
     collector.evaluations += evaluations + 2 * len(subject.x)
     if not result.checked:
-        result = result._replace(verdict="inconclusive", vacuous=False)
+        result = result.replace(verdict="inconclusive", vacuous=False)
         message = "no point of the grid lies where the formula and its slope are finite"
         findings = [finding("GC203", definition.name, message, line=definition.line)]
     elif outside:
@@ -76,7 +76,7 @@ def _check_callables(callables: Callables, collector: Collector, required: float
                 if all(found.code == "GC100" for found in errors):
                     findings = [found for found in findings if found not in errors]
                     findings.append(nonlinear[name])
-                    result = result._replace(verdict="fail")
+                    result = result.replace(verdict="fail")
             collector.tensors.append(result)
             collector.add(findings)
     collector.evaluations += callables.evaluations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from gradcli.analysis.gradcheck.rule import (
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.verdict import Verdict, grade_of
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, Ladder, climb, rungs
@@ -67,7 +67,7 @@ def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
     return pool[[int(rng.integers(low, high)) for low, high in pairwise(edges)]]
 
 
-class _Ladders(NamedTuple):
+class _Ladders(Record):
     """What real-valued differences say of some entries; see `Evidence` and `Ladder.blind`."""
 
     n: Array

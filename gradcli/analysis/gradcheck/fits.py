@@ -6,14 +6,14 @@ The fits are tried in the order of their codes, and the first that explains ever
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
 
 __all__ = ["FITS", "Branch", "Diagnosis", "Mismatch"]
 
@@ -24,7 +24,7 @@ _SOLID = 1e-6  # of the largest entry: what is larger can carry a ratio
 _FEW = 0.02  # share of the entries up to which wrong ones are isolated
 
 
-class Diagnosis(NamedTuple):
+class Diagnosis(Record):
     """A rule's code, what to say, and its numbers."""
 
     code: str
@@ -32,7 +32,7 @@ class Diagnosis(NamedTuple):
     data: Mapping[str, Any] = MappingProxyType({})
 
 
-class Branch(NamedTuple):
+class Branch(Record):
     """A condition of a formula, e.g. `x > 0`, and where its margin is above and below zero (E,)."""
 
     text: str
@@ -40,8 +40,7 @@ class Branch(NamedTuple):
     below: Mask
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Mismatch:
+class Mismatch(Record):
     """A wrong tensor: claim a and truth n of its checked entries (E,), n within `doubt`.
 
     `wrong` marks the entries proven wrong, `right` those proven right; the arithmetic says nothing

@@ -9,13 +9,13 @@ slope, so that everything upstream can be compared tightly with it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Activation
+from gradcli.core.record import Record
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model
 from gradcli.engine.network import Patch
 from gradcli.engine.replicas import Point
@@ -28,7 +28,7 @@ _REACH_ULPS = 4  # within which an op of lower precision may take another branch
 Function = Callable[[Array], tuple[Array, Callable[[Array], Array]]]
 
 
-class SettledKink(NamedTuple):
+class SettledKink(Record):
     """Where a network sits at a kink: the node, loss or term, and its units' indices (n, axes)."""
 
     where: str
@@ -88,7 +88,7 @@ def settle_kinks(point: Point, model: Model) -> list[SettledKink]:
     return settled
 
 
-class _Unit(NamedTuple):
+class _Unit(Record):
     """An elementwise function and the values it is evaluated at."""
 
     function: Function

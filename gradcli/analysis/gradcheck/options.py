@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gradcli.analysis.verdict import GRADES
+from gradcli.core.record import Record
 from gradcli.errors import UsageError
 
 __all__ = ["CheckOptions", "Oracle", "required_error"]
@@ -13,7 +14,7 @@ __all__ = ["CheckOptions", "Oracle", "required_error"]
 Oracle = Literal["complex", "ladder", "central", "forward"]
 
 
-class CheckOptions(NamedTuple):
+class CheckOptions(Record):
     """Options of `check`, resolved.
 
     `required` is the worst relative error that passes, None for the default of the dtype;

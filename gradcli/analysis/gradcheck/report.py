@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
+from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -29,7 +30,7 @@ class Worst:
     at: Mapping[str, float] = field(default_factory=dict)
 
 
-class TensorResult(NamedTuple):
+class TensorResult(Record):
     """One tensor or definition. Errors are of graded entries; `grade` is None where none was.
 
     `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
@@ -83,7 +84,7 @@ class TensorResult(NamedTuple):
         }
 
 
-class SpecResult(NamedTuple):
+class SpecResult(Record):
     """One spec. `expected` is pass, fail or a code; `required` the worst error that passes.
 
     `met` says whether the expectation was: True, False, or None where that is undecided. An

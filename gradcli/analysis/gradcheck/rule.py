@@ -8,11 +8,11 @@ digits.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
 
 __all__ = [
     "Outcome",
@@ -42,7 +42,7 @@ class Outcome(IntEnum):
     FAIL = 4
 
 
-class Scale(NamedTuple):
+class Scale(Record):
     """What is large and what is small at this point.
 
     `required` is the worst relative error that passes; `eps` the precision of the gradient;

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
 from gradcli.engine.ladder import Estimate, Probe
 from gradcli.engine.noise import Noise
 
@@ -27,7 +28,7 @@ def position_scale(x: Array) -> Array:
     return np.maximum(np.abs(x), rms if rms > 0 else 1.0)
 
 
-class Subject(NamedTuple):
+class Subject(Record):
     """A tensor, its claimed gradient, and oracles for the true one. All arrays are flat (E,).
 
     `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step
