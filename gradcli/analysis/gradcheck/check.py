@@ -85,7 +85,7 @@ class _SpecCheck:
         self._done += 1
 
     def _tensors(self, network: NetworkTensors, names: list[tuple[str, Kind]]) -> None:
-        self.collector.add(map(_kink_note, network.kinks))
+        self.collector.add(map(_kink_note, network.truth.kinks))
         failures: dict[str, list[Finding]] = {}
         for name, kind in names:
             self._step(name)
@@ -96,7 +96,7 @@ class _SpecCheck:
                 failures[name] = [found for found in findings if found.severity == "error"]
                 findings = [found for found in findings if found.severity != "error"]
             self.collector.add(findings)
-        self.collector.evaluations += network.point.evaluations
+        self.collector.evaluations += network.truth.point.evaluations
         if failures:
             self._explain(network.model, failures)
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.kinks import SettledKink, settle_kinks
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.analysis.gradcheck.truth import Truth
 from gradcli.core.arrays import Array
-from gradcli.engine.cotangents import NumericGradients
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.engine.network import Network
-from gradcli.engine.noise import SPACING, Noise, measure_noise
-from gradcli.engine.replicas import Point
 from gradcli.errors import SpecError, SpecProblem
 
 __all__ = ["NetworkTensors"]
@@ -28,28 +23,19 @@ _OP_ULPS = 8  # by which the result of an op may be off, that of several operati
 
 
 class NetworkTensors:
-    """The gradients of a model, its numeric ones, and the kinks it sits at.
+    """What a model claims of its tensors' gradients, beside the truth of them.
 
     The oracle runs in float64 on the model's own values; the analytic gradient in the model's
-    dtype.
+    dtype. A `truth` that is known already is used as it is.
     """
 
-    def __init__(self, model: Model, options: CheckOptions) -> None:
+    def __init__(self, model: Model, options: CheckOptions, truth: Truth | None = None) -> None:
         self.model = model
         self.options = options
         self.loss, self.gradients = model.value_and_grad()
         if not np.isfinite(self.loss):
             raise SpecError([_no_gradient_here(model, self.loss)])
-        network = Network(
-            model.plan, {name: _float64(value) for name, value in model.targets.items()}
-        )
-        self.point = Point(
-            network,
-            {name: _float64(value) for name, value in model.parameters.items()},
-            _float64(model.inputs[INPUTS]),
-        )
-        self.kinks: list[SettledKink] = settle_kinks(self.point, model)
-        self._numeric = NumericGradients(self.point, options.seed)
+        self.truth = truth or Truth(model, options.seed)
         self._jitters: dict[str, Array] | None = None
 
     def names(self) -> list[tuple[str, Kind]]:
@@ -62,7 +48,8 @@ class NetworkTensors:
         return [(name, kind) for name, kind in kinds if self.options.selects(name, kind)]
 
     def subject(self, name: str, kind: Kind) -> Subject:
-        tensor = self.point.tensor(name)
+        truth = self.truth
+        tensor = truth.point.tensor(name)
         wants_complex = self.options.oracle in (None, "complex")
         plan = self.model.plan.parameters.get(name)
         return Subject(
@@ -71,42 +58,21 @@ class NetworkTensors:
             shape=tensor.shape,
             x=tensor.ravel(),
             analytic=np.asarray(self.gradients[name], float).ravel(),
-            value=np.asarray(self.point.value),
+            value=np.asarray(truth.point.value),
             eps=float(np.finfo(self.model.dtype).eps),
             eps_f=_EPS,
-            probe=partial(self.point.probe, name),
-            noise=self._noise(name),
+            probe=partial(truth.point.probe, name),
+            noise=truth.noise(name),
             jitter=lambda: self._jitter(name),
-            numeric=self._numeric.gradient(name) if wants_complex else None,
+            numeric=truth.gradient(name) if wants_complex else None,
             line=0 if plan is None else plan.line,
             factors=self._factors(tensor),
         )
 
     def _factors(self, tensor: Array) -> tuple[tuple[str, float], ...]:
-        batch = self.point.inputs.shape[0]
+        batch = self.truth.point.inputs.shape[0]
         widths = tuple((f"the width {size}", float(size)) for size in tensor.shape)
         return (("the batch size", float(batch)), *widths, ("2", 2.0))
-
-    def _noise(self, name: str) -> Callable[[Array], Noise]:
-        tensor = self.point.tensor(name)
-        known: list[float] = []
-
-        def noise(entries: Array) -> Noise:
-            if not known:
-                direction = generator(self.options.seed, f"noise of {name}").standard_normal(
-                    tensor.shape
-                )
-                scale = float(np.sqrt(np.mean(tensor**2))) or 1.0
-                level = measure_noise(
-                    lambda offsets: self.point.along(name, direction, offsets.ravel())[:, None],
-                    np.array([self.point.value]),
-                    np.array([SPACING * scale]),
-                    _EPS,
-                )
-                known.append(float(level[0]))
-            return Noise.even(np.full(len(entries), known[0]))
-
-        return noise
 
     def _jitter(self, name: str) -> Array:
         """How far each gradient moves when everything moves by its last digits: most of 4 tries.
@@ -154,7 +120,3 @@ def _nudged(
 ) -> Array:
     ulps = rng.uniform(-most, most, value.shape)
     return (value * (1 + eps * ulps)).astype(value.dtype)
-
-
-def _float64(value: Array) -> Array:
-    return value.astype(np.float64) if value.dtype.kind == "f" else value

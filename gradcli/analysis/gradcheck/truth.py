@@ -1,0 +1,73 @@
+"""The numeric side of a network: what its forward says of every gradient, whoever claims what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.kinks import SettledKink, settle_kinks
+from gradcli.core.arrays import Array
+from gradcli.engine.cotangents import NumericGradients
+from gradcli.engine.ladder import Estimate
+from gradcli.engine.model import INPUTS, Model, generator
+from gradcli.engine.network import Network
+from gradcli.engine.noise import SPACING, Noise, measure_noise
+from gradcli.engine.replicas import Point
+
+__all__ = ["Truth"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class Truth:
+    """A model's point in float64, the kinks it sits at, its numeric gradients and its noise.
+
+    No pullback has a part in it, except that a kink is settled with the slope that the model chose
+    there. So it is the same for every model of the same forward that chooses the same slopes, and
+    is worked out once for all of these.
+    """
+
+    def __init__(self, model: Model, seed: int) -> None:
+        self.seed = seed
+        self.point = _point_of(model)
+        self.kinks: list[SettledKink] = settle_kinks(self.point, model)
+        self._numeric = NumericGradients(self.point, seed)
+        self._gradients: dict[str, Estimate] = {}
+        self._noises: dict[str, float] = {}
+
+    def gradient(self, name: str) -> Estimate:
+        """The numeric gradient of a tensor by the complex step, flat."""
+        if name not in self._gradients:
+            self._gradients[name] = self._numeric.gradient(name)
+        return self._gradients[name]
+
+    def noise(self, name: str) -> Callable[[Array], Noise]:
+        """The absolute noise of the loss along a tensor, measured when first asked for."""
+        return lambda entries: Noise.even(np.full(len(entries), self._noise_along(name)))
+
+    def _noise_along(self, name: str) -> float:
+        if name not in self._noises:
+            tensor = self.point.tensor(name)
+            rng = generator(self.seed, f"noise of {name}")
+            direction = rng.standard_normal(tensor.shape)
+            scale = float(np.sqrt(np.mean(tensor**2))) or 1.0
+            level = measure_noise(
+                lambda offsets: self.point.along(name, direction, offsets.ravel())[:, None],
+                np.array([self.point.value]),
+                np.array([SPACING * scale]),
+                _EPS,
+            )
+            self._noises[name] = float(level[0])
+        return self._noises[name]
+
+
+def _point_of(model: Model) -> Point:
+    """The model's own values in float64."""
+    targets = {name: _float64(value) for name, value in model.targets.items()}
+    parameters = {name: _float64(value) for name, value in model.parameters.items()}
+    return Point(Network(model.plan, targets), parameters, _float64(model.inputs[INPUTS]))
+
+
+def _float64(value: Array) -> Array:
+    return value.astype(np.float64) if value.dtype.kind == "f" else value
