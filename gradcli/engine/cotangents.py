@@ -20,6 +20,7 @@ from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
 from gradcli.engine.network import LossValue
 from gradcli.engine.replicas import Point, chunks
+from gradcli.engine.tangents import Tangents
 
 __all__ = ["NumericGradients"]
 
@@ -115,11 +116,9 @@ class NumericGradients:
         count = prod(shape[1:] if by_row else shape)
         columns = np.zeros((count, shape[0] if by_row else 1))
         for part in chunks(count, self.point.copy_bytes(nodes, prod(shape), 8)):
-            size = part.stop - part.start
-            tangent = np.zeros((size, prod(shape) // count, count))
-            tangent[np.arange(size), :, np.arange(part.start, part.stop)] = 1.0
-            loss = self._push(slot, tangent.reshape(size, *shape), nodes)
-            self.point.evaluations += size
+            moved = (Tangents.of_units if by_row else Tangents.of_entries)(part, shape)
+            loss = self._push(slot, moved, nodes)
+            self.point.evaluations += part.stop - part.start
             found = loss.by_row if by_row and loss.by_row is not None else loss.total[..., None]
             columns[part] = np.imag(found) / COMPLEX_STEP
         cotangent = np.moveaxis(columns, -1, 0).reshape(shape)
@@ -128,39 +127,40 @@ class NumericGradients:
         # an exact zero comes from a slope that is zero, not from a sum that cancels
         return cotangent, np.where(cotangent == 0, 0.0, _TERM_ULPS * _EPS * doubt)
 
-    def _push(self, slot: int, tangent: Array, nodes: list[int]) -> LossValue:
-        """The loss, perturbed along tangents (copies, *slot) of a slot: its imaginary part.
+    def _push(self, slot: int, moved: Tangents, nodes: list[int]) -> LossValue:
+        """The loss, perturbed along the tangents of a slot: its imaginary part.
 
         All copies have the same real part, so only tangents are carried: through an elementwise
         node they are multiplied by its slopes, a node that is affine in its input is linear in
         them, and any other node takes them as a complex step.
         """
         base = self.point.slots
-        tangents = {slot: tangent}
+        tangents = {slot: moved}
         for index in nodes:
             tangents[index + 1] = self._push_node(index, tangents)
         slots = list(base)
         for loss in self.network.plan.losses:
             if loss.slot in tangents:
-                slots[loss.slot] = base[loss.slot] + 1j * COMPLEX_STEP * tangents[loss.slot]
+                slots[loss.slot] = base[loss.slot] + 1j * COMPLEX_STEP * tangents[loss.slot].full
         return self.network.loss(slots, self.point.parameters)
 
-    def _push_node(self, index: int, tangents: dict[int, Array]) -> Array:
+    def _push_node(self, index: int, tangents: dict[int, Tangents]) -> Tangents:
         node = self.network.nodes[index]
         if isinstance(node.op, Activation) and node.op.elementwise:
-            return tangents[node.inputs[0]] * self._slopes(index)
+            return tangents[node.inputs[0]].scaled(self._slopes(index))
         traits = node.op.layer_traits(node.options)
         if traits.homogeneous_with is not None and "x" in traits.affine and len(node.inputs) == 1:
             own = {local: self.point.parameters[full] for local, full in node.parameters.items()}
             for local in traits.homogeneous_with:
                 own[local] = np.zeros_like(own[local])
-            inputs = (tangents[node.inputs[0]],)
-            return node.op.evaluate(inputs, own, node.rank, node.options)[0]
+            return tangents[node.inputs[0]].mapped(
+                lambda pattern: node.op.evaluate((pattern,), own, node.rank, node.options)[0]
+            )
         slots = list(self.point.slots)
         for slot in set(node.inputs) & tangents.keys():
-            slots[slot] = slots[slot] + 1j * COMPLEX_STEP * tangents[slot]
+            slots[slot] = slots[slot] + 1j * COMPLEX_STEP * tangents[slot].full
         value, _ = self.network.run_node(index, slots, self.point.parameters)
-        return np.asarray(value.imag / COMPLEX_STEP)
+        return Tangents(np.asarray(value.imag / COMPLEX_STEP))
 
     def _slopes(self, index: int) -> Array:
         """Slopes of an elementwise node at its units, by the complex step."""

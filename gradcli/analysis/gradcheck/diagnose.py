@@ -63,10 +63,10 @@ def diagnose(subject: Subject, evidence: Evidence, result: TensorResult) -> list
 def small_mismatch(subject: Subject, evidence: Evidence) -> list[Finding]:
     """A warning where entries that pass differ from the truth by more than rounding explains."""
     a, n, u, u_a = evidence.a, evidence.n, evidence.u, evidence.u_a
-    real = (evidence.outcome == Outcome.PASS) & noticeable(a, n, u, u_a, subject.eps)
+    real = (evidence.outcome == Outcome.PASS) & noticeable(evidence.gap, u, u_a, subject.eps)
     if not real.any():
         return []
-    error = np.where(real, graded_error(a, n, n, u, u_a), -1.0)
+    error = np.where(real, graded_error(evidence.gap, u, u_a), -1.0)
     at = int(error.argmax())
     index = _index(subject, evidence, at)
     code, why = "GC113", "more than rounding explains"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradcli.analysis.gradcheck.rule import Gap
 from gradcli.core.arrays import Array
 
 __all__ = ["Evidence"]
@@ -13,7 +14,8 @@ __all__ = ["Evidence"]
 class Evidence:
     """The checked entries (E,): claim a, numeric value n between `low` and `high`, uncertainties.
 
-    `low` and `high` differ at kinks only. `source` is the oracle that n is from.
+    `low` and `high` differ at kinks only; `gap` is from a to them. `source` is the oracle that n
+    is from.
     """
 
     checked: Array
@@ -21,6 +23,7 @@ class Evidence:
     n: Array
     low: Array
     high: Array
+    gap: Gap
     u: Array
     u_a: Array
     outcome: Array

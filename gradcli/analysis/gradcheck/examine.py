@@ -11,10 +11,10 @@ from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import TensorResult, Worst
 from gradcli.analysis.gradcheck.rule import (
+    Gap,
     Outcome,
     Scale,
     detectable,
-    distance,
     graded_error,
     judge,
     noticeable,
@@ -41,7 +41,7 @@ _QUICK_DOUBT = 1e-7  # and their own relative uncertainty
 _QUICK_PRECISION = 1e-12  # in less than float64 they never would
 _CROSS_CHECKED = 1  # entries of a tensor on which the two oracles are compared
 _ASSUMED_ULPS = 8  # noise of a function of our own ops, until it is measured
-_CROSS_RUNGS = slice(3, 11)  # of the ladder: enough to tell a wrong oracle from a right one
+_CROSS_RUNGS = slice(6, 10)  # of the ladder: enough to tell a wrong oracle from a right one
 
 
 def examine(
@@ -104,26 +104,14 @@ class _Examiner:
             subject.rho[checked],
             float(largest.max(initial=0.0)),
         )
-        u_a = np.zeros(len(a))
-        evidence = Evidence(
-            checked,
-            a,
-            first.value,
-            first.value,
-            first.value,
-            first.uncertainty,
-            u_a,
-            np.zeros(len(a), int),
-            source,
-        )
-        evidence.outcome = judge(a, first.value, first.value, first.uncertainty, u_a, self.scale)
-        unsure = (evidence.outcome != Outcome.PASS) | noticeable(
-            a, first.value, first.uncertainty, u_a, subject.eps
-        )
+        n, u, u_a = first.value, first.uncertainty, np.zeros(len(a))
+        gap = Gap.between(a, n, n)
+        outcome = judge(gap, u, u_a, self.scale)
+        unsure = (outcome != Outcome.PASS) | noticeable(gap, u, u_a, subject.eps)
         if unsure.any():
-            evidence.u_a = np.where(unsure, self.jitter[checked], 0.0)
-            again = judge(a, first.value, first.value, first.uncertainty, evidence.u_a, self.scale)
-            evidence.outcome = np.where(unsure, again, evidence.outcome)
+            u_a = np.where(unsure, self.jitter[checked], 0.0)
+            outcome = np.where(unsure, judge(gap, u, u_a, self.scale), outcome)
+        evidence = Evidence(checked, a, n, n, n, gap, u, u_a, outcome, source)
         suspicious = np.flatnonzero(evidence.outcome >= Outcome.UNDECIDED)
         if source != "complex":
             suspicious = np.union1d(suspicious, np.flatnonzero(self._kinked))
@@ -231,7 +219,7 @@ class _Examiner:
         at_kink = np.zeros(len(self.checked), bool) if known is None else known[self.checked]
         sample = smooth = suspicious[~at_kink[suspicious]]
         if len(smooth) > 2 * _CONFIRMED:
-            error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
+            error = graded_error(evidence.gap, evidence.u, evidence.u_a)
             worst = smooth[np.argsort(-error[smooth], kind="stable")[:_CONFIRMED]]
             spread = smooth[np.linspace(0, len(smooth) - 1, _CONFIRMED).astype(int)]
             sample = np.union1d(worst, spread)
@@ -272,6 +260,7 @@ class _Examiner:
             current = np.array(current)
             current[picked[replace]] = found[replace]
             setattr(evidence, name, current)
+        evidence.gap = Gap.between(evidence.a, evidence.low, evidence.high)
 
     def _judge_ladder(
         self, a: Array, u_a: Array, scale: Scale, picked: Array, shift: float
@@ -297,9 +286,9 @@ class _Examiner:
         n = np.where(one_sided, np.clip(a, low, high), central.value)
         lows, highs = np.where(one_sided, low, n), np.where(one_sided, high, n)
         u = np.where(one_sided, u_sides, central.uncertainty)
-        outcome = judge(a, lows, highs, u, u_a, scale)
+        outcome = judge(Gap.between(a, lows, highs), u, u_a, scale)
         # a smooth entry fails only if the slopes from each side, where known, deny it as well
-        sides = judge(a, low, high, u_sides, u_a, scale)
+        sides = judge(Gap.between(a, low, high), u_sides, u_a, scale)
         spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (sides < Outcome.UNDECIDED)
         outcome[spared] = Outcome.UNDECIDED
         outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
@@ -350,8 +339,8 @@ def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:
     graded = (outcome == Outcome.PASS) | (outcome == Outcome.FAIL)
     if subject.kinks is not None:
         graded &= ~(subject.kinks[checked] & (outcome == Outcome.PASS))
-    error = graded_error(evidence.a, evidence.low, evidence.high, evidence.u, evidence.u_a)
-    absolute = distance(evidence.a, evidence.low, evidence.high)
+    error = graded_error(evidence.gap, evidence.u, evidence.u_a)
+    absolute = evidence.gap.distance
     verdict: Verdict = "pass"
     if (outcome == Outcome.FAIL).any():
         verdict = "fail"
@@ -360,7 +349,7 @@ def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:
     kinks = outcome == Outcome.KINK
     if subject.kinks is not None:
         kinks |= subject.kinks[checked]
-    limit = detectable(evidence.a, evidence.n, evidence.u, evidence.u_a, subject.eps)
+    limit = detectable(evidence.n, evidence.u, evidence.u_a, subject.eps)
     limit = limit[(outcome != Outcome.KINK) & np.isfinite(limit)]
     worst = None
     if len(checked):

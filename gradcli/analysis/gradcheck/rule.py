@@ -15,14 +15,13 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 
 __all__ = [
+    "Gap",
     "Outcome",
     "Scale",
     "detectable",
-    "distance",
     "graded_error",
     "judge",
     "noticeable",
-    "rounding",
 ]
 
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
@@ -74,20 +73,39 @@ class Scale(Record):
         )
 
 
-def distance(a: Array, low: Array, high: Array) -> Array:
-    """How far a lies outside [low, high]; NaN and infinity are infinitely far."""
-    with np.errstate(invalid="ignore"):
-        outside = np.maximum(np.maximum(low - a, a - high), 0.0)
-    return np.where(np.isfinite(outside), outside, np.inf)
+class Gap(Record):
+    """How far claims are from the numeric values, and how large the larger of the two is, (E,).
+
+    NaN and infinity are infinitely far.
+    """
+
+    distance: Array
+    magnitude: Array
+
+    @classmethod
+    def between(cls, a: Array, low: Array, high: Array) -> Gap:
+        """The gap from a to [low, high]."""
+        with np.errstate(invalid="ignore"):
+            if low is high:
+                outside, size = np.abs(a - low), np.abs(low)
+            else:
+                outside = np.maximum(np.maximum(low - a, a - high), 0.0)
+                size = np.maximum(np.abs(low), np.abs(high))
+            magnitude = np.maximum(np.abs(a), size)
+        if not np.isfinite(outside).all():
+            outside = np.where(np.isfinite(outside), outside, np.inf)
+        return cls(outside, magnitude)
+
+    def take(self, entries: Array) -> Gap:
+        return Gap(self.distance[entries], self.magnitude[entries])
+
+    def rounding(self, eps: float) -> Array:
+        """The difference that two correct computations of these entries may show."""
+        return _rounding(self.magnitude, eps)
 
 
-def _magnitude(a: Array, low: Array, high: Array) -> Array:
-    return np.maximum(np.abs(a), np.maximum(np.abs(low), np.abs(high)))
-
-
-def rounding(a: Array, low: Array, high: Array, eps: float) -> Array:
-    """The difference that two correct computations of this entry may show."""
-    return _ROUNDING * eps * _magnitude(a, low, high) + _underflow(eps)
+def _rounding(magnitude: Array, eps: float) -> Array:
+    return _ROUNDING * eps * magnitude + _underflow(eps)
 
 
 def _underflow(eps: float) -> float:
@@ -95,38 +113,49 @@ def _underflow(eps: float) -> float:
     return float(np.finfo(np.float32 if eps > _SINGLE else np.float64).tiny) / eps
 
 
-def judge(a: Array, low: Array, high: Array, u: Array, u_a: Array, scale: Scale) -> Array:
+def judge(gap: Gap, u: Array, u_a: Array, scale: Scale) -> Array:
     """Outcome of each entry (PASS, BELOW_RESOLUTION, UNDECIDED or FAIL)."""
-    d = distance(a, low, high)
-    m = _magnitude(a, low, high)
-    slack = rounding(a, low, high, scale.eps)
-    finite = np.isfinite(a)
+    d, m = gap.distance, gap.magnitude
     with np.errstate(invalid="ignore"):
-        fails = (d - u - u_a > scale.required * m) & (d > slack)
         passes = (d + u <= scale.required * m) | ((m == 0) & (u <= _NOTHING))
-        below = (d <= u + u_a + slack) & (u <= scale.resolution)
-    outcome = np.full(a.shape, Outcome.UNDECIDED)
-    outcome[below] = Outcome.BELOW_RESOLUTION
-    outcome[passes] = Outcome.PASS
-    outcome[fails | ~finite] = Outcome.FAIL
+    passes &= np.isfinite(d)
+    outcome = np.full(d.shape, Outcome.PASS, np.int8)
+    rest = np.flatnonzero(~passes)
+    if len(rest):
+        outcome[rest] = _unless_passed(gap.take(rest), u[rest], u_a[rest], scale.take(rest))
     return outcome
 
 
-def graded_error(a: Array, low: Array, high: Array, u: Array, u_a: Array) -> Array:
+def _unless_passed(gap: Gap, u: Array, u_a: Array, scale: Scale) -> Array:
+    d, m = gap.distance, gap.magnitude
+    slack = gap.rounding(scale.eps)
+    with np.errstate(invalid="ignore"):
+        fails = (d - u - u_a > scale.required * m) & (d > slack)
+        below = (d <= u + u_a + slack) & (u <= scale.resolution)
+    outcome = np.full(d.shape, Outcome.UNDECIDED, np.int8)
+    outcome[below] = Outcome.BELOW_RESOLUTION
+    outcome[fails | ~np.isfinite(d)] = Outcome.FAIL
+    return outcome
+
+
+def graded_error(gap: Gap, u: Array, u_a: Array) -> Array:
     """Relative error beyond what the uncertainties explain; 0/0 is 0."""
-    m = _magnitude(a, low, high)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        excess = np.maximum(distance(a, low, high) - u - u_a, 0.0)
-        return np.where(excess == 0, 0.0, np.where(np.isfinite(a), excess / m, np.inf))
+    with np.errstate(invalid="ignore"):
+        excess: Array = np.maximum(gap.distance - u - u_a, 0.0)
+    real = np.flatnonzero(excess)
+    d, m = gap.distance[real], gap.magnitude[real]
+    with np.errstate(invalid="ignore"):
+        excess[real] = np.where(np.isfinite(d), excess[real] / m, np.inf)
+    return excess
 
 
-def noticeable(a: Array, n: Array, u: Array, u_a: Array, eps: float) -> Mask:
+def noticeable(gap: Gap, u: Array, u_a: Array, eps: float) -> Mask:
     """Entries whose difference is real, far above the uncertainty."""
-    d = distance(a, n, n)
-    found: Mask = (d > _NOTICEABLE * (u + u_a)) & (d > rounding(a, n, n, eps))
+    d = gap.distance
+    found: Mask = (d > _NOTICEABLE * (u + u_a)) & (d > gap.rounding(eps))
     return found
 
 
-def detectable(a: Array, n: Array, u: Array, u_a: Array, eps: float) -> Array:
+def detectable(n: Array, u: Array, u_a: Array, eps: float) -> Array:
     """The largest absolute error of each entry that would go unnoticed."""
-    return np.asarray(np.maximum(_NOTICEABLE * (u + u_a), rounding(n, n, n, eps)))
+    return np.asarray(np.maximum(_NOTICEABLE * (u + u_a), _rounding(np.abs(n), eps)))
