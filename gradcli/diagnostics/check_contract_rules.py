@@ -75,6 +75,41 @@ class WrongShape(Rule):
 
 
 @rule
+class WrongDtype(Rule):
+    """A gradient comes in a number format that is not that of what it is the gradient of.
+
+    Meaning:
+        A gradient of whole numbers loses its fractions, a complex one is refused by the update or
+        turns the parameters complex. A gradient in float64 of an argument in float32 holds the
+        right values, and takes twice the memory and turns what is added to it into float64: that
+        is a warning. One in float32 of an argument in float64 is GC112, where it shows.
+
+    Likely cause:
+        A buffer made for it with the format of something else (`np.zeros_like(labels)`,
+        `np.zeros(shape)` in a float32 program), a constant array in float64 that takes part, a
+        transform whose imaginary part is zero only on paper (`np.fft.ifft` without `.real`).
+
+    What to look at:
+        The message states both formats. Make buffers with `np.zeros_like` of the argument itself,
+        and constants in the format of the input.
+
+    Example:
+        import numpy as np
+
+        def forward(x):
+            return x ** 2
+
+        def backward(inputs, output, cotangent):
+            dx = np.zeros(cotangent.shape, dtype=int)  # np.zeros_like(cotangent) holds fractions
+            dx[:] = 2 * inputs["x"] * cotangent
+            return {"x": dx}
+    """
+
+    code = "GC003"
+    name = "wrong-dtype"
+
+
+@rule
 class NonFinite(Rule):
     """The gradient is NaN or infinite where the function and its slope are finite.
 
@@ -123,9 +158,11 @@ class Nondeterministic(Rule):
         by each call, or memory that is read before it is written (`np.empty`).
 
     What to look at:
-        The message says whether it was the forward or the backward. Draw once, outside; hand
-        the draw to the backward through the saved values; take a generator with a fixed seed as
-        an argument.
+        The message says whether it was the forward or the backward, and whether NumPy's or
+        Python's global generator was drawn from. Draw once, outside; hand the draw to the backward
+        through the saved values; take a generator with a fixed seed as an argument. A forward that
+        draws from a global generator and saves what it drew can be checked: every call finds that
+        generator in the same state, and a note says so.
 
     Example:
         import numpy as np
@@ -152,7 +189,8 @@ class MutatesItsArguments(Rule):
         After the call, an input, the cotangent or a saved value holds other numbers than
         before. The caller still needs them: the cotangent goes to other branches too, and the
         inputs are read by the backward of the layer before. The gradient of some *other* layer
-        becomes wrong.
+        becomes wrong. The global random generators belong to the caller as well: code that
+        moves them on or seeds them, and has the same value each time, gets a warning.
 
     Likely cause:
         An in-place operator on an argument (`g *= ...`, `x -= x.max()`), an `out=` that names

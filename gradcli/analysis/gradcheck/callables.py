@@ -1,4 +1,4 @@
-"""Any scalar function with a gradient someone wrote, as subjects; contracts first.
+"""Any scalar function with a gradient someone wrote, as subjects of the check.
 
 The function is called on one point at a time, in its own shapes and dtypes, always on copies.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,16 +16,26 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind
-from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.analysis.gradcheck.subject import Subject, position_scale
 from gradcli.core.arrays import Array
-from gradcli.diagnostics.finding import Finding
+from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
-__all__ = ["USER_ERRORS", "Callables", "Claim", "MutatesItsArguments", "Pull", "Value"]
+__all__ = [
+    "USER_ERRORS",
+    "Arrays",
+    "Callables",
+    "Claim",
+    "MutatesItsArguments",
+    "Pull",
+    "Value",
+    "WrongStructure",
+    "differs",
+]
 
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
@@ -35,11 +45,28 @@ USER_ERRORS = (Exception, SystemExit)
 """What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _JITTER_TRIES = 4
-_NOISY = 1e-4  # relative difference of two evaluations beyond which a function is random
+_ELSEWHERE = 0.1  # how far away another point is, of the size of the arguments
 
 
 class MutatesItsArguments(Exception):
     """A claim changed what it was given; the text names it."""
+
+
+class WrongStructure(Exception):
+    """A claim is not made like the arguments; the text says how it is made."""
+
+
+def differs(one: Array, other: Any, slack: float = 0.0) -> bool:
+    """Whether two arrays are not the same up to `slack`; NaN is the same as NaN."""
+    try:
+        numbers = np.asarray(other, float)
+    except (TypeError, ValueError):
+        return True
+    if one.shape != numbers.shape:
+        return True
+    with np.errstate(invalid="ignore"):
+        same = (one == numbers) | (np.abs(one - numbers) <= slack)
+    return not np.all(same | (np.isnan(one) & np.isnan(numbers)))
 
 
 class Pull(NamedTuple):
@@ -55,7 +82,9 @@ class Callables:
     """A function of named arrays, the gradient claimed for it, and the point of the check.
 
     `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all
-    entries where the function is known to be complex-safe.
+    entries where the function is known to be complex-safe. `draws` names the random generators
+    that a forward draws from, and finds in the same state each time. `at_point` and what follows
+    is set once the contracts are seen to be kept.
     """
 
     value: Value
@@ -69,117 +98,36 @@ class Callables:
     complex_slopes: Callable[[str], Estimate] | None = None
     factors: tuple[tuple[str, float], ...] = ()
     pull: Pull | None = None
+    draws: str = ""
     evaluations: int = 0
+    at_point: float = float("nan")
+    analytic: Arrays = field(default_factory=dict)
+    claimed_dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
 
-    def prepare(self) -> list[Finding]:
-        """Call both once and hold the claim to its contract; findings if it breaks it.
+    @property
+    def role(self) -> str:
+        """What the function is called in messages."""
+        return "function" if self.pull is None else "forward"
 
-        Raises UsageError where the function itself cannot be evaluated at the point.
-        """
-        self.at_point = self._value_of(self.point)
-        if not np.isfinite(self.at_point):
-            raise UsageError(f"{self.where} is {self.at_point} at the point where it is checked")
-        again = self._value_of(self.point)
-        if abs(again - self.at_point) > _NOISY * max(abs(again), abs(self.at_point)):
-            message = f"the function itself gives {self.at_point:.6g} and then {again:.6g} there"
-            return [self._finding("GC005", message)]
-        before = {name: value.copy() for name, value in self.point.items()}
-        given = {name: value.copy() for name, value in self.point.items()}
-        try:
-            claimed = self._claim_at(given)
-        except MutatesItsArguments as error:
-            return [self._finding("GC006", f"the backward changes {error} in place")]
-        except USER_ERRORS as error:
-            return [self._finding("GC007", f"the gradient raises {type(error).__name__}: {error}")]
-        broken = [
-            self._finding(
-                "GC006",
-                f"the gradient changes its argument {name} in place",
-                where=self._shown(name),
-            )
-            for name, value in before.items()
-            if not np.array_equal(given[name], value, equal_nan=True)
-        ]
-        broken += [
-            self._finding("GC002", f"the gradient has an entry for {name}, which is no argument")
-            for name in claimed
-            if name not in self.point
-        ]
-        self.analytic: Arrays = {}
-        for name in self.wrt:
-            broken += self._take(name, claimed)
-        if not broken:
-            broken += self._repeatable()
-        return broken
+    @property
+    def claim_role(self) -> str:
+        """What the claim is called in messages."""
+        return "gradient" if self.pull is None else "backward"
 
-    def _take(self, name: str, claimed: Mapping[str, Any]) -> list[Finding]:
-        if name not in claimed:
-            return [
-                self._finding(
-                    "GC002", f"the gradient has no entry for {name}", where=self._shown(name)
-                )
-            ]
-        shape = self.point[name].shape
-        try:
-            gradient = np.asarray(claimed[name])
-            what = f"{gradient.dtype} of shape {gradient.shape}"
-        except ValueError:
-            gradient = np.asarray(None)
-            what = "a nested list that is no array"
-        if claimed[name] is None:
-            what = "None"
-        if gradient.dtype.kind not in "fiub" or gradient.shape != shape:
-            return [
-                self._finding(
-                    "GC002",
-                    f"the gradient of {name} is {what}, the argument has shape {shape}",
-                    where=self._shown(name),
-                )
-            ]
-        self.analytic[name] = gradient.astype(float)
-        return []
+    def copies(self) -> Arrays:
+        """The point, in arrays of its own."""
+        return {name: value.copy() for name, value in self.point.items()}
 
-    def _repeatable(self) -> list[Finding]:
-        again = self._claim_at({name: value.copy() for name, value in self.point.items()})
-        return [
-            self._finding(
-                "GC005",
-                f"the gradient of {name} differs when it is computed twice",
-                where=self._shown(name),
-            )
-            for name in self.wrt
-            if not np.array_equal(np.asarray(again[name], float), self.analytic[name], True)
-        ]
-
-    def nonlinear(self) -> dict[str, Finding]:
-        """Findings by name where the claim for g - 2h is not that for g less twice that for h."""
-        pull = self.pull
-        if pull is None:
-            return {}
-        copies = [{name: value.copy() for name, value in self.point.items()} for _ in range(2)]
-        second = pull.call(copies[0], pull.other.copy())
-        both = pull.call(copies[1], pull.cotangent - 2 * pull.other)
-        broken = {}
-        for name in self.wrt:
-            first = self.analytic[name]
-            parts = first, -2 * np.asarray(second[name], float)
-            scale = max(np.abs(part).max(initial=0.0) for part in parts)
-            gap = np.abs(np.asarray(both[name], float) - sum(parts)).max(initial=0.0)
-            eps = float(np.finfo(pull.cotangent.dtype).eps)
-            if gap > np.sqrt(eps) * scale:
-                message = (
-                    f"the backward is not linear in the cotangent: for g - 2h the gradient of "
-                    f"{name} is off by {gap:.3g} from that for g less twice that for h"
-                )
-                broken[name] = self._finding("GC001", message, where=self._shown(name))
-        return broken
+    def eps(self, name: str) -> float:
+        """The precision of an argument's numbers."""
+        dtype = self.point[name].dtype
+        return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
     def subject(self, name: str) -> Subject:
         x = self.point[name].astype(float).ravel()
         if self.complex_slopes is not None:
             self.evaluations += x.size
-        dtype = self.point[name].dtype
-        eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+        eps = self.eps(name)
         return Subject(
             name=self._shown(name),
             kind=self.kind,
@@ -195,6 +143,7 @@ class Callables:
             numeric=None if self.complex_slopes is None else self.complex_slopes(name),
             line=self.line,
             factors=self.factors,
+            whole_numbers=self.claimed_dtypes[name].kind != "f",
         )
 
     def _shown(self, name: str) -> str:
@@ -203,13 +152,18 @@ class Callables:
             return name
         return self.where if len(self.wrt) == 1 else f"{self.where}.{name}"
 
-    def _finding(self, code: str, message: str, where: str = "") -> Finding:
-        return finding(code, where or self.where, message, line=self.line)
+    def finding(
+        self, code: str, message: str, name: str = "", severity: Severity | None = None
+    ) -> Finding:
+        """A finding on the callables, or on what they say of one argument."""
+        where = self._shown(name) if name else self.where
+        return finding(code, where, message, severity=severity, line=self.line)
 
-    def _value_of(self, arrays: Arrays) -> float:
+    def evaluate(self, arrays: Arrays) -> float:
+        """The function of these very arrays; what it prints goes to standard error."""
         self.evaluations += 1
         with redirect_stdout(sys.stderr):
-            made = self.value({name: value.copy() for name, value in arrays.items()})
+            made = self.value(arrays)
         result = np.asarray(made)
         if result.size != 1 or result.dtype.kind not in "fiub":
             raise UsageError(
@@ -218,18 +172,30 @@ class Callables:
             )
         return float(result.reshape(()))
 
-    def _claim_at(self, arrays: Arrays) -> Mapping[str, Any]:
+    def claimed(self, arrays: Arrays) -> Mapping[str, Any]:
         """The claim; what it prints goes to standard error, where it spoils no report."""
         with redirect_stdout(sys.stderr):
             return self.claim(arrays)
 
-    def _safely(self, arrays: Arrays) -> float:
-        """The function at a probe; NaN where it raises, since only that probe is lost."""
+    def safely(self, arrays: Arrays) -> float:
+        """The function of copies; NaN where it raises, since only that probe is lost."""
         try:
             with np.errstate(all="ignore"):
-                return self._value_of(arrays)
+                return self.evaluate({name: value.copy() for name, value in arrays.items()})
         except USER_ERRORS:
             return float("nan")
+
+    def evaluate_elsewhere(self) -> None:
+        """Call both at another point, for what they may keep of it."""
+        rng = generator(self.options.seed, f"elsewhere of {self.where}")
+        for call in (self.safely, self.claimed):
+            moved = self.copies()
+            for name in self.wrt:
+                value = moved[name]
+                away = _ELSEWHERE * position_scale(value.astype(float)).reshape(value.shape)
+                moved[name] = (value + away * rng.uniform(-1, 1, value.shape)).astype(value.dtype)
+            with suppress(*USER_ERRORS), np.errstate(all="ignore"):
+                call(moved)
 
     def _probe(self, name: str, entries: Array, points: Array) -> Array:
         values = np.full(points.shape, np.nan)
@@ -238,7 +204,7 @@ class Callables:
             if np.isfinite(point):
                 moved = tensor.copy()
                 moved.reshape(-1)[entries[column]] = point
-                values[rung, column] = self._safely({**self.point, name: moved})
+                values[rung, column] = self.safely({**self.point, name: moved})
         return values
 
     def _noise(self, name: str) -> Callable[[Array], Noise]:
@@ -251,7 +217,7 @@ class Callables:
 
         def along(offsets: Array) -> Array:
             values = [
-                self._safely({**self.point, name: (tensor + t * direction).astype(dtype)})
+                self.safely({**self.point, name: (tensor + t * direction).astype(dtype)})
                 for t in offsets.ravel()
             ]
             return np.array(values)[:, None]
@@ -290,7 +256,7 @@ class Callables:
                     )
             try:
                 with np.errstate(all="ignore"):
-                    gradient = np.asarray(self._claim_at(moved)[name], float)
+                    gradient = np.asarray(self.claimed(moved)[name], float)
             except USER_ERRORS:  # as for probes: outside the domain this try says nothing
                 continue
             with np.errstate(invalid="ignore"):

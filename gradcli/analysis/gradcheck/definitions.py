@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gradcli.analysis.gradcheck.callables import Callables
 from gradcli.analysis.gradcheck.collect import Collector
+from gradcli.analysis.gradcheck.contracts import broken_contracts, nonlinear, wrong_dtype
 from gradcli.analysis.gradcheck.elementwise import elementwise_subject
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.functions import function_callables
+from gradcli.analysis.gradcheck.generators import left_as_found
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import SpecResult
 from gradcli.diagnostics.rules import finding
@@ -61,25 +63,32 @@ def check_definition(
 
 def _check_callables(callables: Callables, collector: Collector, required: float) -> None:
     """Check one function written by a user, contracts first."""
-    broken = callables.prepare()
+    with left_as_found():
+        _hold_to_contracts(callables, collector, required)
+    collector.evaluations += callables.evaluations
+
+
+def _hold_to_contracts(callables: Callables, collector: Collector, required: float) -> None:
+    broken = broken_contracts(callables)
     collector.add(broken)
-    if broken:
+    if any(found.severity == "error" for found in broken):
         collector.broken = True
     else:
-        nonlinear = callables.nonlinear()
+        breaks = nonlinear(callables)
         for name in callables.wrt:
             subject = callables.subject(name)
             result, findings, _ = examine(subject, collector.options, required)
-            if name in nonlinear:
+            if name in breaks:
                 # what shows in the values (clipping, say) names the mistake better than this
                 errors = [found for found in findings if found.severity == "error"]
                 if all(found.code == "GC100" for found in errors):
                     findings = [found for found in findings if found not in errors]
-                    findings.append(nonlinear[name])
+                    findings.append(breaks[name])
                     result = result.replace(verdict="fail")
+            if all(found.code != "GC003" for found in findings):
+                findings += wrong_dtype(callables, name)
             collector.tensors.append(result)
             collector.add(findings)
-    collector.evaluations += callables.evaluations
 
 
 def check_functions(

@@ -140,6 +140,7 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
         index=np.stack(np.unravel_index(checked, subject.shape), axis=-1),
         eps=subject.eps,
         factors=subject.factors,
+        whole_numbers=subject.whole_numbers,
         branches=tuple(
             Branch(branch.text, branch.above[checked], branch.below[checked])
             for branch in subject.branches()

@@ -45,7 +45,8 @@ class Mismatch(Record):
 
     `wrong` marks the entries proven wrong, `right` those proven right; the arithmetic says nothing
     of the rest. Entries at kinks are left out. `index` (E, axes) says
-    where each entry stands in `shape`. `factors` are named quantities that a factor may be.
+    where each entry stands in `shape`. `factors` are named quantities that a factor may be;
+    `whole_numbers` says that the claim cannot hold others.
     """
 
     a: Array
@@ -58,6 +59,7 @@ class Mismatch(Record):
     eps: float = 2.0**-52
     factors: tuple[tuple[str, float], ...] = ()
     branches: tuple[Branch, ...] = ()
+    whole_numbers: bool = False
 
     @property
     def largest(self) -> float:
@@ -85,6 +87,16 @@ class Mismatch(Record):
 
 
 Fit = Callable[[Mismatch], Diagnosis | None]
+
+
+def _cut_to_whole_numbers(case: Mismatch) -> Diagnosis | None:
+    if not case.whole_numbers or not any(
+        case.explains(cut(case.n)) for cut in (np.trunc, np.rint, np.floor)
+    ):
+        return None
+    count = int(case.wrong.sum())
+    message = f"the gradient comes in whole numbers, so that {count} entries lose their fractions"
+    return Diagnosis("GC003", message, {"entries": count})
 
 
 def _constant_factor(case: Mismatch) -> Diagnosis | None:
@@ -192,6 +204,7 @@ def _permuted(case: Mismatch) -> Diagnosis | None:
 
 
 FITS: tuple[Fit, ...] = (
+    _cut_to_whole_numbers,
     _constant_factor,
     _transposed,
     _clipped,

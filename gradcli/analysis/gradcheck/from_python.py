@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.callables import Callables, WrongStructure
 from gradcli.analysis.gradcheck.definitions import check_functions
 from gradcli.analysis.gradcheck.functions import scalarised
 from gradcli.analysis.gradcheck.options import CheckOptions
@@ -52,7 +52,12 @@ def check_vector_function(
 
     def run(arrays: dict[str, Array]) -> tuple[Any, Any]:
         made = forward(rebuild(arrays))
-        return made if isinstance(made, tuple) else (made, _NOTHING)
+        if not isinstance(made, tuple):
+            return made, _NOTHING
+        if len(made) != 2:
+            message = f"has to return an array, or (array, saved), got a tuple of {len(made)}"
+            raise UsageError(f"{name}: forward {message}")
+        return made
 
     def pull(arrays: dict[str, Array], output: Any, cotangent: Array, saved: Any) -> dict[str, Any]:
         more = () if saved is _NOTHING else (saved,)
@@ -80,34 +85,56 @@ def _structure(
     if isinstance(params, Mapping):
         return (
             {str(key): _array(value) for key, value in params.items()},
-            lambda arrays: {key: arrays[str(key)] for key in params},
+            lambda arrays: {key: _like(value, arrays[str(key)]) for key, value in params.items()},
             _from_dict,
         )
     if isinstance(params, (list, tuple)):
-        kind = type(params)
         return (
             {str(index): _array(value) for index, value in enumerate(params)},
-            lambda arrays: kind(arrays[str(index)] for index in range(len(params))),
-            lambda made: {str(index): value for index, value in enumerate(made)},
+            lambda arrays: _sequence(
+                params, [_like(value, arrays[str(i)]) for i, value in enumerate(params)]
+            ),
+            _from_sequence,
         )
     return (
         {"x": _array(params)},
-        lambda arrays: arrays["x"] if np.ndim(params) else arrays["x"][()],
+        lambda arrays: _like(params, arrays["x"]),
         lambda made: {"x": made},
     )
 
 
+def _like(given: Any, array: Array) -> Any:
+    """A number where a number was given, which is not an array of no axes."""
+    return array if isinstance(given, np.ndarray) or array.ndim else array[()]
+
+
+def _sequence(like: Sequence[Any], values: list[Any]) -> Any:
+    """A list, a tuple or a named tuple, as the one given."""
+    return like._make(values) if hasattr(like, "_make") else type(like)(values)  # type: ignore[call-arg]
+
+
 def _from_dict(made: Any) -> dict[str, Any]:
     if not isinstance(made, Mapping):
-        raise TypeError(f"expected a dict like the argument, got {type(made).__name__}")
+        raise WrongStructure(f"expected a dict like the argument, got {type(made).__name__}")
     return {str(key): value for key, value in made.items()}
+
+
+def _from_sequence(made: Any) -> dict[str, Any]:
+    try:
+        values = None if isinstance(made, Mapping) else list(made)
+    except TypeError:
+        values = None
+    if values is None:
+        raise WrongStructure(f"expected a list like the argument, got {type(made).__name__}")
+    return {str(index): value for index, value in enumerate(values)}
 
 
 def _array(value: Any) -> Array:
     array = np.array(value)
     if array.dtype.kind not in "fiub":
         raise UsageError(f"expected arrays of real numbers, got {array.dtype}")
-    return array.astype(float) if array.dtype.kind == "f" and array.itemsize < 4 else array
+    is_usual = array.dtype.kind != "f" or array.dtype in (np.float32, np.float64)
+    return array if is_usual else array.astype(float)
 
 
 def _differentiable(point: Mapping[str, Array]) -> tuple[str, ...]:

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import USER_ERRORS, Callables, MutatesItsArguments, Pull
+from gradcli.analysis.gradcheck.callables import (
+    USER_ERRORS,
+    Callables,
+    MutatesItsArguments,
+    Pull,
+    differs,
+)
+from gradcli.analysis.gradcheck.generators import Generators
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.engine.ladder import Estimate
@@ -77,9 +84,12 @@ def scalarised(
 
     `forward(arrays) -> (output, saved)`; `backward(arrays, output, cotangent, saved) -> dict`.
     """
+    forward = _Forward(forward)
     try:
         with redirect_stdout(sys.stderr):
-            output, _ = forward({name: value.copy() for name, value in point.items()})
+            output, _ = forward.first({name: value.copy() for name, value in point.items()})
+    except UsageError:
+        raise
     except USER_ERRORS as error:
         raise UsageError(f"{where}: forward raises {type(error).__name__}: {error}") from error
     output = np.asarray(output)
@@ -100,7 +110,7 @@ def scalarised(
         before = {name: value.copy() for name, value in given.items()}
         found: Mapping[str, Any] = backward(arrays, made, given["the cotangent"], saved)
         for name, value in before.items():
-            if not np.array_equal(given[name], value, equal_nan=value.dtype.kind in "fc"):
+            if differs(value, given[name]):
                 raise MutatesItsArguments(name)
         return found
 
@@ -113,7 +123,32 @@ def scalarised(
         options,
         where,
         pull=Pull(pull, cotangent, other.astype(cotangent.dtype)),
+        draws=forward.draws,
     )
+
+
+class _Forward:
+    """A forward that, if it draws from the global generators, draws the same in every call."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._state: Generators | None = None
+        self.draws = ""
+
+    def first(self, arrays: dict[str, Array]) -> Any:
+        before = Generators.now()
+        made = self._run(arrays)
+        self.draws = before.moved()
+        if self.draws:
+            before.restore()
+            self._state = before
+        return made
+
+    def __call__(self, arrays: dict[str, Array]) -> Any:
+        if self._state is None:
+            return self._run(arrays)
+        with self._state.held():
+            return self._run(arrays)
 
 
 def _arrays_in(saved: Any) -> Iterator[Array]:

@@ -38,6 +38,7 @@ class Subject(Record):
     function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
     `factors` are named quantities that a wrong factor may be; `variables` the values of a
     definition's variables at each entry; `branches()` the conditions of its formulas there.
+    `whole_numbers` says that the gradient was claimed in a format that holds nothing else.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Subject(Record):
     factors: tuple[tuple[str, float], ...] = ()
     variables: Mapping[str, Array] = MappingProxyType({})
     branches: Callable[[], tuple[Branch, ...]] = tuple
+    whole_numbers: bool = False
 
     @property
     def rho(self) -> Array:
