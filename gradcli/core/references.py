@@ -32,6 +32,7 @@ REFERENCES: Final[dict[str, str]] = {
     "2016",
     "hoerl1970": "Hoerl and Kennard, Ridge regression: biased estimation for nonorthogonal "
     "problems, Technometrics 12, 1970",
+    "huber2009": "Huber and Ronchetti, Robust Statistics, 2nd edition, Wiley 2009",
     "huber1964": "Huber, Robust estimation of a location parameter, Annals of Mathematical "
     "Statistics 35, 1964",
     "klambauer2017": "Klambauer, Unterthiner, Mayr, Hochreiter, Self-normalizing neural networks, "

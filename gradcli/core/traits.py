@@ -8,12 +8,35 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from gradcli.core.arrays import Array, Parameters
 from gradcli.core.record import Record
 
-__all__ = ["LayerTraits", "LossTraits", "Traits"]
+__all__ = [
+    "NOT_STATED",
+    "Argument",
+    "Breakdown",
+    "LayerTraits",
+    "LossTraits",
+    "Minimiser",
+    "Noise",
+    "Outlier",
+    "Traits",
+]
+
+NOT_STATED: Any = type("NotStated", (), {"__repr__": lambda self: "not stated"})()
+"""A field about which an op says nothing; one that does not apply to it is None."""
+
+Argument = Literal[
+    "residual", "margin", "logit", "probability", "logits", "log-probabilities", "embeddings"
+]
+"""What a loss is a function of, for a fixed target: p - y; y·p; one logit or probability of an
+event; a row of logits, free up to a common summand; a row of log-probabilities, in which the loss
+is affine; rows of which only differences count."""
+
+Outlier = Literal["grows", "constant", "fades", "none"]
+"""What becomes of the gradient's norm as one target moves ever farther from its prediction."""
 
 
 class Traits(Record):
@@ -38,6 +61,43 @@ class Traits(Record):
     feature_growth: float = 0.0
 
 
+class Noise(Record):
+    """A distribution of the target, given p, whose -log density is the loss up to a constant in p.
+
+    `density` is a formula in p, y and the options that integrates to one over all numbers y, or
+    sums to one over all events, signs or classes.
+    """
+
+    name: str
+    density: str
+
+
+class Minimiser(Record):
+    """The prediction of least expected loss, for targets drawn from a population.
+
+    `formula` gives it in the options and in facts of the population: of numbers `mean` and
+    `quantile`, the one at `level`; of events and signs `q`, the probability of 1; of classes `q`,
+    their probabilities as a row. Where it has no formula, `balance`, in p and y, has expectation
+    zero at it.
+    """
+
+    name: str
+    formula: str = ""
+    level: float = 0.5
+    balance: str = ""
+
+
+class Breakdown(Record):
+    """The least share of a sample that, moved to infinity, takes the minimiser along.
+
+    The rest of the sample lies close together, compared with the loss's own scale. `reference` is a
+    key of the literature.
+    """
+
+    share: float
+    reference: str
+
+
 class LossTraits(Record):
     """A loss as a function of one prediction (one element, or one row), for any valid target.
 
@@ -46,6 +106,12 @@ class LossTraits(Record):
     of the value and of its gradient in the Euclidean norm, without the mean over rows or elements;
     `kinks` are the values of `p - y` (or of the margin) where the slope jumps; `bounded` is from
     above. `domain` is the open interval of the predictions at which the loss is defined.
+
+    `argument` is what it is a function of. `differentiable` is how many times it is continuously
+    so: -1 where it jumps itself, 0 at kinks, 1 where its slope is continuous and bends abruptly,
+    infinite otherwise. `influence`, a formula in p and y, is -∂f/∂p up to a positive factor: how a
+    target pulls at its prediction, bounded where `lipschitz` is finite; and `outlier` what becomes
+    of it far out. `noise`, `minimiser` and `breakdown` are None where there is no such thing.
     """
 
     convex: bool
@@ -55,6 +121,13 @@ class LossTraits(Record):
     bounded: bool
     kinks: tuple[float, ...] = ()
     domain: tuple[float, float] = (-math.inf, math.inf)
+    argument: Argument = NOT_STATED
+    differentiable: float = NOT_STATED
+    influence: str = NOT_STATED
+    outlier: Outlier = NOT_STATED
+    noise: Noise | None = NOT_STATED
+    minimiser: Minimiser | None = NOT_STATED
+    breakdown: Breakdown | None = NOT_STATED
 
 
 class LayerTraits(Record):

@@ -11,7 +11,7 @@ from gradcli.core.param import Param
 from gradcli.core.primitives import choose
 from gradcli.core.registry import loss
 from gradcli.core.special import log1p
-from gradcli.core.traits import LossTraits
+from gradcli.core.traits import LossTraits, Minimiser, Noise
 from gradcli.ops.activations import Value, decay
 from gradcli.ops.losses import targets_like
 from gradcli.ops.softmax import log_softmax
@@ -46,6 +46,16 @@ def _class_probabilities(p: Array, y: Array) -> Array:
         lipschitz=math.sqrt(1 + (1 - label_smoothing) ** 2) / temperature,
         smoothness=0.5 / temperature**2,
         bounded=False,
+        argument="logits",
+        differentiable=math.inf,
+        influence="(1 - label_smoothing)*y + label_smoothing/sum(y**0) - softmax(p/temperature)",
+        outlier="constant",
+        noise=None if label_smoothing else Noise("categorical", "sum(y*softmax(p/temperature))"),
+        minimiser=Minimiser(
+            "log-probabilities, up to a common summand",
+            "temperature*log((1 - label_smoothing)*q + label_smoothing/sum(q**0))",
+        ),
+        breakdown=None,
     ),
     references=["bridle1990", "szegedy2016", "guo2017"],
 )
@@ -113,7 +123,18 @@ def _on_probabilities(p: Array, y: Array) -> Value:
     }[input],
     traits=lambda input: {
         "logits": LossTraits(
-            convex=True, strong_convexity=0.0, lipschitz=1.0, smoothness=0.25, bounded=False
+            convex=True,
+            strong_convexity=0.0,
+            lipschitz=1.0,
+            smoothness=0.25,
+            bounded=False,
+            argument="logit",
+            differentiable=math.inf,
+            influence="y - sigmoid(p)",
+            outlier="constant",
+            noise=Noise("Bernoulli", "where(y > 0.5, sigmoid(p), sigmoid(-p))"),
+            minimiser=Minimiser("log-odds", "log(q/(1 - q))"),
+            breakdown=None,
         ),
         "probabilities": LossTraits(
             convex=True,
@@ -122,6 +143,13 @@ def _on_probabilities(p: Array, y: Array) -> Value:
             smoothness=math.inf,
             bounded=False,
             domain=(0.0, 1.0),
+            argument="probability",
+            differentiable=math.inf,
+            influence="(y - p)/(p*(1 - p))",
+            outlier="grows",
+            noise=Noise("Bernoulli", "where(y > 0.5, p, 1 - p)"),
+            minimiser=Minimiser("probability", "q"),
+            breakdown=None,
         ),
     }[input],
     references=["bishop2006"],

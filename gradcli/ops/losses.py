@@ -13,7 +13,7 @@ from gradcli.core.arrays import Array
 from gradcli.core.param import Param
 from gradcli.core.primitives import absolute, choose, where
 from gradcli.core.registry import loss
-from gradcli.core.traits import LossTraits
+from gradcli.core.traits import Breakdown, LossTraits, Minimiser, Noise
 from gradcli.ops.activations import Value
 
 __all__ = ["huber", "mae", "mse", "quantile", "targets_like"]
@@ -29,7 +29,18 @@ def targets_like(p: Array, y: Array) -> Array:
     formula="(p - y)**2",
     gradient="2*(p - y)",
     traits=lambda: LossTraits(
-        convex=True, strong_convexity=2.0, lipschitz=math.inf, smoothness=2.0, bounded=False
+        convex=True,
+        strong_convexity=2.0,
+        lipschitz=math.inf,
+        smoothness=2.0,
+        bounded=False,
+        argument="residual",
+        differentiable=math.inf,
+        influence="y - p",
+        outlier="grows",
+        noise=Noise("Gaussian of variance 1/2", "exp(-(p - y)**2)/sqrt(pi)"),
+        minimiser=Minimiser("mean", "mean"),
+        breakdown=Breakdown(0.0, "huber2009"),
     ),
     references=["bishop2006"],
 )
@@ -50,6 +61,13 @@ def mse(p: Array, y: Array) -> Value:
         smoothness=math.inf,
         bounded=False,
         kinks=(0.0,),
+        argument="residual",
+        differentiable=0,
+        influence="sign(y - p)",
+        outlier="constant",
+        noise=Noise("Laplace of scale 1", "exp(-abs(p - y))/2"),
+        minimiser=Minimiser("median", "quantile"),
+        breakdown=Breakdown(0.5, "huber2009"),
     ),
     references=["bishop2006"],
 )
@@ -65,7 +83,25 @@ def mae(p: Array, y: Array) -> Value:
     formula="where(abs(p - y) <= delta, (p - y)**2/2, delta*(abs(p - y) - delta/2))",
     gradient="where(abs(p - y) <= delta, p - y, delta*sign(p - y))",
     traits=lambda delta: LossTraits(
-        convex=True, strong_convexity=0.0, lipschitz=delta, smoothness=1.0, bounded=False
+        convex=True,
+        strong_convexity=0.0,
+        lipschitz=delta,
+        smoothness=1.0,
+        bounded=False,
+        argument="residual",
+        differentiable=1,
+        influence="clip(y - p, -delta, delta)",
+        outlier="constant",
+        noise=Noise(
+            "Gaussian with Laplace tails from delta on",
+            "exp(-where(abs(p - y) <= delta, (p - y)**2/2, delta*(abs(p - y) - delta/2)))"
+            "/(sqrt(2*pi)*erf(delta/sqrt(2)) + 2/delta*exp(-delta**2/2))",
+        ),
+        minimiser=Minimiser(
+            "mean in which no target counts as farther than delta",
+            balance="clip(y - p, -delta, delta)",
+        ),
+        breakdown=Breakdown(0.5, "huber2009"),
     ),
     references=["huber1964"],
 )
@@ -94,6 +130,16 @@ def huber(p: Array, y: Array, *, delta: float) -> Value:
         smoothness=math.inf,
         bounded=False,
         kinks=(0.0,),
+        argument="residual",
+        differentiable=0,
+        influence="where(y > p, tau, tau - 1)",
+        outlier="constant",
+        noise=Noise(
+            "asymmetric Laplace",
+            "tau*(1 - tau)*exp(-where(y >= p, tau*(y - p), (tau - 1)*(y - p)))",
+        ),
+        minimiser=Minimiser(f"{tau:g}-quantile", "quantile", level=tau),
+        breakdown=Breakdown(min(tau, 1 - tau), "huber2009"),
     ),
     references=["koenker1978"],
 )

@@ -8,7 +8,9 @@ from gradcli.testing import (
     arithmetic_laws,  # noqa: F401  (importing a module registers its laws)
     catalogue_laws,  # noqa: F401
     gradient_laws,  # noqa: F401
+    loss_laws,  # noqa: F401
     node_laws,  # noqa: F401
+    population_laws,  # noqa: F401
     trait_laws,  # noqa: F401
 )
 from gradcli.testing.case import Case, cases

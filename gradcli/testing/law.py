@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Op
+from gradcli.core.traits import NOT_STATED
 from gradcli.testing.case import Case, Rows
 
 __all__ = ["LAWS", "Law", "LawBroken", "law", "require"]
@@ -22,18 +23,20 @@ class LawBroken(AssertionError):
 class Law:
     """A statement about every op of some kinds. `check` raises LawBroken where it does not hold.
 
-    A law about traits says nothing about an op that states none.
+    A law `about` a trait says nothing about an op that does not state it.
     """
 
     name: str
     kinds: tuple[type[Op], ...]
     check: Callable[[Case], None]
-    needs_traits: bool
+    about: str | None
 
     def applies(self, case: Case) -> bool:
         if not isinstance(case.op, self.kinds):
             return False
-        return not self.needs_traits or case.subject.traits is not None
+        if self.about is None:
+            return True
+        return getattr(case.subject.traits, self.about, NOT_STATED) is not NOT_STATED
 
 
 LAWS: dict[str, Law] = {}
@@ -41,12 +44,12 @@ LAWS: dict[str, Law] = {}
 
 
 def law(
-    name: str, *kinds: type[Op], needs_traits: bool = False
+    name: str, *kinds: type[Op], about: str | None = None
 ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
-    """Register a law about ops of these kinds."""
+    """Register a law about ops of these kinds, or about one trait of theirs."""
 
     def decorate(check: Callable[[Case], None]) -> Callable[[Case], None]:
-        LAWS[name] = Law(name, kinds, check, needs_traits)
+        LAWS[name] = Law(name, kinds, check, about)
         return check
 
     return decorate

@@ -133,27 +133,28 @@ def _climb(score: Callable[[Rows], Array], rows: Rows, domain: tuple[float, floa
     return best
 
 
-def largest_jump(subject: Subject, start: Rows, end: Rows) -> tuple[Array, Array]:
-    """Where the derivative jumps between pairs of rows: (its place, the size of the jump).
+def largest_jump(
+    function: Callable[[Rows], Array], slope: Callable[[Rows], Array], start: Rows, end: Rows
+) -> tuple[Array, Array]:
+    """Where a function jumps between pairs of rows: (the place, the size of the jump).
 
-    Halves every segment 64 times toward the larger change of the derivative, which then shrinks to
-    nothing unless there is a jump.
+    Halves every segment 64 times toward the larger change of the function, which then shrinks to
+    what its `slope` allows between neighbouring numbers unless there is a jump.
     """
     a, b = start.x.copy(), end.x.copy()
-    at_a, at_b = jacobian(subject, start), jacobian(subject, end)
+    at_a, at_b = function(start), function(end)
 
-    def change(left: Array, right: Array) -> Array:
-        size: Array = np.abs(right - left).max(axis=(1, 2))
+    def largest_of(values: Array) -> Array:
+        size: Array = np.abs(values).reshape(len(values), -1).max(axis=-1)
         return size
 
     for _ in range(64):
         middle = 0.5 * (a + b)
-        at_middle = jacobian(subject, start.at(middle))
-        lower: Array = np.asarray(change(at_a, at_middle) > change(at_middle, at_b))
-        low, low_tensor = lower[:, None], lower[:, None, None]
+        at_middle = function(start.at(middle))
+        lower: Array = np.asarray(largest_of(at_middle - at_a) > largest_of(at_b - at_middle))
+        low, low_value = lower[:, None], lower.reshape((-1,) + (1,) * (at_a.ndim - 1))
         a, b = np.where(low, a, middle), np.where(low, middle, b)
-        at_a = np.where(low_tensor, at_a, at_middle)
-        at_b = np.where(low_tensor, at_middle, at_b)
-    bend = np.abs(curvature(subject, start.at(a))).max(axis=(1, 2, 3))
-    smooth = 4 * bend * np.abs(b - a).sum(axis=-1)  # between neighbouring numbers
-    return b, (change(at_a, at_b) - smooth) / (1 + np.abs(at_a).max(axis=(1, 2)))
+        at_a = np.where(low_value, at_a, at_middle)
+        at_b = np.where(low_value, at_middle, at_b)
+    smooth = 4 * largest_of(slope(start.at(a))) * np.abs(b - a).sum(axis=-1)
+    return b, (largest_of(at_b - at_a) - smooth) / (1 + largest_of(at_a))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gradcli.core.arrays import Array
 from gradcli.testing.case import Case, Rows, Subject
@@ -13,12 +14,14 @@ __all__ = [
     "FAR",
     "GRADES",
     "TAIL",
+    "at_targets",
     "axis_points",
     "border",
     "extremes",
     "grid",
     "kink_rows",
     "moderate",
+    "segments",
 ]
 
 TAIL = 36.0  # results stay representable in float64
@@ -44,9 +47,9 @@ def axis_points(subject: Subject) -> Array:
     return points[~np.isin(points, subject.kinks) & (points > low) & (points < high)]
 
 
-def _at_targets(subject: Subject, points: Array) -> list[Rows]:
+def at_targets(subject: Subject, points: ArrayLike) -> list[Rows]:
     """Points of one variable as rows, once for every target."""
-    x = points[:, None]
+    x = np.asarray(points)[:, None]
     if subject.reads is None:
         return [Rows(x)]
     return [
@@ -73,7 +76,7 @@ def grid(case: Case) -> list[Rows]:
     """Blocks of rows over the whole range. Elementwise: sorted, one block for each target."""
     subject = case.subject
     if subject.elementwise:
-        return _at_targets(subject, axis_points(subject))
+        return at_targets(subject, axis_points(subject))
     rng = case.rng()
     blocks = []
     for width in _WIDTHS:
@@ -83,6 +86,13 @@ def grid(case: Case) -> list[Rows]:
         duel[:, 0], duel[:, 1] = np.linspace(-5, 5, 41), 0.0
         blocks += _with_targets(subject, rng, np.concatenate([x, duel]))
     return blocks
+
+
+def segments(case: Case, rows: Rows) -> tuple[Rows, Rows]:
+    """Pairs of rows that a path leads between: neighbours of one variable, else any two."""
+    if case.subject.elementwise:
+        return rows[:-1], rows[1:]
+    return rows, rows.at(rows.x[case.rng().permutation(len(rows))])
 
 
 def moderate(case: Case, limit: float = 30.0) -> list[Rows]:
@@ -96,7 +106,7 @@ def extremes(case: Case, values: tuple[float, ...]) -> list[Rows]:
     if subject.elementwise:
         low, high = subject.domain
         points = np.array([value for value in values if low < value < high] or [0.5 * (low + high)])
-        return _at_targets(subject, points)
+        return at_targets(subject, points)
     rng = case.rng()
     blocks = []
     for width in _WIDTHS:
@@ -111,7 +121,7 @@ def border(case: Case, spacing: float) -> list[Rows]:
     low, high = case.subject.domain
     width = high - low
     ends = np.array([low + 1e-30 * width, high - spacing * width])
-    return _at_targets(case.subject, ends) if math.isfinite(width) else []
+    return at_targets(case.subject, ends) if math.isfinite(width) else []
 
 
 def kink_rows(case: Case, offset: float = 0.0) -> Rows | None:
@@ -119,4 +129,4 @@ def kink_rows(case: Case, offset: float = 0.0) -> Rows | None:
     subject = case.subject
     if not subject.kinks or not subject.elementwise:
         return None
-    return Rows.joined(_at_targets(subject, np.array(subject.kinks) + offset))
+    return Rows.joined(at_targets(subject, np.array(subject.kinks) + offset))

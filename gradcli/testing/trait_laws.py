@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation, Loss
 from gradcli.core.traits import LossTraits, Traits
-from gradcli.testing.case import Case, Rows, Subject
+from gradcli.testing.case import Case, Rows
 from gradcli.testing.law import LawBroken, law, require
 from gradcli.testing.numeric import (
     EPS,
@@ -19,7 +20,7 @@ from gradcli.testing.numeric import (
     largest_jump,
     tensor_norm,
 )
-from gradcli.testing.points import FAR, grid
+from gradcli.testing.points import FAR, grid, segments
 
 __all__: list[str] = []
 
@@ -81,7 +82,7 @@ def _wide(case: Case) -> list[Rows]:
     return [Rows(x, np.array([1]))]
 
 
-@law("lipschitz", Activation, Loss, needs_traits=True)
+@law("lipschitz", Activation, Loss, about="lipschitz")
 def lipschitz(case: Case) -> None:
     """The slope reaches the claimed bound and does not exceed it."""
     subject = case.subject
@@ -99,16 +100,15 @@ def _jumps(case: Case) -> list[tuple[Rows, Array, Array]]:
     """Segments over the grid: their first rows, where the slope jumps in each, and how far."""
     found = []
     for rows in grid(case):
-        if case.subject.elementwise:
-            start, end = rows[:-1], rows[1:]
-        else:
-            start, end = rows, rows.at(rows.x[case.rng().permutation(len(rows))])
-        place, size = largest_jump(case.subject, start, end)
+        start, end = segments(case, rows)
+        place, size = largest_jump(
+            partial(jacobian, case.subject), partial(curvature, case.subject), start, end
+        )
         found.append((start, place, size))
     return found
 
 
-@law("kinks", Activation, Loss, needs_traits=True)
+@law("kinks", Activation, Loss, about="kinks")
 def kinks(case: Case) -> None:
     """The slope jumps at the kinks, at each of them, and nowhere else."""
     claimed = sorted(_traits(case).kinks)
@@ -124,7 +124,7 @@ def kinks(case: Case) -> None:
             raise LawBroken(f"the slope jumps at {found[:6]}, and {claimed} is claimed")
 
 
-@law("smoothness", Activation, Loss, needs_traits=True)
+@law("smoothness", Activation, Loss, about="smoothness")
 def smoothness(case: Case) -> None:
     """The slope's own slope reaches the claimed bound and stays within it; infinite with a kink."""
     traits = _traits(case)
@@ -165,7 +165,7 @@ def _magnitude(rows: Rows) -> Array:
     return size
 
 
-@law("convexity", Activation, Loss, needs_traits=True)
+@law("convexity", Activation, Loss, about="convex")
 def convexity(case: Case) -> None:
     """Chords lie above the graph; where convexity is denied, some chord does not."""
     violated = False
@@ -185,7 +185,7 @@ def convexity(case: Case) -> None:
         raise LawBroken("claimed not convex, but every chord lies above the graph")
 
 
-@law("strong convexity", Loss, needs_traits=True)
+@law("strong convexity", Loss, about="strong_convexity")
 def strong_convexity(case: Case) -> None:
     """The least curvature is the claimed one; it is zero for a function that is not convex."""
     traits = _traits(case)
@@ -201,32 +201,7 @@ def strong_convexity(case: Case) -> None:
     _is_supremum(-found, -traits.strong_convexity, "minus the strong convexity")
 
 
-@law("bounded", Loss, needs_traits=True)
-def bounded(case: Case) -> None:
-    """Far out, the loss settles where it is claimed bounded and goes on growing where not."""
-    traits = _traits(case)
-    assert isinstance(traits, LossTraits)
-    near, far = (_largest_value(case.subject, exponent) for exponent in (1, 2))
-    grows = far > 1.5 * near
-    if grows == traits.bounded:
-        raise LawBroken(f"claimed bounded={traits.bounded}: {near:.6g} far out, {far:.6g} farther")
-
-
-def _largest_value(subject: Subject, exponent: int) -> float:
-    low, high = subject.domain
-    if np.isfinite(high - low):
-        x = np.array([low + (high - low) * 1e-100**exponent])
-    else:
-        x = np.array([-1.0, 1.0]) * 1e4**exponent
-    if subject.elementwise:
-        targets = {"numbers": 0.0, "binary": 1.0, "signs": 1.0}
-        y = np.full((len(x), 1), targets[subject.reads or "numbers"])
-        return float(subject.value(Rows(x[:, None], y)).max())
-    rows = np.stack([x, np.zeros_like(x)], axis=-1)
-    return float(subject.value(Rows(rows, np.ones(len(x), np.int64))).max())
-
-
-@law("monotone", Activation, needs_traits=True)
+@law("monotone", Activation, about="monotone")
 def monotone(case: Case) -> None:
     """⟨f(a) - f(b), a - b⟩ has the claimed sign; both signs occur where there is none."""
     traits = _traits(case)
@@ -244,7 +219,7 @@ def monotone(case: Case) -> None:
         raise LawBroken(f"claimed monotone: {traits.monotone}, found: {found}")
 
 
-@law("range", Activation, needs_traits=True)
+@law("range", Activation, about="range")
 def value_range(case: Case) -> None:
     """The values reach both ends of the range and do not leave it."""
     traits = _traits(case)
@@ -262,7 +237,7 @@ def value_range(case: Case) -> None:
             raise LawBroken(f"{name} end of the range is claimed infinite: {sign * found:.6g}")
 
 
-@law("symmetry", Activation, needs_traits=True)
+@law("symmetry", Activation, about="symmetry")
 def symmetry(case: Case) -> None:
     """f(-x) is f(x), or -f(x), or neither somewhere, as claimed."""
     traits = _traits(case)
@@ -278,7 +253,7 @@ def symmetry(case: Case) -> None:
         raise LawBroken(f"claimed symmetry: {traits.symmetry}, found: {found}")
 
 
-@law("homogeneous", Activation, needs_traits=True)
+@law("homogeneous", Activation, about="homogeneous")
 def homogeneous(case: Case) -> None:
     """f(s·x) = s·f(x) for s > 0, or not somewhere, as claimed."""
     traits = _traits(case)

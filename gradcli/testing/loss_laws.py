@@ -1,0 +1,221 @@
+"""What a loss says of itself beyond its shape: its argument, its smoothness, its pull far out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.formula import Formula
+from gradcli.core.op import Loss
+from gradcli.core.traits import LossTraits
+from gradcli.testing.case import Case, Rows, Subject
+from gradcli.testing.law import LawBroken, law, require
+from gradcli.testing.numeric import EPS, curvature, jacobian, largest_jump
+from gradcli.testing.points import at_targets, grid, moderate, segments
+
+__all__ = ["loss_traits", "parsed"]
+
+ROUNDING = 256 * EPS
+JUMP = 1e-6  # of a value or a derivative, relative
+NEIGHBOURS = 1000  # numbers on either side
+LEVEL = 1e-3  # relative change over four decades
+SHIFTS = (-0.75, 2.0)
+
+
+def loss_traits(case: Case) -> LossTraits:
+    """What the loss of the case claims."""
+    traits = case.subject.traits
+    assert isinstance(traits, LossTraits)
+    return traits
+
+
+def parsed(case: Case, text: str) -> Formula:
+    """A formula of a claim, in p, y and the numbers among the options."""
+    return Formula.parse(text, {"p", "y", *case.subject.constants})
+
+
+def _same(case: Case, change: Callable[[Rows], Rows]) -> bool:
+    """Whether the values stay what they are, up to rounding, as the rows are changed."""
+    for rows in moderate(case):
+        before, after = case.subject.value(rows), case.subject.value(change(rows))
+        slope = np.abs(jacobian(case.subject, rows)).sum(axis=-1)
+        size = np.abs(before) + slope * (2 + np.abs(rows.x).max(axis=-1))[:, None]
+        if (np.abs(after - before) > ROUNDING * size).any():
+            return False
+    return True
+
+
+def _with_more(rows: Rows, by: float) -> Rows:
+    return rows.at(rows.x + by)
+
+
+def _with_more_of_both(rows: Rows, by: float) -> Rows:
+    assert rows.y is not None
+    return Rows(rows.x + by, rows.y + by)
+
+
+def _depends_on_residual(case: Case) -> bool:
+    return case.subject.reads == "numbers" and all(
+        _same(case, partial(_with_more_of_both, by=by)) for by in SHIFTS
+    )
+
+
+def _depends_on_margin(case: Case) -> bool:
+    def mirrored(rows: Rows) -> Rows:
+        assert rows.y is not None
+        return Rows(-rows.x, -rows.y)
+
+    return case.subject.reads == "signs" and _same(case, mirrored)
+
+
+def _affine(case: Case) -> bool:
+    """Whether the slope is the same everywhere, for one target."""
+    for rows in moderate(case):
+        slope = jacobian(case.subject, rows)
+        if not np.array_equal(slope, jacobian(case.subject, rows.at(np.zeros_like(rows.x)))):
+            return False
+    return True
+
+
+def _found_argument(case: Case) -> str:
+    subject = case.subject
+    if subject.reads == "none":
+        return "embeddings"
+    if not subject.elementwise:
+        if _affine(case):
+            return "log-probabilities"
+        free = all(_same(case, partial(_with_more, by=by)) for by in SHIFTS)
+        return "logits" if free else "embeddings"
+    if _depends_on_residual(case):
+        return "residual"
+    if _depends_on_margin(case):
+        return "margin"
+    return "probability" if subject.domain == (0.0, 1.0) else "logit"
+
+
+@law("argument", Loss, about="argument")
+def argument(case: Case) -> None:
+    """It depends on p - y, or on y·p, or is free up to a common summand, or affine, as claimed."""
+    claimed, found = loss_traits(case).argument, _found_argument(case)
+    if claimed != found:
+        raise LawBroken(f"claimed a function of the {claimed}, found one of the {found}")
+
+
+@law("domain", Loss, about="domain")
+def domain(case: Case) -> None:
+    """The loss is finite within its domain, and for some target not at a finite end of it."""
+    subject = case.subject
+    with np.errstate(all="ignore"):
+        for rows in grid(case):
+            values = subject.value(rows)
+            if not np.isfinite(values).all():
+                row = int(np.argwhere(~np.isfinite(values))[0, 0])
+                raise LawBroken(f"no finite value within the domain, at {rows.describe(row)}")
+        for end in filter(math.isfinite, loss_traits(case).domain):
+            if np.isfinite([subject.value(rows) for rows in at_targets(subject, [end])]).all():
+                raise LawBroken(f"the domain ends at {end:g}, where every value is finite")
+
+
+def _jumps(case: Case, function: Callable[[Rows], Array], slope: Callable[[Rows], Array]) -> bool:
+    """Whether a function jumps anywhere on the grid."""
+    found = (largest_jump(function, slope, *segments(case, rows))[1] for rows in grid(case))
+    return any(bool((size > JUMP).any()) for size in found)
+
+
+@law("differentiable", Loss, about="differentiable")
+def differentiable(case: Case) -> None:
+    """Of the value, its slope and its curvature, the first one that jumps is as claimed."""
+    subject = case.subject
+    functions: list[Callable[[Rows], Array]] = [subject.value]
+    functions += [partial(of, subject) for of in (jacobian, curvature, _third)]
+    claimed = loss_traits(case).differentiable
+    found = math.inf
+    for times, (function, slope) in enumerate(pairwise(functions), start=-1):
+        if _jumps(case, function, slope):
+            found = times
+            break
+    if found != claimed:
+        raise LawBroken(f"claimed {claimed:g} times continuously differentiable, found {found:g}")
+
+
+def _third(subject: Subject, rows: Rows) -> Array:
+    """How fast the curvature changes, over distances that a jump would not show in."""
+    near = NEIGHBOURS * np.spacing(np.abs(rows.x).max(axis=-1, keepdims=True))
+    below, above = (curvature(subject, rows.at(rows.x + side * near)) for side in (-1, 1))
+    change = np.abs(above - below).reshape(len(rows), -1).max(axis=-1)
+    return np.asarray(change / (2 * near[:, 0]))
+
+
+@law("influence", Loss, about="influence")
+def influence(case: Case) -> None:
+    """The formula is the negative gradient, up to one positive factor."""
+    subject = case.subject
+    formula = parsed(case, loss_traits(case).influence)
+    blocks = [_summing_to_one(rows) for rows in moderate(case)]
+    pulls = [-jacobian(subject, rows)[:, 0] for rows in blocks]
+    written = [np.broadcast_to(subject.written(formula, rows), rows.x.shape) for rows in blocks]
+    if not any(pull.any() for pull in pulls):
+        require(np.concatenate(written), 0.0, 0.0, "influence of a loss without a gradient")
+        return
+    block = max(range(len(pulls)), key=lambda i: float(np.abs(pulls[i]).max()))
+    place = np.unravel_index(int(np.argmax(np.abs(pulls[block]))), pulls[block].shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = float(pulls[block][place] / written[block][place])
+    if not 0 < factor < math.inf:
+        raise LawBroken(f"the influence has the sign of the gradient: a factor of {-factor:.6g}")
+    for rows, pull, claimed in zip(blocks, pulls, written, strict=True):
+        allowed = ROUNDING * (1 + np.abs(rows.x).max(axis=-1) + np.abs(pull).max(axis=-1))
+        require(pull, factor * claimed, allowed[:, None], "pull against the influence", rows)
+
+
+def _summing_to_one(rows: Rows) -> Rows:
+    """The rows with targets that are probabilities of classes to the last digit."""
+    if rows.y is None or rows.y.dtype.kind != "f" or rows.y.shape[-1] == 1:
+        return rows
+    return Rows(rows.x, rows.y / rows.y.sum(axis=-1, keepdims=True))
+
+
+def _far(subject: Subject, distance: float) -> Rows:
+    """A prediction as far as that from its target, on either side, or with either feature."""
+    low, high = subject.domain
+    if not subject.elementwise:
+        x = np.array([[-distance, 0.0], [distance, 0.0], [0.0, -distance]])
+        return Rows(x, np.ones(len(x), np.int64))
+    if np.isfinite(high - low):
+        x = np.array([low + (high - low) / distance])
+    else:
+        x = np.array([-distance, distance])
+    targets = {"numbers": 0.0, "binary": 1.0, "signs": 1.0}
+    return Rows(x[:, None], np.full((len(x), 1), targets[subject.reads or "numbers"]))
+
+
+@law("bounded", Loss, about="bounded")
+def bounded(case: Case) -> None:
+    """Far out, the loss settles where it is claimed bounded and goes on growing where not."""
+    claimed = loss_traits(case).bounded
+    near, far = (float(case.subject.value(_far(case.subject, d)).max()) for d in (1e15, 1e30))
+    if (far > 1.5 * near) == claimed:
+        raise LawBroken(f"claimed bounded={claimed}: {near:.6g} far out, {far:.6g} farther")
+
+
+@law("outlier", Loss, about="outlier")
+def outlier(case: Case) -> None:
+    """The gradient of an ever worse mistake grows, stays, fades or is zero, as claimed."""
+    subject = case.subject
+    near, far = (
+        float(np.linalg.norm(jacobian(subject, _far(subject, d))[:, 0], axis=-1).max())
+        for d in (1e4, 1e8)
+    )
+    found = "constant"
+    if near == far == 0:
+        found = "none"
+    elif abs(far - near) > LEVEL * near:
+        found = "grows" if far > near else "fades"
+    claimed = loss_traits(case).outlier
+    if found != claimed:
+        raise LawBroken(f"claimed {claimed}, found {found}: {near:.6g} far out, {far:.6g} farther")
