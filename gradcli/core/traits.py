@@ -23,6 +23,7 @@ __all__ = [
     "Noise",
     "Outlier",
     "Traits",
+    "stated",
 ]
 
 NOT_STATED: Any = type("NotStated", (), {"__repr__": lambda self: "not stated"})()
@@ -151,3 +152,12 @@ class LayerTraits(Record):
     homogeneous_with: tuple[str, ...] | None = None
     mixing: str | None = None
     lipschitz: Callable[[tuple[Array, ...], Parameters], tuple[float, ...]] | None = None
+
+
+def stated(traits: Record) -> dict[str, Any]:
+    """What is claimed, by field, in plain data; what is not stated is left out."""
+    return {
+        name: stated(value) if isinstance(value, Record) else value
+        for name, value in vars(traits).items()
+        if value is not NOT_STATED
+    }
