@@ -1,153 +1,166 @@
-"""Numeric gradients of a whole network without any pullback: numeric cotangents.
+"""Numeric cotangents of a network's slots, without any pullback.
 
 Rows of a batch are independent unless a node couples them. So one unit's output is perturbed in
-all rows at once, the forward pass is resumed from there, and the losses by row give that column
-of ∂L/∂z: a copy of the network per unit instead of one per weight. Where a node is affine in an
-operand, the operand's gradient is a contraction of the cotangent with the other operands (a claim
-of the op that the laws verify), and for each tensor it is proved here against direct derivatives
-along random directions. All derivatives are complex steps: exact to rounding.
+all rows at once and the forward pass is resumed from there; what arrives at the losses, by row, is
+that column of ∂L/∂z: a copy of the network per unit instead of one per weight. A node that couples
+rows is gone through entry by entry, but alone: what is behind it is known by then. All derivatives
+are complex steps, exact to rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
 
-from gradcli.core.arrays import Array, rows
+from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
 from gradcli.engine.ladder import Estimate
-from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
-from gradcli.engine.network import LossValue
+from gradcli.engine.model import COMPLEX_STEP
+from gradcli.engine.network import Summand
 from gradcli.engine.replicas import Point, chunks
-from gradcli.engine.tangents import Tangents
+from gradcli.engine.tangents import Tangents, one_hot
 
-__all__ = ["NumericGradients"]
+__all__ = ["EPS", "TERM_ULPS", "NumericCotangents"]
 
-_EPS = float(np.finfo(np.float64).eps)
-_TERM_ULPS = 16  # rounding of one summand of a contraction, itself the result of a forward pass
-_UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / _EPS  # of a derivative's digits
-_PROOFS = 2  # random directions per tensor
-_PROOF_ULPS = 4096
+EPS = float(np.finfo(np.float64).eps)
+TERM_ULPS = 16
+"""Rounding of one summand of a sum, itself the result of a forward pass."""
 
 
-class NumericGradients:
-    """Numeric gradients of every tensor at a point, computed when asked for.
+class NumericCotangents:
+    """∂L/∂(slot) at a point, rows included, with an uncertainty per entry."""
 
-    `gradient(name)` is flat, with an uncertainty per entry.
-    """
-
-    def __init__(self, point: Point, seed: int) -> None:
+    def __init__(self, point: Point) -> None:
         self.point = point
         self.network = point.network
-        self._seed = seed
-        self._cotangents: dict[int, tuple[Array, Array]] = {}
-        self._known_slopes: dict[int, Array] = {}
+        self._coupling = [
+            index
+            for index, node in enumerate(self.network.nodes)
+            if node.op.layer_traits(node.options).couples_rows
+        ]
+        self._known: dict[int, Estimate] = {}
+        self._arriving: dict[int, dict[int, Estimate]] = {}
+        self._losses: dict[int, Estimate] = {}
+        self._slopes: dict[int, Array] = {}
 
-    def gradient(self, name: str) -> Estimate:
-        """Every entry of ∂L/∂tensor: contracted where that is proved, else one copy an entry."""
-        contracted = self._contract(name)
-        if contracted is not None and self._proved(name, *contracted):
-            value, uncertainty = contracted
-            return Estimate(value.ravel(), uncertainty.ravel() + _UNDERFLOW)
-        found = self._entry_by_entry(name)
-        return Estimate(found.value, found.uncertainty + _UNDERFLOW)
+    def of_slot(self, slot: int) -> Estimate:
+        """The cotangent of a slot, shaped like it."""
+        if slot not in self._known:
+            # from the end, so that none waits for another
+            for index in reversed([index for index in self._coupling if index >= slot]):
+                self._at_node(index)
+            self._known[slot] = self._by_unit(slot)
+        return self._known[slot]
 
-    def _uses(self, name: str) -> list[tuple[int, str]] | None:
-        """(node, operand) for every use of a tensor; None if one has no contraction."""
-        uses = []
-        for index, node in enumerate(self.network.nodes):
-            own = [local for local, full in node.parameters.items() if full == name]
-            if name == INPUTS:
-                own = ["x"] * (0 in node.inputs[:1])
-                if 0 in node.inputs[1:]:
-                    return None
-            affine = node.op.layer_traits(node.options).affine
-            if any(operand not in affine for operand in own):
-                return None
-            uses += [(index, operand) for operand in own]
-        return uses
+    def through_node(self, index: int, tensor: Array, run: Callable[[Array], Array]) -> Estimate:
+        """The cotangent of a tensor through one node alone, flat: a copy an entry.
 
-    def _contract(self, name: str) -> tuple[Array, Array] | None:
-        plan = self.network.plan
-        read_by_loss = any(
-            (loss.slot == 0 and name == INPUTS) or name in loss.parameters.values()
-            for loss in plan.losses
-        )
-        uses = self._uses(name)
-        if uses is None or read_by_loss:
-            return None
-        shape = self.point.tensor(name).shape
-        value, size = np.zeros(shape), np.zeros(shape)
-        for index, operand in uses:
-            cotangent, doubt = self._cotangent(index + 1)
-            node = self.network.nodes[index]
-            subscripts, *others = node.op.layer_traits(node.options).affine[operand]
-            operands = [self._operand(index, other) for other in others]
-            g = rows(cotangent, cotangent.ndim)
-            value += _einsum(subscripts, g, *operands).reshape(shape)
-            bound = np.abs(g) + rows(doubt, doubt.ndim) / (_TERM_ULPS * _EPS)
-            size += _einsum(subscripts, bound, *map(np.abs, operands)).reshape(shape)
-        for position, term in enumerate(plan.terms):
-            if name in term.parameters:
-                w = self.point.parameters[name]
-                values, _ = self.network.run_term(position, name, w + 1j * COMPLEX_STEP)
-                slope = term.weight * np.imag(values) / COMPLEX_STEP
-                value, size = value + slope, size + np.abs(slope)
-        return value, _TERM_ULPS * _EPS * size
-
-    def _operand(self, index: int, name: str) -> Array:
-        node = self.network.nodes[index]
-        if name == "x":
-            x = self.point.slots[node.inputs[0]]
-            return rows(x, x.ndim)
-        return self.point.parameters[node.parameters[name]]
-
-    def _cotangent(self, slot: int) -> tuple[Array, Array]:
-        """∂L/∂(slot), rows included, and its uncertainty."""
-        if slot not in self._cotangents:
-            self._cotangents[slot] = self._perturb_units(slot)
-        return self._cotangents[slot]
-
-    def _perturb_units(self, slot: int) -> tuple[Array, Array]:
-        nodes = self.network.downstream([slot])
-        shape = self.point.slots[slot].shape
-        by_row = not self.network.couples_rows(nodes)
-        count = prod(shape[1:] if by_row else shape)
-        columns = np.zeros((count, shape[0] if by_row else 1))
-        for part in chunks(count, self.point.copy_bytes(nodes, prod(shape), 8)):
-            moved = (Tangents.of_units if by_row else Tangents.of_entries)(part, shape)
-            loss = self._push(slot, moved, nodes)
-            self.point.evaluations += part.stop - part.start
-            found = loss.by_row if by_row and loss.by_row is not None else loss.total[..., None]
-            columns[part] = np.imag(found) / COMPLEX_STEP
-        cotangent = np.moveaxis(columns, -1, 0).reshape(shape)
-        largest = np.abs(columns).max(axis=0, initial=0.0)
-        doubt = np.broadcast_to(largest.reshape(-1, *(1,) * (len(shape) - 1)), shape)
-        # an exact zero comes from a slope that is zero, not from a sum that cancels
-        return cotangent, np.where(cotangent == 0, 0.0, _TERM_ULPS * _EPS * doubt)
-
-    def _push(self, slot: int, moved: Tangents, nodes: list[int]) -> LossValue:
-        """The loss, perturbed along the tangents of a slot: its imaginary part.
-
-        All copies have the same real part, so only tangents are carried: through an elementwise
-        node they are multiplied by its slopes, a node that is affine in its input is linear in
-        them, and any other node takes them as a complex step.
+        `run` evaluates the node with copies of the tensor, which may be complex.
         """
-        base = self.point.slots
-        tangents = {slot: moved}
-        for index in nodes:
-            tangents[index + 1] = self._push_node(index, tangents)
-        slots = list(base)
-        for loss in self.network.plan.losses:
-            if loss.slot in tangents:
-                slots[loss.slot] = base[loss.slot] + 1j * COMPLEX_STEP * tangents[loss.slot].full
-        return self.network.loss(slots, self.point.parameters)
+        behind = self.of_slot(index + 1)
+        weight = TERM_ULPS * EPS * np.abs(behind.value) + behind.uncertainty
+        value, doubt = np.zeros(tensor.size), np.zeros(tensor.size)
+        for part in chunks(tensor.size, self.point.copy_bytes([index], tensor.size, 16)):
+            moved = tensor + 1j * COMPLEX_STEP * one_hot(part, tensor.shape)
+            tangents = run(moved).imag / COMPLEX_STEP
+            self.point.evaluations += len(moved)
+            axes = tuple(range(1, tangents.ndim))
+            value[part] = (tangents * behind.value).sum(axis=axes)
+            doubt[part] = (np.abs(tangents) * weight).sum(axis=axes)
+        return _with_rounding(value, doubt, np.abs(value).max(initial=0.0))
 
-    def _push_node(self, index: int, tangents: dict[int, Tangents]) -> Tangents:
+    def through_loss(self, position: int) -> Estimate:
+        """The cotangent of the slot that a loss reads, through that loss alone."""
+        if position not in self._losses:
+            self._losses[position] = self._at_loss(position)
+        return self._losses[position]
+
+    def _at_node(self, index: int) -> dict[int, Estimate]:
+        """Cotangents of the slots that a node reads, through it alone."""
+        if index not in self._arriving:
+            found = {}
+            for slot in dict.fromkeys(self.network.nodes[index].inputs):
+                x = self.point.slots[slot]
+                through = self.through_node(index, x, self._runner(index, slot))
+                found[slot] = Estimate(
+                    through.value.reshape(x.shape), through.uncertainty.reshape(x.shape)
+                )
+            self._arriving[index] = found
+        return self._arriving[index]
+
+    def _at_loss(self, position: int) -> Estimate:
+        loss = self.network.plan.losses[position]
+        p = self.point.slots[loss.slot]
+        if loss.op.elementwise:
+            values = self._summand(position, p + 1j * COMPLEX_STEP)
+            slopes = np.imag(values.values * values.share) / COMPLEX_STEP
+            self.point.evaluations += 1
+            return Estimate(slopes, TERM_ULPS * EPS * np.abs(slopes))
+        own = p.shape if loss.op.couples_rows else p.shape[1:]
+        columns = np.zeros((prod(own), 1 if loss.op.couples_rows else len(p)))
+        for part in chunks(len(columns), 8 * 16 * p.size):
+            places = one_hot(part, own)
+            if not loss.op.couples_rows:
+                places = places[:, None]
+            summand = self._summand(position, p + 1j * COMPLEX_STEP * places)
+            arrived = summand.total[:, None] if loss.op.couples_rows else summand.by_row
+            columns[part] = np.imag(arrived) / COMPLEX_STEP
+            self.point.evaluations += len(places)
+        largest = np.abs(columns).max(axis=0, initial=0.0)
+        return _by_slot(_with_rounding(columns, np.zeros_like(columns), largest), p.shape)
+
+    def _summand(self, position: int, p: Array) -> Summand:
+        slots = list(self.point.slots)
+        slots[self.network.plan.losses[position].slot] = p
+        return self.network.summand(position, slots, self.point.parameters)
+
+    def _route(self, slot: int) -> tuple[list[int], list[tuple[int, Estimate]]]:
+        """Nodes through which a slot's tangents are carried, and the cotangents they end at."""
+        touched, path = {slot}, []
+        ends: list[tuple[int, Estimate]] = []
+        for index, node in enumerate(self.network.nodes):
+            reached = touched.intersection(node.inputs)
+            if not reached:
+                continue
+            if index in self._coupling:
+                arriving = self._at_node(index)
+                ends += [(at, arriving[at]) for at in sorted(reached)]
+            else:
+                path.append(index)
+                touched.add(index + 1)
+        for position, loss in enumerate(self.network.plan.losses):
+            if loss.slot in touched:
+                ends.append((loss.slot, self.through_loss(position)))
+        return path, ends
+
+    def _by_unit(self, slot: int) -> Estimate:
+        shape = self.point.slots[slot].shape
+        path, ends = self._route(slot)
+        weights = [TERM_ULPS * EPS * np.abs(end.value) + end.uncertainty for _, end in ends]
+        columns = np.zeros((prod(shape[1:]), shape[0]))
+        doubts = np.zeros_like(columns)
+        for part in chunks(len(columns), self.point.copy_bytes(path, prod(shape), 8)):
+            tangents = {slot: Tangents.of_units(part, shape)}
+            for index in path:
+                tangents[index + 1] = self._carry(index, tangents)
+            for (at, end), weight in zip(ends, weights, strict=True):
+                columns[part] += tangents[at].dot(end.value)
+                doubts[part] += tangents[at].size.dot(weight)
+            self.point.evaluations += part.stop - part.start
+        largest = np.abs(columns).max(axis=0, initial=0.0)
+        return _by_slot(_with_rounding(columns, doubts, largest), shape)
+
+    def _carry(self, index: int, tangents: dict[int, Tangents]) -> Tangents:
+        """Tangents of a node's output: all copies have the same real part, so these are all.
+
+        Through an elementwise node they are multiplied by its slopes, a node that is affine in its
+        input is linear in them, and any other node takes them as a complex step.
+        """
         node = self.network.nodes[index]
         if isinstance(node.op, Activation) and node.op.elementwise:
-            return tangents[node.inputs[0]].scaled(self._slopes(index))
+            return tangents[node.inputs[0]].scaled(self._slopes_of(index))
         traits = node.op.layer_traits(node.options)
         if traits.homogeneous_with is not None and "x" in traits.affine and len(node.inputs) == 1:
             own = {local: self.point.parameters[full] for local, full in node.parameters.items()}
@@ -156,47 +169,36 @@ class NumericGradients:
             return tangents[node.inputs[0]].mapped(
                 lambda pattern: node.op.evaluate((pattern,), own, node.rank, node.options)[0]
             )
-        slots = list(self.point.slots)
-        for slot in set(node.inputs) & tangents.keys():
-            slots[slot] = slots[slot] + 1j * COMPLEX_STEP * tangents[slot].full
-        value, _ = self.network.run_node(index, slots, self.point.parameters)
-        return Tangents(np.asarray(value.imag / COMPLEX_STEP))
+        moved = {
+            slot: self.point.slots[slot] + 1j * COMPLEX_STEP * tangents[slot].full
+            for slot in set(node.inputs) & tangents.keys()
+        }
+        return Tangents(np.asarray(self._run(index, moved).imag / COMPLEX_STEP))
 
-    def _slopes(self, index: int) -> Array:
-        """Slopes of an elementwise node at its units, by the complex step."""
-        if index not in self._known_slopes:
-            slots = list(self.point.slots)
+    def _slopes_of(self, index: int) -> Array:
+        """Slopes of an elementwise node at its units."""
+        if index not in self._slopes:
             slot = self.network.nodes[index].inputs[0]
-            slots[slot] = slots[slot] + 1j * COMPLEX_STEP
-            value, _ = self.network.run_node(index, slots, self.point.parameters)
-            self._known_slopes[index] = value.imag / COMPLEX_STEP
-        return self._known_slopes[index]
+            moved = self.point.slots[slot] + 1j * COMPLEX_STEP
+            self._slopes[index] = self._run(index, {slot: moved}).imag / COMPLEX_STEP
+        return self._slopes[index]
 
-    def _proved(self, name: str, value: Array, uncertainty: Array) -> bool:
-        """Whether direct derivatives along random directions agree with a contracted gradient."""
-        rng = generator(self._seed, f"proof of {name}")
-        directions = rng.standard_normal((_PROOFS, *value.shape))
-        direct = self.point.slope_along(name, directions)
-        axes = tuple(range(1, directions.ndim))
-        expected = (directions * value).sum(axis=axes)
-        floor = (np.abs(directions) * (uncertainty + _PROOF_ULPS * _EPS * np.abs(value))).sum(axes)
-        return bool(np.all(np.abs(direct - expected) <= floor))
+    def _runner(self, index: int, slot: int) -> Callable[[Array], Array]:
+        return lambda copies: self._run(index, {slot: copies})
 
-    def _entry_by_entry(self, name: str) -> Estimate:
-        tensor = self.point.tensor(name)
-        nodes = self.point.nodes_after(name)
-        value = np.zeros(tensor.size)
-        for part in chunks(tensor.size, self.point.copy_bytes(nodes, tensor.size, 16)):
-            size = part.stop - part.start
-            copies = np.zeros((size, tensor.size), complex)
-            copies += tensor.ravel()
-            copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
-            total = self.point.loss_with(name, copies.reshape(size, *tensor.shape), nodes).total
-            value[part] = np.imag(total) / COMPLEX_STEP
-        largest = np.abs(value).max(initial=0.0)
-        return Estimate(value, np.full(value.shape, _TERM_ULPS * _EPS * largest))
+    def _run(self, index: int, changed: dict[int, Array]) -> Array:
+        slots = list(self.point.slots)
+        for slot, value in changed.items():
+            slots[slot] = value
+        return self.network.run_node(index, slots, self.point.parameters)[0]
 
 
-def _einsum(subscripts: str, *operands: Array) -> Array:
-    result: Array = np.einsum(subscripts, *operands, optimize=True)
-    return result
+def _with_rounding(value: Array, doubt: Array, largest: Array | float) -> Estimate:
+    """The doubt and the rounding of sums of this size; an exact zero is of slopes that are zero."""
+    exact = (value == 0) & (doubt == 0)
+    return Estimate(value, np.where(exact, 0.0, doubt + TERM_ULPS * EPS * largest))
+
+
+def _by_slot(columns: Estimate, shape: tuple[int, ...]) -> Estimate:
+    """From columns (units, rows), or (entries, 1), to a slot's own shape."""
+    return Estimate(columns.value.T.reshape(shape), columns.uncertainty.T.reshape(shape))

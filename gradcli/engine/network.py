@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from gradcli.core.op import Shape
 from gradcli.core.record import Record
 from gradcli.spec.plan import LossPlan, Plan
 
-__all__ = ["LossValue", "Network", "Patch", "Trace", "Watch"]
+__all__ = ["LossValue", "Network", "Patch", "Summand", "Trace", "Watch"]
 
 
 Key = TypeVar("Key", int, str)
+Place = tuple[str, int, str]
+"""(node, loss or term; its position; the parameter, for a term)."""
 
 
 class Patch(Record):
@@ -35,23 +37,26 @@ class Patch(Record):
 
 @dataclass(eq=False, repr=False)
 class Watch:
-    """The branches taken while watching, each with the units whose kink a patch has settled."""
+    """The branches taken while watching, by what took them: a node, a loss or a penalty.
 
-    conditions: list[Mask]
-    settled: list[Mask | None]
+    `settled` are the units whose kink a patch has settled there.
+    """
+
+    conditions: dict[Place, list[Mask]]
+    settled: dict[Place, Mask]
 
     def flipped(self, base: Watch, replicas: int) -> Mask:
         """Copies (replicas,) in which some branch differs from `base`, the point's own run."""
         flips = np.zeros(replicas, bool)
-        for at_point, taken, mask in zip(
-            base.conditions, self.conditions, self.settled, strict=True
-        ):
-            if taken.ndim <= at_point.ndim:
-                continue
-            differs = taken != at_point
-            if mask is not None and mask.shape == at_point.shape:
-                differs &= ~mask
-            flips |= differs.any(axis=tuple(range(taken.ndim - at_point.ndim, taken.ndim)))
+        for place, conditions in self.conditions.items():
+            mask = self.settled.get(place)
+            for at_point, taken in zip(base.conditions[place], conditions, strict=True):
+                if taken.ndim <= at_point.ndim:
+                    continue
+                differs = taken != at_point
+                if mask is not None and mask.shape == at_point.shape:
+                    differs &= ~mask
+                flips |= differs.any(axis=tuple(range(taken.ndim - at_point.ndim, taken.ndim)))
         return flips
 
 
@@ -64,14 +69,34 @@ class Trace:
 
 
 class LossValue(Record):
-    """Total loss (replicas,), its value by row where rows are independent, and its pullback.
+    """Total loss (replicas,) and its pullback.
 
     `pullback()` gives the cotangents of the slots the loss reads and of the parameters.
     """
 
     total: Array
-    by_row: Array | None
     pullback: Callable[[], tuple[dict[int, Array], dict[str, Array]]]
+
+
+class Summand(Record):
+    """One loss of the whole: `share` times the sum of its values over `own_axes`.
+
+    `pull` is the pullback of the values.
+    """
+
+    values: Array
+    own_axes: tuple[int, ...]
+    share: Any
+    pull: Callable[[Array], tuple[Array, ...]]
+
+    @property
+    def total(self) -> Array:
+        return np.asarray(self.values.sum(axis=self.own_axes) * self.share)
+
+    @property
+    def by_row(self) -> Array:
+        """What each row contributes, for a loss that takes rows one by one."""
+        return np.asarray(self.values.sum(axis=self.own_axes[1:]) * self.share)
 
 
 class Network:
@@ -109,13 +134,6 @@ class Network:
                 found.append(index)
         return found
 
-    def couples_rows(self, nodes: Sequence[int]) -> bool:
-        """Whether one of these nodes or of the losses mixes the rows of a batch."""
-        return any(
-            node.op.layer_traits(node.options).couples_rows
-            for node in (self.nodes[i] for i in nodes)
-        ) or any(loss.op.couples_rows for loss in self.plan.losses)
-
     def forward(self, parameters: Parameters, inputs: Array) -> Trace:
         """Run every node."""
         trace = Trace([inputs], {})
@@ -146,7 +164,7 @@ class Network:
         own = {name: parameters[full] for name, full in node.parameters.items()}
         inputs = tuple(slots[slot] for slot in node.inputs)
         patch = self.node_patches.get(index)
-        with self._watching(patch):
+        with self._watching(("node", index, ""), patch):
             y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
         return self._round(y if patch is None else patch(inputs[0], y)), pullback
 
@@ -165,21 +183,22 @@ class Network:
     @contextmanager
     def watch(self) -> Iterator[Watch]:
         """Collect the branches that everything run in the block takes."""
-        self._watch = Watch([], [])
+        self._watch = Watch({}, {})
         try:
             yield self._watch
         finally:
             self._watch = None
 
     @contextmanager
-    def _watching(self, patch: Patch | None) -> Iterator[None]:
+    def _watching(self, place: Place, patch: Patch | None) -> Iterator[None]:
         if self._watch is None:
             yield
             return
         with record_branches() as conditions:
             yield
-        self._watch.conditions += conditions
-        self._watch.settled += [None if patch is None else patch.mask] * len(conditions)
+        self._watch.conditions[place] = conditions
+        if patch is not None:
+            self._watch.settled[place] = patch.mask
 
     def backward(
         self, trace: Trace, seeds: Mapping[int, Array]
@@ -202,18 +221,11 @@ class Network:
     def loss(self, slots: list[Array], parameters: Parameters) -> LossValue:
         """The whole loss: Σ weight · mean(values) over the losses, and the terms."""
         total: Array | None = None
-        by_row: Array | None = None
-        coupled = any(loss.op.couples_rows for loss in self.plan.losses)
         pulls: list[Callable[[dict[int, Array], dict[str, Array]], None]] = []
         for position, loss in enumerate(self.plan.losses):
-            values, own_rank, pull = self.run_loss(position, loss, slots, parameters)
-            own_axes = tuple(range(values.ndim - own_rank, values.ndim))
-            count = float(np.prod(values.shape[values.ndim - own_rank :], dtype=float))
-            share = values.dtype.type(loss.weight / count)
-            total = _sum(total, values.sum(axis=own_axes) * share)
-            if not coupled:
-                by_row = _sum(by_row, values.sum(axis=own_axes[1:]) * share)
-            pulls.append(_loss_pullback(loss, pull, values, share))
+            summand = self.summand(position, slots, parameters)
+            total = _sum(total, summand.total)
+            pulls.append(_loss_pullback(loss, summand))
         for position, term in enumerate(self.plan.terms):
             for name in term.parameters:
                 w = parameters[name]
@@ -230,7 +242,15 @@ class Network:
                 pull(seeds, gradients)
             return seeds, gradients
 
-        return LossValue(np.asarray(0.0 if total is None else total), by_row, pullback)
+        return LossValue(np.asarray(0.0 if total is None else total), pullback)
+
+    def summand(self, position: int, slots: list[Array], parameters: Parameters) -> Summand:
+        """One loss of the whole: weight · mean(values)."""
+        loss = self.plan.losses[position]
+        values, own_rank, pull = self.run_loss(position, loss, slots, parameters)
+        own_axes = tuple(range(values.ndim - own_rank, values.ndim))
+        count = float(np.prod(values.shape[values.ndim - own_rank :], dtype=float))
+        return Summand(values, own_axes, values.dtype.type(loss.weight / count), pull)
 
     def run_term(
         self, position: int, name: str, w: Array
@@ -238,7 +258,7 @@ class Network:
         """Values of one penalty, elementwise, on one parameter, and their pullback."""
         term = self.plan.terms[position]
         patch = self.term_patches.get((position, name))
-        with self._watching(patch):
+        with self._watching(("term", position, name), patch):
             values, pull = term.op.function(w, **term.options)
         return (values if patch is None else patch(w, values)), pull
 
@@ -255,7 +275,7 @@ class Network:
             for full in loss.parameters.values()
         ]
         patch = self.loss_patches.get(position)
-        with self._watching(patch):
+        with self._watching(("loss", position, ""), patch):
             values, pull = loss.op.function(p, *target, *learned, **loss.options)
         if patch is not None:
             values = patch(p, values)
@@ -280,10 +300,12 @@ def _add(cotangents: dict[Key, Array], key: Key, value: Array) -> None:
 
 
 def _loss_pullback(
-    loss: LossPlan, pull: Callable[[Array], tuple[Array, ...]], values: Array, share: Array
+    loss: LossPlan, summand: Summand
 ) -> Callable[[dict[int, Array], dict[str, Array]], None]:
+    values = summand.values
+
     def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
-        dp, *dlearned = pull(np.full(values.shape, share, values.dtype))
+        dp, *dlearned = summand.pull(np.full(values.shape, summand.share, values.dtype))
         _add(seeds, loss.slot, dp)
         for full, cotangent in zip(loss.parameters.values(), dlearned, strict=True):
             _add(gradients, full, cotangent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array, Parameters
 from gradcli.engine.model import COMPLEX_STEP, INPUTS
-from gradcli.engine.network import LossValue, Network
+from gradcli.engine.network import LossValue, Network, Watch
 
 __all__ = ["CHUNK_BYTES", "Point", "chunks"]
 
@@ -46,23 +46,33 @@ class Point:
     def value(self) -> float:
         return float(self.network.loss(self.slots, self.parameters).total)
 
+    @cached_property
+    def branches(self) -> Watch:
+        """The branches taken at the point itself."""
+        with self.network.watch() as taken:
+            self.network.loss(
+                self.network.forward(self.parameters, self.inputs).slots, self.parameters
+            )
+        return taken
+
     def tensor(self, name: str) -> Array:
         return self.inputs if name == INPUTS else self.parameters[name]
 
-    def nodes_after(self, name: str) -> list[int]:
-        """Nodes to run again when a tensor changes."""
-        if name == INPUTS:
-            return self.network.downstream([0])
-        return self.network.downstream([], [name])
+    def nodes_after(self, *names: str) -> list[int]:
+        """Nodes to run again when these tensors change."""
+        return self.network.downstream([0] if INPUTS in names else [], names)
 
-    def loss_with(self, name: str, value: Array, nodes: Sequence[int]) -> LossValue:
-        """The loss with one tensor replaced by copies of it, replica axes in front."""
-        self.evaluations += prod(value.shape[: value.ndim - self.tensor(name).ndim])
-        if name == INPUTS:
-            slots = self.network.resume(self.slots, self.parameters, nodes, {0: value})
-            return self.network.loss(slots, self.parameters)
-        parameters = {**self.parameters, name: value}
-        slots = self.network.resume(self.slots, parameters, nodes)
+    def loss_with(self, changed: Mapping[str, Array], nodes: Sequence[int]) -> LossValue:
+        """The loss with some tensors replaced by copies of them, replica axes in front."""
+        self.evaluations += max(
+            prod(value.shape[: value.ndim - self.tensor(name).ndim])
+            for name, value in changed.items()
+        )
+        parameters = {**self.parameters, **changed}
+        inputs = parameters.pop(INPUTS, None)
+        slots = self.network.resume(
+            self.slots, parameters, nodes, {} if inputs is None else {0: inputs}
+        )
         return self.network.loss(slots, parameters)
 
     def copy_bytes(self, nodes: Sequence[int], changed: int, itemsize: int) -> int:
@@ -78,8 +88,6 @@ class Point:
         """
         tensor = self.tensor(name)
         nodes = self.nodes_after(name)
-        with self.network.watch() as base:
-            self.loss_with(name, tensor, nodes)
         flat = points.ravel()
         owner = np.broadcast_to(entries, points.shape).ravel()
         values = np.full(flat.shape, np.nan)
@@ -89,8 +97,9 @@ class Point:
             copies = np.repeat(tensor.reshape(1, -1), len(picked), axis=0)
             copies[np.arange(len(picked)), owner[picked]] = flat[picked]
             with self.network.watch() as taken, np.errstate(all="ignore"):
-                found = self.loss_with(name, copies.reshape(-1, *tensor.shape), nodes).total
-            values[picked] = np.where(taken.flipped(base, len(picked)), np.nan, found)
+                moved = {name: copies.reshape(-1, *tensor.shape)}
+                found = self.loss_with(moved, nodes).total
+            values[picked] = np.where(taken.flipped(self.branches, len(picked)), np.nan, found)
         return values.reshape(points.shape)
 
     def along(self, name: str, direction: Array, offsets: Array) -> Array:
@@ -98,11 +107,15 @@ class Point:
         tensor = self.tensor(name)
         steps = offsets.reshape(-1, *(1,) * tensor.ndim)
         with np.errstate(all="ignore"):
-            loss = self.loss_with(name, tensor + steps * direction, self.nodes_after(name))
+            moved = {name: tensor + steps * direction}
+            loss = self.loss_with(moved, self.nodes_after(name))
         return np.broadcast_to(loss.total, offsets.shape)
 
-    def slope_along(self, name: str, directions: Array) -> Array:
-        """Derivatives (R,) of the loss along directions (R, *shape), by the complex step."""
-        value = self.tensor(name) + 1j * COMPLEX_STEP * directions
-        total = self.loss_with(name, value, self.nodes_after(name)).total
-        return np.broadcast_to(total.imag / COMPLEX_STEP, directions.shape[:1])
+    def slope_along(self, directions: Mapping[str, Array]) -> float:
+        """Derivative of the loss along a direction in several tensors, by the complex step."""
+        moved = {
+            name: self.tensor(name) + 1j * COMPLEX_STEP * direction
+            for name, direction in directions.items()
+        }
+        total = self.loss_with(moved, self.nodes_after(*directions)).total
+        return float(total.imag) / COMPLEX_STEP

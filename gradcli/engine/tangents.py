@@ -14,7 +14,7 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 
-__all__ = ["Tangents"]
+__all__ = ["Tangents", "one_hot"]
 
 
 class Tangents(Record):
@@ -32,13 +32,8 @@ class Tangents(Record):
     def of_units(cls, units: slice, shape: tuple[int, ...]) -> Tangents:
         """One unit a copy of a slot of this shape (rows, *own) moved by 1 in all rows."""
         rows, *own = shape
-        size = units.stop - units.start
-        return cls(_one_hot(units, tuple(own))[:, None], np.ones((size, rows)), units)
-
-    @classmethod
-    def of_entries(cls, entries: slice, shape: tuple[int, ...]) -> Tangents:
-        """One entry a copy of a slot of this shape moved by 1, in its own row alone."""
-        return cls(_one_hot(entries, shape))
+        ones = np.ones((units.stop - units.start, rows))
+        return cls(one_hot(units, tuple(own))[:, None], ones, units)
 
     @property
     def full(self) -> Array:
@@ -50,17 +45,34 @@ class Tangents(Record):
     def scaled(self, slopes: Array) -> Tangents:
         """Through an elementwise node with these slopes (rows, *own)."""
         if self.units is None or self.scale is None:
-            full = self.full
-            return Tangents(full * slopes)
+            return Tangents(self.full * slopes)
         by_unit = slopes.reshape(len(slopes), -1)[:, self.units]
         return self.replace(scale=self.scale * by_unit.T)
 
     def mapped(self, linear: Callable[[Array], Array]) -> Tangents:
-        """Through a node that is linear and maps every row alike."""
+        """Through a node that is linear and takes rows one by one."""
         return self.replace(pattern=linear(self.pattern), units=None)
 
+    def dot(self, cotangent: Array) -> Array:
+        """Products by row (copies, rows) with a cotangent (rows, *own)."""
+        flat = cotangent.reshape(len(cotangent), -1)
+        if self.scale is not None and self.units is not None:
+            return self.scale * flat[:, self.units].T
+        pattern = self.pattern.reshape(*self.pattern.shape[:2], -1)
+        if self.scale is not None and pattern.shape[1] == 1:
+            return np.asarray(self.scale * (pattern[:, 0] @ flat.T))
+        by_row: Array = np.einsum("cbf,bf->cb", pattern, flat)
+        return by_row if self.scale is None else self.scale * by_row
 
-def _one_hot(places: slice, shape: tuple[int, ...]) -> Array:
+    @property
+    def size(self) -> Tangents:
+        """The absolute values."""
+        scale = None if self.scale is None else np.abs(self.scale)
+        return Tangents(np.abs(self.pattern), scale, self.units)
+
+
+def one_hot(places: slice, shape: tuple[int, ...]) -> Array:
+    """Copies (size, *shape) that are zero but for 1 in one of these places each."""
     size = places.stop - places.start
     pattern = np.zeros((size, int(np.prod(shape, dtype=int))))
     pattern[np.arange(size), np.arange(places.start, places.stop)] = 1.0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gradcli.analysis.gradcheck.collect import Collector, Progress
+from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.kinks import SettledKink
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind, SpecResult
+from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
@@ -86,11 +88,24 @@ class _SpecCheck:
 
     def _tensors(self, network: NetworkTensors, names: list[tuple[str, Kind]]) -> None:
         self.collector.add(map(_kink_note, network.truth.kinks))
+        subjects: list[Subject] = []
+        try:
+            for name, kind in names:
+                self._step(name)
+                subjects.append(network.subject(name, kind))
+        except KeyboardInterrupt:
+            self._judge(network, subjects)  # what is known by now
+            raise
+        self._judge(network, subjects)
+
+    def _judge(self, network: NetworkTensors, subjects: list[Subject]) -> None:
         failures: dict[str, list[Finding]] = {}
-        for name, kind in names:
-            self._step(name)
-            subject = network.subject(name, kind)
-            result, findings, _ = examine(subject, self.options, self.required)
+        disagreements = cross_check(subjects, self.required, self.options.seed)
+        for subject in subjects:
+            name = subject.name
+            result, findings, _ = examine(
+                subject, self.options, self.required, disagreements.get(name)
+            )
             self.collector.tensors.append(result)
             if result.verdict == "fail":
                 failures[name] = [found for found in findings if found.severity == "error"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from gradcli.analysis.gradcheck.callables import Callables
 from gradcli.analysis.gradcheck.collect import Collector
 from gradcli.analysis.gradcheck.contracts import broken_contracts, nonlinear, wrong_dtype
+from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.elementwise import elementwise_subject
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.functions import function_callables
 from gradcli.analysis.gradcheck.generators import left_as_found
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.report import SpecResult
+from gradcli.analysis.gradcheck.report import SpecResult, TensorResult
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.errors import SpecError, UsageError
 from gradcli.spec.plan import Definition, ElementwiseDefinition, FunctionDefinition, Plan
@@ -44,7 +47,7 @@ def check_definition(
             raise SpecError([problem]) from error
         return
     subject, outside = elementwise_subject(definition, options)
-    result, findings, evaluations = examine(subject, options, required)
+    result, findings, evaluations = _examined(subject, options, required)
     collector.evaluations += evaluations + 2 * len(subject.x)
     if not result.checked:
         result = result.replace(verdict="inconclusive", vacuous=False)
@@ -59,6 +62,14 @@ def check_definition(
         )
     collector.tensors.append(result)
     collector.add(findings)
+
+
+def _examined(
+    subject: Subject, options: CheckOptions, required: float
+) -> tuple[TensorResult, list[Finding], int]:
+    """Examine a subject that stands alone, its oracles compared before."""
+    disagreement = cross_check([subject], required, options.seed).get(subject.name)
+    return examine(subject, options, required, disagreement)
 
 
 def _check_callables(callables: Callables, collector: Collector, required: float) -> None:
@@ -77,7 +88,7 @@ def _hold_to_contracts(callables: Callables, collector: Collector, required: flo
         breaks = nonlinear(callables)
         for name in callables.wrt:
             subject = callables.subject(name)
-            result, findings, _ = examine(subject, collector.options, required)
+            result, findings, _ = _examined(subject, collector.options, required)
             if name in breaks:
                 # what shows in the values (clipping, say) names the mistake better than this
                 errors = [found for found in findings if found.severity == "error"]

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.crosscheck import Disagreement
 from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
 from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
@@ -25,9 +26,8 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.ladder import Estimate, Ladder, climb, rungs
+from gradcli.engine.ladder import Estimate, Ladder
 from gradcli.engine.model import generator
-from gradcli.engine.noise import Noise
 
 __all__ = ["examine"]
 
@@ -39,20 +39,29 @@ _QUICK_RUNGS = slice(4, 8)  # of the ladder: eight evaluations that settle most 
 _QUICK = 3e-9  # relative difference up to which they do,
 _QUICK_DOUBT = 1e-7  # and their own relative uncertainty
 _QUICK_PRECISION = 1e-12  # in less than float64 they never would
-_CROSS_CHECKED = 1  # entries of a tensor on which the two oracles are compared
-_ASSUMED_ULPS = 8  # noise of a function of our own ops, until it is measured
-_CROSS_RUNGS = slice(6, 10)  # of the ladder: enough to tell a wrong oracle from a right one
 
 
 def examine(
-    subject: Subject, options: CheckOptions, required: float
+    subject: Subject,
+    options: CheckOptions,
+    required: float,
+    disagreement: Disagreement | None = None,
 ) -> tuple[TensorResult, list[Finding], int]:
-    """Judge a subject; returns its result, its findings, and the evaluations spent on it."""
+    """Judge a subject; returns its result, its findings, and the evaluations spent on it.
+
+    A `disagreement` of the oracles (see `cross_check`) leaves that entry undecided.
+    """
     checked = _choose_entries(subject, options)
+    if disagreement is not None:
+        checked = np.union1d(checked, [disagreement.entry])
     examiner = _Examiner(subject, checked, options, required)
     evidence = examiner.gather()
+    findings = []
+    if disagreement is not None and evidence.source == "complex":
+        evidence.outcome[checked == disagreement.entry] = Outcome.UNDECIDED
+        findings.append(_neither_is_relied_on(subject, disagreement))
     result = _summarise(subject, evidence)
-    findings = diagnose(subject, evidence, result) + examiner.findings
+    findings = diagnose(subject, evidence, result) + findings
     if result.verdict == "pass":
         findings += small_mismatch(subject, evidence)
     return result, findings, examiner.evaluations
@@ -65,6 +74,15 @@ def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
     rng = generator(options.seed, f"entries of {subject.name}")
     edges = np.linspace(0, len(pool), options.entries + 1).astype(int)
     return pool[[int(rng.integers(low, high)) for low, high in pairwise(edges)]]
+
+
+def _neither_is_relied_on(subject: Subject, found: Disagreement) -> Finding:
+    message = (
+        "the complex step and real differences disagree here "
+        f"({found.complex_step:.6g} and {found.real:.6g} ± {found.uncertainty:.1g}), so neither is "
+        "relied on"
+    )
+    return finding("GC203", subject.name, message, line=subject.line)
 
 
 class _Ladders(Record):
@@ -86,23 +104,21 @@ class _Examiner:
         self.checked = checked
         self.options = options
         self.evaluations = 0
-        self.findings: list[Finding] = []
         self.required = required
         self._jitter: Array | None = None
 
     def gather(self) -> Evidence:
         subject, checked = self.subject, self.checked
         first, source = self._first_oracle()
-        a = subject.analytic[checked]
-        with np.errstate(invalid="ignore"):
-            largest = np.abs(first.value[np.abs(first.value) > first.uncertainty])
-        value = np.broadcast_to(subject.value, subject.x.shape)[checked]
+        a = self._of_checked(subject.analytic)
+        size = np.abs(first.value)
+        value = self._of_checked(np.broadcast_to(subject.value, subject.x.shape))
         self.scale = Scale(
             self.required,
             subject.eps,
             subject.eps_f * np.abs(value),
-            subject.rho[checked],
-            float(largest.max(initial=0.0)),
+            self._of_checked(subject.rho),
+            float(size.max(initial=0.0, where=size > first.uncertainty)),
         )
         n, u, u_a = first.value, first.uncertainty, np.zeros(len(a))
         gap = Gap.between(a, n, n)
@@ -117,9 +133,11 @@ class _Examiner:
             suspicious = np.union1d(suspicious, np.flatnonzero(self._kinked))
         if len(suspicious):
             self._confirm(evidence, suspicious)
-        if source == "complex":
-            self._cross_check(evidence)
         return evidence
+
+    def _of_checked(self, values: Array) -> Array:
+        """The values (E,) of the checked entries, without a copy where all are checked."""
+        return values if len(self.checked) == len(values) else values[self.checked]
 
     @property
     def jitter(self) -> Array:
@@ -133,7 +151,8 @@ class _Examiner:
         if subject.numeric is not None and wanted in (None, "complex"):
             return (
                 Estimate(
-                    subject.numeric.value[self.checked], subject.numeric.uncertainty[self.checked]
+                    self._of_checked(subject.numeric.value),
+                    self._of_checked(subject.numeric.uncertainty),
                 ),
                 "complex",
             )
@@ -184,28 +203,9 @@ class _Examiner:
             np.where(np.isfinite(slope), 2 * noise.at(h[None])[0] / h, np.inf),
         )
 
-    def _climb(
-        self,
-        picked: Array,
-        shift: float = 1.0,
-        part: slice = slice(None),
-        noise: Noise | None = None,
-    ) -> Ladder:
+    def _climb(self, picked: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
         """A ladder, or a part of its rungs, for some of the checked entries."""
-        subject = self.subject
-        entries = self.checked[picked]
-        x = subject.x[entries]
-        steps = rungs(x, subject.rho[entries], subject.eps_f, shift=shift)[part]
-        value = np.broadcast_to(subject.value, subject.x.shape)[entries]
-        ladder = climb(
-            subject.probe,
-            entries,
-            x,
-            value,
-            steps,
-            noise or subject.noise(entries),
-            subject.eps_f,
-        )
+        ladder = self.subject.climb(self.checked[picked], shift, part)
         self.evaluations += ladder.evaluations
         return ladder
 
@@ -295,42 +295,6 @@ class _Examiner:
         kinked = kink & (outcome < Outcome.UNDECIDED)
         outcome[kinked] = Outcome.KINK
         return _Ladders(n, lows, highs, u, outcome, ladder.blind)
-
-    def _cross_check(self, evidence: Evidence) -> None:
-        """Compare the oracles on a sample; where both are sure and differ, nothing is proven."""
-        settled = np.flatnonzero((evidence.outcome == Outcome.PASS) & (evidence.n != 0))
-        if not len(settled):
-            return
-        rng = generator(self.options.seed, f"cross-check of {self.subject.name}")
-        picked = rng.choice(settled, min(_CROSS_CHECKED, len(settled)), replace=False)
-        # a noise that is only assumed will do for agreement; it is measured before a disagreement
-        assumed = Noise.even(_ASSUMED_ULPS * self.scale.noise[picked])
-        ladder = self._climb(picked, part=_CROSS_RUNGS, noise=assumed)
-        if not self._disagrees(ladder, evidence.n[picked]).any():
-            return
-        ladder = self._climb(picked)
-        denied = self._disagrees(ladder, evidence.n[picked])
-        if denied.any():
-            at = int(np.flatnonzero(denied)[0])
-            n, central = evidence.n[picked[at]], ladder.central
-            evidence.outcome[picked[at]] = Outcome.UNDECIDED
-            message = (
-                f"the complex step and real differences disagree here ({n:.6g} and "
-                f"{central.value[at]:.6g} ± {central.uncertainty[at]:.1g}), so neither is relied on"
-            )
-            self.findings.append(
-                finding("GC203", self.subject.name, message, line=self.subject.line)
-            )
-
-    def _disagrees(self, ladder: Ladder, n: Array) -> Mask:
-        """Entries where no real slope, central or from a side, is near the complex step's."""
-        estimates = (ladder.central, ladder.left, ladder.right)
-        far = [
-            np.abs(e.value - n) > 3 * e.uncertainty + self.required * np.abs(n) for e in estimates
-        ]
-        known = np.isfinite(ladder.central.uncertainty)
-        denied: Mask = known & ~ladder.kink & np.logical_and.reduce(far)
-        return denied
 
 
 def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,21 +12,22 @@ import numpy as np
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
-from gradcli.engine.ladder import Estimate, Probe
+from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, rungs
 from gradcli.engine.noise import Noise
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.fits import Branch
 
-__all__ = ["Subject", "position_scale"]
+__all__ = ["Subject"]
 
 
-def position_scale(x: Array) -> Array:
-    """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
+def _typical_size(x: Array) -> float:
+    """The root mean square; 1 if all are zero."""
     largest = float(np.abs(x).max(initial=0.0))
+    if not largest:
+        return 1.0
     # scaled, so that the squares neither overflow nor vanish
-    rms = largest * float(np.sqrt(np.mean((x / largest) ** 2))) if largest else 0.0
-    return np.maximum(np.abs(x), rms if rms > 0 else 1.0)
+    return largest * float(np.sqrt(np.mean((x / largest) ** 2))) or 1.0
 
 
 class Subject(Record):
@@ -61,6 +63,14 @@ class Subject(Record):
     branches: Callable[[], tuple[Branch, ...]] = tuple
     whole_numbers: bool = False
 
-    @property
+    @cached_property
     def rho(self) -> Array:
-        return position_scale(self.x)
+        """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
+        return np.maximum(np.abs(self.x), _typical_size(self.x))
+
+    def climb(self, entries: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
+        """Real differences at some entries on a ladder of steps, or on a part of its rungs."""
+        x = self.x[entries]
+        steps = rungs(x, self.rho[entries], self.eps_f, shift=shift)[part]
+        value = np.broadcast_to(self.value, self.x.shape)[entries]
+        return climb(self.probe, entries, x, value, steps, self.noise(entries), self.eps_f)

@@ -35,7 +35,7 @@ class NetworkTensors:
         self.loss, self.gradients = model.value_and_grad()
         if not np.isfinite(self.loss):
             raise SpecError([_no_gradient_here(model, self.loss)])
-        self.truth = truth or Truth(model, options.seed)
+        self.truth = truth or Truth(model, options.seed, [name for name, _ in self.names()])
         self._jitters: dict[str, Array] | None = None
 
     def names(self) -> list[tuple[str, Kind]]:

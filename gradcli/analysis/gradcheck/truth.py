@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gradcli.analysis.gradcheck.kinks import SettledKink, settle_kinks
 from gradcli.core.arrays import Array
-from gradcli.engine.cotangents import NumericGradients
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.engine.noise import SPACING, Noise, measure_noise
+from gradcli.engine.numeric import NumericGradients
 from gradcli.engine.replicas import Point
 
 __all__ = ["Truth"]
@@ -25,14 +25,14 @@ class Truth:
 
     No pullback has a part in it, except that a kink is settled with the slope that the model chose
     there. So it is the same for every model of the same forward that chooses the same slopes, and
-    is worked out once for all of these.
+    is worked out once for all of these. `names` are the tensors whose gradients will be asked for.
     """
 
-    def __init__(self, model: Model, seed: int) -> None:
+    def __init__(self, model: Model, seed: int, names: Sequence[str] = ()) -> None:
         self.seed = seed
         self.point = _point_of(model)
         self.kinks: list[SettledKink] = settle_kinks(self.point, model)
-        self._numeric = NumericGradients(self.point, seed)
+        self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
         self._noises: dict[str, float] = {}
 

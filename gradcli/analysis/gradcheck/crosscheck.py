@@ -1,0 +1,101 @@
+"""The two oracles compared on a sample, before anything is judged by either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
+from gradcli.engine.ladder import Ladder, climb, rungs
+from gradcli.engine.model import generator
+from gradcli.engine.noise import Noise
+
+__all__ = ["Disagreement", "cross_check"]
+
+_RUNGS = slice(8, 10)  # of the ladder: enough to tell a wrong oracle from a right one
+_ASSUMED_ULPS = 8  # noise of a function of our own ops, until it is measured
+
+
+class Disagreement(Record):
+    """An entry of a subject at which the oracles are both sure, and differ."""
+
+    entry: int
+    complex_step: float
+    real: float
+    uncertainty: float
+
+
+def cross_check(
+    subjects: Sequence[Subject], required: float, seed: int
+) -> Mapping[str, Disagreement]:
+    """Compare the complex step with real differences at one entry of each subject.
+
+    Returns the disagreements, by subject, beyond the relative error `required`. All subjects are
+    tried in one go with a few steps; only what does not agree there climbs the whole ladder.
+    """
+    sampled = [(subject, entry) for subject in subjects for entry in _entry(subject, seed)]
+    if not sampled:
+        return {}
+    n = np.array([_numeric(subject, entry) for subject, entry in sampled])
+    quick = _climb_together(sampled)
+    found = {}
+    told = np.isfinite(quick.central.uncertainty)
+    for at in np.flatnonzero(_differs(quick, n, required) | ~told):
+        subject, entry = sampled[at]
+        ladder = subject.climb(np.array([entry]))
+        if _differs(ladder, n[at : at + 1], required)[0]:
+            central = ladder.central
+            found[subject.name] = Disagreement(
+                entry, float(n[at]), float(central.value[0]), float(central.uncertainty[0])
+            )
+    return found
+
+
+def _entry(subject: Subject, seed: int) -> list[int]:
+    """An entry with a slope that is not zero, by chance; none if there is none."""
+    if subject.numeric is None:
+        return []
+    pool = np.flatnonzero(subject.numeric.value)
+    if subject.pool is not None:
+        pool = np.intersect1d(pool, subject.pool)
+    if subject.kinks is not None:
+        pool = pool[~subject.kinks[pool]]
+    if not len(pool):
+        return []
+    return [int(generator(seed, f"cross-check of {subject.name}").choice(pool))]
+
+
+def _numeric(subject: Subject, entry: int) -> float:
+    assert subject.numeric is not None
+    return float(subject.numeric.value[entry])
+
+
+def _climb_together(sampled: Sequence[tuple[Subject, int]]) -> Ladder:
+    """A few rungs at one entry of each of several subjects, with the noise assumed."""
+    x = np.array([subject.x[entry] for subject, entry in sampled])
+    value = np.array([np.broadcast_to(s.value, s.x.shape)[entry] for s, entry in sampled])
+    scale = np.array([subject.rho[entry] for subject, entry in sampled])
+    eps = max(subject.eps_f for subject, _ in sampled)
+
+    def probe(columns: Array, points: Array) -> Array:
+        values = [
+            sampled[column][0].probe(np.array([sampled[column][1]]), points[:, at : at + 1])
+            for at, column in enumerate(columns)
+        ]
+        return np.hstack(values)
+
+    steps = rungs(x, scale, eps)[_RUNGS]
+    noise = Noise.even(_ASSUMED_ULPS * eps * np.abs(value))
+    return climb(probe, np.arange(len(x)), x, value, steps, noise, eps)
+
+
+def _differs(ladder: Ladder, n: Array, required: float) -> Mask:
+    """Entries where no real slope, central or from a side, is near the complex step's."""
+    estimates = (ladder.central, ladder.left, ladder.right)
+    far = [np.abs(e.value - n) > 3 * e.uncertainty + required * np.abs(n) for e in estimates]
+    known = np.isfinite(ladder.central.uncertainty)
+    denied: Mask = known & ~ladder.kink & np.logical_and.reduce(far)
+    return denied

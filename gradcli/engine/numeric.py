@@ -1,0 +1,200 @@
+"""Numeric gradients of a network's tensors, from the numeric cotangents of its slots.
+
+Where a node is affine in an operand, the operand's gradient is a contraction of the node's
+cotangent with the other operands (a claim of the op that the laws verify); any other operand is
+perturbed entry by entry, in that node alone. The sum over all uses, with the direct terms of the
+loss, is proved against direct derivatives of the whole network along random directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gradcli.core.arrays import Array, rows
+from gradcli.engine.cotangents import EPS, TERM_ULPS, NumericCotangents
+from gradcli.engine.ladder import Estimate
+from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
+from gradcli.engine.replicas import Point, chunks
+from gradcli.engine.tangents import one_hot
+
+__all__ = ["NumericGradients"]
+
+_UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / EPS  # of a derivative's digits
+_PROOFS = 2  # random directions
+_PROOF_ULPS = 4096
+_TOGETHER = 1 << 20  # entries of tensors that are proved together
+_FAINT = 1e-40  # norm of a gradient that is proved alone, as its steps would leave the complex step
+
+
+class NumericGradients:
+    """Numeric gradients of tensors at a point, computed when asked for.
+
+    `gradient(name)` is flat, with an uncertainty per entry. `names` are those that will be asked
+    for, in that order: what is next to each other there is worked out together.
+    """
+
+    def __init__(self, point: Point, seed: int, names: Sequence[str] = ()) -> None:
+        self.point = point
+        self.network = point.network
+        self._seed = seed
+        self._groups = _grouped(names, point)
+        self._known: dict[str, Estimate] = {}
+        self._cotangents = NumericCotangents(point)
+
+    def gradient(self, name: str) -> Estimate:
+        """Every entry of ∂L/∂tensor: composed where that is proved, else one copy an entry."""
+        if name not in self._known:
+            group = next((group for group in self._groups if name in group), [name])
+            self._known = self._proved_or_direct(group)
+        found = self._known[name]
+        return Estimate(found.value, found.uncertainty + _UNDERFLOW)
+
+    def _proved_or_direct(self, names: Sequence[str]) -> dict[str, Estimate]:
+        found = {name: self._composed(name) for name in names}
+        sizes = {name: float(np.linalg.norm(made.value)) for name, made in found.items()}
+        faint = [name for name, size in sizes.items() if 0 < size < _FAINT]
+        together = {name: made for name, made in found.items() if name not in faint}
+        for name in faint if self._proved(together) else names:
+            if not self._proved({name: found[name]}):
+                found[name] = self._directly(name)
+        return found
+
+    def _composed(self, name: str) -> Estimate:
+        """The gradient of a tensor, use by use."""
+        if name == INPUTS and not self._only_mapped():
+            whole = self._cotangents.of_slot(0)
+            return Estimate(whole.value.ravel(), whole.uncertainty.ravel())
+        parts = []
+        for index, node in enumerate(self.network.nodes):
+            if name == INPUTS:
+                own = ["x"] * (0 in node.inputs)
+            else:
+                own = [local for local, full in node.parameters.items() if full == name]
+            affine = node.op.layer_traits(node.options).affine
+            for operand in own:
+                use = self._contracted if operand in affine else self._by_entry
+                parts.append(use(index, operand))
+        parts += self._direct_terms(name)
+        size = self.point.tensor(name).size
+        value = sum((part.value for part in parts), np.zeros(size))
+        doubt = sum((part.uncertainty for part in parts), np.zeros(size))
+        return Estimate(value, doubt)
+
+    def _only_mapped(self) -> bool:
+        """Whether every node that reads the inputs is affine in them, and nothing else reads them.
+
+        Then they are cheaper than unit by unit.
+        """
+        if any(loss.slot == 0 for loss in self.network.plan.losses):
+            return False
+        return all(
+            node.inputs == (0,) and "x" in node.op.layer_traits(node.options).affine
+            for node in self.network.nodes
+            if 0 in node.inputs
+        )
+
+    def _contracted(self, index: int, operand: str) -> Estimate:
+        """The gradient of an operand in which a node is affine, through that node."""
+        node = self.network.nodes[index]
+        behind = self._cotangents.of_slot(index + 1)
+        subscripts, *others = node.op.layer_traits(node.options).affine[operand]
+        operands = [self._operand(index, other) for other in others]
+        g = rows(behind.value, behind.value.ndim)
+        value = _einsum(subscripts, g, *operands)
+        doubt = rows(behind.uncertainty, behind.uncertainty.ndim)
+        bound = TERM_ULPS * EPS * np.abs(g) + doubt
+        uncertainty = _einsum(subscripts, bound, *map(np.abs, operands))
+        return Estimate(value.ravel(), uncertainty.ravel())
+
+    def _operand(self, index: int, name: str) -> Array:
+        node = self.network.nodes[index]
+        if name == "x":
+            x = self.point.slots[node.inputs[0]]
+            return rows(x, x.ndim)
+        return self.point.parameters[node.parameters[name]]
+
+    def _by_entry(self, index: int, local: str) -> Estimate:
+        """The gradient of a parameter through one node, entry by entry."""
+        name = self.network.nodes[index].parameters[local]
+        slots, parameters = self.point.slots, self.point.parameters
+        return self._cotangents.through_node(
+            index,
+            parameters[name],
+            lambda copies: self.network.run_node(index, slots, {**parameters, name: copies})[0],
+        )
+
+    def _direct_terms(self, name: str) -> list[Estimate]:
+        """What losses and penalties that read a parameter themselves add to its gradient."""
+        plan, parameters = self.network.plan, self.point.parameters
+        found = []
+        for position, loss in enumerate(plan.losses):
+            if name in loss.parameters.values():
+                w = parameters[name]
+                moved = {
+                    **parameters,
+                    name: w + 1j * COMPLEX_STEP * one_hot(slice(0, w.size), w.shape),
+                }
+                found.append(self.network.summand(position, self.point.slots, moved).total)
+        for position, term in enumerate(plan.terms):
+            if name in term.parameters:
+                values, _ = self.network.run_term(
+                    position, name, parameters[name] + 1j * COMPLEX_STEP
+                )
+                found.append(term.weight * values.ravel())
+        slopes = [np.imag(each) / COMPLEX_STEP for each in found]
+        return [Estimate(slope, TERM_ULPS * EPS * np.abs(slope)) for slope in slopes]
+
+    def _proved(self, gradients: Mapping[str, Estimate]) -> bool:
+        """Whether direct derivatives along random directions agree with composed gradients.
+
+        In such a direction every tensor weighs alike, however small its gradient.
+        """
+        if not gradients:
+            return True
+        rng = generator(self._seed, f"proof of {', '.join(gradients)}")
+        for _ in range(_PROOFS):
+            directions: dict[str, Array] = {}
+            expected = floor = 0.0
+            for name, found in gradients.items():
+                size = float(np.linalg.norm(found.value))
+                weight = 1 / max(size, _FAINT) if size else 1.0
+                # of either sign and of all sizes: no two entries can stand in for each other
+                direction = weight * (rng.random(found.value.size) - 0.5)
+                expected += float(direction @ found.value)
+                doubt = float(np.linalg.norm(found.uncertainty)) + _PROOF_ULPS * EPS * size
+                floor += float(np.linalg.norm(direction)) * doubt
+                directions[name] = direction.reshape(self.point.tensor(name).shape)
+            if not abs(self.point.slope_along(directions) - expected) <= floor:
+                return False
+        return True
+
+    def _directly(self, name: str) -> Estimate:
+        """One copy of the whole network an entry."""
+        tensor = self.point.tensor(name)
+        nodes = self.point.nodes_after(name)
+        value = np.zeros(tensor.size)
+        for part in chunks(tensor.size, self.point.copy_bytes(nodes, tensor.size, 16)):
+            moved = {name: tensor + 1j * COMPLEX_STEP * one_hot(part, tensor.shape)}
+            value[part] = np.imag(self.point.loss_with(moved, nodes).total) / COMPLEX_STEP
+        largest = np.abs(value).max(initial=0.0)
+        return Estimate(value, np.full(value.shape, TERM_ULPS * EPS * largest))
+
+
+def _grouped(names: Sequence[str], point: Point) -> list[list[str]]:
+    """Neighbouring names, as many as have no more than `_TOGETHER` entries, but at least one."""
+    groups: list[list[str]] = []
+    room = 0
+    for name in names:
+        room -= point.tensor(name).size
+        if room < 0:
+            groups.append([])
+            room = _TOGETHER - point.tensor(name).size
+        groups[-1].append(name)
+    return groups
+
+
+def _einsum(subscripts: str, *operands: Array) -> Array:
+    result: Array = np.einsum(subscripts, *operands, optimize=True)
+    return result
