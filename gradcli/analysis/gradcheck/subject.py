@@ -18,16 +18,16 @@ from gradcli.engine.noise import Noise
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.fits import Branch
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "position_scale"]
 
 
-def _typical_size(x: Array) -> float:
-    """The root mean square; 1 if all are zero."""
-    largest = float(np.abs(x).max(initial=0.0))
-    if not largest:
-        return 1.0
+def position_scale(x: Array) -> Array:
+    """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
+    size = np.abs(x)
+    largest = float(size.max(initial=0.0))
     # scaled, so that the squares neither overflow nor vanish
-    return largest * float(np.sqrt(np.mean((x / largest) ** 2))) or 1.0
+    rms = largest * float(np.sqrt(np.mean((x / largest) ** 2))) if largest else 0.0
+    return np.maximum(size, rms or 1.0)
 
 
 class Subject(Record):
@@ -65,8 +65,7 @@ class Subject(Record):
 
     @cached_property
     def rho(self) -> Array:
-        """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
-        return np.maximum(np.abs(self.x), _typical_size(self.x))
+        return position_scale(self.x)
 
     def climb(self, entries: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
         """Real differences at some entries on a ladder of steps, or on a part of its rungs."""
