@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted import breaches, claiming, computing, original, pulling
 
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Op
+from gradcli.core.op import Activation, Initializer, Layer, Loss, Op, Weighting
 from gradcli.testing import LAWS
 
 CAUGHT_BY: dict[str, str] = {}
@@ -336,6 +336,45 @@ def initializer_with_a_generator_of_its_own() -> Op:
         return std * np.random.default_rng().standard_normal(shape)
 
     return computing("normal", normal, Initializer)
+
+
+def weighted_otherwise(change: Callable[[Any, Any], Any]) -> Op:
+    """The weighting that learns, with its pullback's result changed."""
+    correct = original("multi_task", Weighting).function
+
+    def multi_task(loss: Any, *learned: Any, weighting: str) -> Any:
+        value, pull = correct(loss, *learned, weighting=weighting)
+        return value, (lambda g: change(pull(g), value)) if learned else pull
+
+    return computing("multi_task", multi_task, Weighting)
+
+
+@mutant("weighting gradient")
+def uncertainty_gradient_as_the_course_notes_have_it() -> Op:
+    return weighted_otherwise(lambda pulled, value: (pulled[0], -pulled[1]))
+
+
+@mutant("weighting formula")
+def uncertainty_with_half_the_log_variance() -> Op:
+    op = original("multi_task", Weighting)
+    half = {"uncertainty": "exp(-log_variance)*L + log_variance/2"}
+    return op.replace(formula=lambda weighting, **_: half.get(weighting, "L"))
+
+
+@mutant("weighting formula")
+def weighting_that_is_not_affine() -> Op:
+    def multi_task(loss: Any, *learned: Any, weighting: str) -> Any:
+        return loss * loss, lambda g: 2 * g * loss
+
+    op = computing("multi_task", multi_task, Weighting)
+    return op.replace(
+        formula=lambda **_: "L**2", derivative=lambda **_: "2*L", weights=lambda **_: {}
+    )
+
+
+@mutant("weighting precision")
+def weight_in_float64() -> Op:
+    return weighted_otherwise(lambda pulled, value: (pulled[0], pulled[1].astype(np.float64)))
 
 
 @mutant("documented")

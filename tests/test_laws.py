@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Term
+from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Term, Weighting
 from gradcli.core.registry import CATALOGUE
 from gradcli.testing import LAWS, Case, Law, cases
 
@@ -25,7 +25,7 @@ def test_every_law_is_about_something(law: Law) -> None:
     assert any(instance is law for _, instance in INSTANCES)
 
 
-@pytest.mark.parametrize("kind", [Activation, Initializer, Layer, Loss, Macro, Term])
+@pytest.mark.parametrize("kind", [Activation, Initializer, Layer, Loss, Macro, Term, Weighting])
 def test_every_kind_of_op_is_tried(kind: type) -> None:
     assert any(isinstance(case.op, kind) for case in CASES)
 

@@ -193,8 +193,8 @@ MISTAKES: dict[str, tuple[str, str, int, int, str, str, str]] = {
     ),
     "penalty-alone": (f"{GOOD_DATA}\nloss: l2", "SP007", 3, 7, "l2", "loss", "name of a term"),
     "heads-without-multi-task": (
-        f"{GOOD_DATA}\nnetwork: {{heads: {{a: [dense: 1]}}}}\nloss: mse",
-        "SP020", 4, 1, "loss", "loss", "multi_task",
+        f"{GOOD_DATA}\nnetwork: {{heads: {{a: [dense: 1], b: [dense: 1]}}}}\nloss: mse",
+        "SP009", 4, 7, "mse", "loss", "multi_task",
     ),
     "units": (
         f"{GOOD_DATA}\nnetwork:\n  - dense: 1000000000\n  - tanh\nloss: mse",

@@ -24,6 +24,7 @@ __all__ = [
     "Options",
     "Shape",
     "Term",
+    "Weighting",
 ]
 
 Options = Mapping[str, Any]
@@ -249,3 +250,23 @@ class Term(Op, kw_only=True):
     kind: ClassVar[str] = "term"
     formula: str = ""
     derivative: str = ""
+
+
+class Weighting(Op, kw_only=True):
+    """The losses of several heads as one: Σ weight·f(L) over the tasks, L being each task's loss.
+
+    `function(L, *learned, **options) -> (f, pullback)`, elementwise and affine in L, so that f of
+    a mean is the mean of f; `pullback(g) -> dL`, or (dL, d_learned...) shaped like L. `weights`
+    are what it learns of each task, of shape (1,). The option of kind `losses` holds the tasks;
+    the function does without it. `formula` and `derivative` are in L and the learned names.
+    """
+
+    kind: ClassVar[str] = "loss"
+    formula: Callable[..., str]
+    derivative: Callable[..., str]
+    weights: Callable[..., dict[str, float]]
+
+    @property
+    def holds_tasks(self) -> str:
+        """The name of the option that holds the tasks."""
+        return next(param.name for param in self.params if param.kind == "losses")

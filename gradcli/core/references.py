@@ -12,6 +12,8 @@ REFERENCES: Final[dict[str, str]] = {
     "bishop2006": "Bishop, Pattern Recognition and Machine Learning, Springer 2006",
     "bridle1990": "Bridle, Probabilistic interpretation of feedforward classification network "
     "outputs, with relationships to statistical pattern recognition, Neurocomputing, Springer 1990",
+    "chen2018": "Chen, Badrinarayanan, Lee, Rabinovich, GradNorm: gradient normalization for "
+    "adaptive loss balancing in deep multitask networks, ICML 2018",
     "clevert2016": "Clevert, Unterthiner, Hochreiter, Fast and accurate deep network learning by "
     "exponential linear units (ELUs), ICLR 2016",
     "cody1969": "Cody, Rational Chebyshev approximations for the error function, Mathematics of "
@@ -35,11 +37,14 @@ REFERENCES: Final[dict[str, str]] = {
     "huber2009": "Huber and Ronchetti, Robust Statistics, 2nd edition, Wiley 2009",
     "huber1964": "Huber, Robust estimation of a location parameter, Annals of Mathematical "
     "Statistics 35, 1964",
+    "kendall2018": "Kendall, Gal, Cipolla, Multi-task learning using uncertainty to weigh losses "
+    "for scene geometry and semantics, CVPR 2018",
     "klambauer2017": "Klambauer, Unterthiner, Mayr, Hochreiter, Self-normalizing neural networks, "
     "NeurIPS 2017",
     "koenker1978": "Koenker and Bassett, Regression quantiles, Econometrica 46, 1978",
     "lecun1998": "LeCun, Bottou, Orr, Müller, Efficient BackProp, Neural Networks: Tricks of the "
     "Trade, Springer 1998",
+    "liu2019": "Liu, Johns, Davison, End-to-end multi-task learning with attention, CVPR 2019",
     "maas2013": "Maas, Hannun, Ng, Rectifier nonlinearities improve neural network acoustic "
     "models, ICML workshop 2013",
     "mezzadri2007": "Mezzadri, How to generate random matrices from the classical compact groups, "

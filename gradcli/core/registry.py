@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term
+from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term, Weighting
 
 __all__ = [
     "CATALOGUE",
@@ -17,6 +17,7 @@ __all__ = [
     "macro",
     "nearest",
     "term",
+    "weighting",
 ]
 
 AnyOp = TypeVar("AnyOp", bound=Op)
@@ -117,6 +118,11 @@ def loss(name: str, **fields: Any) -> Callable[[Function], Function]:
 def term(name: str, **fields: Any) -> Callable[[Function], Function]:
     """Define a penalty on parameters; see `Term` for the fields."""
     return _registering(Term, name, fields)
+
+
+def weighting(name: str, **fields: Any) -> Callable[[Function], Function]:
+    """Define how the losses of several heads are weighted; see `Weighting` for the fields."""
+    return _registering(Weighting, name, fields)
 
 
 def initializer(name: str, **fields: Any) -> Callable[[Function], Function]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array, Parameters
 from gradcli.engine.network import Network, Trace
+from gradcli.spec.layout import OUTPUTS
 from gradcli.spec.plan import ArrayPlan, ParameterPlan, Plan
 
 __all__ = ["COMPLEX_STEP", "INPUTS", "Model", "draw_array", "draw_parameter", "generator"]
@@ -127,12 +128,12 @@ class Model:
             name: np.imag(slots[slot]) / COMPLEX_STEP + np.zeros(self.network.slot_shape(slot))
             for name, slot in self.plan.outputs.items()
         }
-        return next(iter(tangents.values())) if len(tangents) == 1 else tangents
+        return tangents.get(OUTPUTS, tangents)
 
     def vjp(self, u: Mapping[str, Array] | Array) -> dict[str, Array]:
         """Reverse mode: from cotangents of the outputs to those of all parameters and `inputs`."""
         outputs = self.plan.outputs
-        by_head = u if isinstance(u, Mapping) else {next(iter(outputs)): u}
+        by_head = u if isinstance(u, Mapping) else {OUTPUTS: u}
         seeds: dict[int, Array] = {}
         for name, cotangent in by_head.items():
             array = np.asarray(cotangent, self.dtype)

@@ -13,7 +13,7 @@ from gradcli.core.arrays import Array, Mask, Parameters, Pullback
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Shape
 from gradcli.core.record import Record
-from gradcli.spec.plan import LossPlan, Plan
+from gradcli.spec.plan import LossPlan, Plan, WeightingPlan
 
 __all__ = ["LossValue", "Network", "Patch", "Summand", "Trace", "Watch"]
 
@@ -245,9 +245,14 @@ class Network:
         return LossValue(np.asarray(0.0 if total is None else total), pullback)
 
     def summand(self, position: int, slots: list[Array], parameters: Parameters) -> Summand:
-        """One loss of the whole: weight · mean(values)."""
+        """One loss of the whole: weight · mean(values).
+
+        A weighting is affine in the loss that it weights, so it is taken before the mean.
+        """
         loss = self.plan.losses[position]
         values, own_rank, pull = self.run_loss(position, loss, slots, parameters)
+        if loss.weighting is not None:
+            values, pull = _weighted(loss.weighting, values, own_rank, pull, parameters)
         own_axes = tuple(range(values.ndim - own_rank, values.ndim))
         count = float(np.prod(values.shape[values.ndim - own_rank :], dtype=float))
         return Summand(values, own_axes, values.dtype.type(loss.weight / count), pull)
@@ -270,24 +275,46 @@ class Network:
         rank = len(self.slot_shape(loss.slot))
         own_rank = rank if loss.op.elementwise else rank - 1
         target = () if loss.target is None else (self.targets[loss.target],)
-        learned = [
-            parameters[full].reshape(*parameters[full].shape[:-1], *(1,) * own_rank)
-            for full in loss.parameters.values()
-        ]
+        learned = _learned(loss.parameters, parameters, own_rank)
         patch = self.loss_patches.get(position)
         with self._watching(("loss", position, ""), patch):
             values, pull = loss.op.function(p, *target, *learned, **loss.options)
         if patch is not None:
             values = patch(p, values)
+        return values, own_rank, lambda g: _cotangents(pull(g), own_rank)
 
-        def pull_all(g: Array) -> tuple[Array, ...]:
-            if not learned:
-                return (pull(g),)
-            dp, *dlearned = pull(g)
-            axes = tuple(range(-own_rank, 0))
-            return (dp, *(d.sum(axis=axes)[..., None] for d in dlearned))
 
-        return values, own_rank, pull_all
+def _learned(own: Mapping[str, str], parameters: Parameters, own_rank: int) -> list[Array]:
+    """Learned numbers, shaped to broadcast against values of `own_rank` axes."""
+    found = (parameters[full] for full in own.values())
+    return [number.reshape(*number.shape[:-1], *(1,) * own_rank) for number in found]
+
+
+def _cotangents(pulled: Array | tuple[Array, ...], own_rank: int) -> tuple[Array, ...]:
+    """The cotangent of the argument, and of each learned number, summed over the own axes."""
+    if not isinstance(pulled, tuple):
+        return (pulled,)
+    argument, *learned = pulled
+    axes = tuple(range(-own_rank, 0))
+    return (argument, *(each.sum(axis=axes)[..., None] for each in learned))
+
+
+def _weighted(
+    weighting: WeightingPlan,
+    values: Array,
+    own_rank: int,
+    pull: Callable[[Array], tuple[Array, ...]],
+    parameters: Parameters,
+) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    """A task's values as weighted; the cotangents of what that learns come last."""
+    learned = _learned(weighting.parameters, parameters, own_rank)
+    weighted, pull_weighting = weighting.op.function(values, *learned, **weighting.options)
+
+    def pull_all(g: Array) -> tuple[Array, ...]:
+        dvalues, *dlearned = _cotangents(pull_weighting(g), own_rank)
+        return (*pull(dvalues), *dlearned)
+
+    return weighted, pull_all
 
 
 def _sum(total: Array | None, value: Array) -> Array:
@@ -307,7 +334,7 @@ def _loss_pullback(
     def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
         dp, *dlearned = summand.pull(np.full(values.shape, summand.share, values.dtype))
         _add(seeds, loss.slot, dp)
-        for full, cotangent in zip(loss.parameters.values(), dlearned, strict=True):
+        for full, cotangent in zip(loss.learned, dlearned, strict=True):
             _add(gradients, full, cotangent)
 
     return add

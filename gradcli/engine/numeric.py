@@ -130,7 +130,7 @@ class NumericGradients:
         plan, parameters = self.network.plan, self.point.parameters
         found = []
         for position, loss in enumerate(plan.losses):
-            if name in loss.parameters.values():
+            if name in loss.learned:
                 w = parameters[name]
                 moved = {
                     **parameters,

@@ -121,7 +121,7 @@ class DataFile:
         values = _guarded(opening, self.path, node, self.context)
         if values is None or not finite(values, node, what, self.context):
             return None
-        array = values[:, 0] if what == "targets" and not node.is_list else values
+        array = values[:, 0] if what != "inputs" and not node.is_list else values
         return ArraySource(array.shape, node, lambda: array)
 
 

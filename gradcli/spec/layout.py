@@ -53,10 +53,11 @@ class _Placed(Record):
 def lay_out(tree: Tree, inputs: Shape | None, context: Context) -> Layout | None:
     """The network's layout for inputs of this shape; None where it is too large to write out."""
     placer = _Placer(context)
-    count = placer.count(tree.trunk) + sum(placer.count(head) for head in tree.heads.values())
+    heads = tree.heads or {}
+    count = placer.count(tree.trunk) + sum(placer.count(head) for head in heads.values())
     if count > MAX_NODES:
         largest = max(
-            (entry for part in (tree.trunk, *tree.heads.values()) for entry in part),
+            (entry for part in (tree.trunk, *heads.values()) for entry in part),
             key=lambda entry: placer.count([entry]),
         )
         context.problems.add(
@@ -65,8 +66,8 @@ def lay_out(tree: Tree, inputs: Shape | None, context: Context) -> Layout | None
         return None
     trunk = placer.chain(tree.trunk, 0, "", {})
     ends = [len(placer.placed)]
-    outputs = {} if tree.heads else {OUTPUTS: trunk}
-    for name, head in tree.heads.items():
+    outputs = {} if heads else {OUTPUTS: trunk}
+    for name, head in heads.items():
         outputs[name] = placer.chain(head, trunk, f"{name}.", {})
         ends.append(len(placer.placed))
     return _shaped(placer.placed, ends, inputs, outputs, context)

@@ -12,19 +12,12 @@ from gradcli.core.arrays import Array
 from gradcli.core.op import Shape
 from gradcli.core.record import Record
 from gradcli.spec.fields import Context
-from gradcli.spec.layout import OUTPUTS, Layout, lay_out
+from gradcli.spec.layout import Layout, lay_out
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan, Definition, LossPlan, ParameterPlan, TermPlan
 from gradcli.spec.read_arrays import representable
-from gradcli.spec.read_data import Data, read_data
-from gradcli.spec.read_loss import (
-    MULTI_TASK,
-    TARGETS,
-    Summand,
-    plan_losses,
-    plan_terms,
-    read_loss,
-)
+from gradcli.spec.read_data import TARGETS, Data, read_data, targets_of
+from gradcli.spec.read_loss import plan_losses, plan_terms, read_loss
 from gradcli.spec.read_network import Tree, read_network
 from gradcli.spec.read_ops import Call
 from gradcli.spec.targets import plan_targets
@@ -57,9 +50,12 @@ class Parts:
             self.defined = read_definitions(known["define"], context)
             context = context.extended(self.defined.ops, self.defined.broken)
         self.context = context
-        self.data: Data | None = read_data(known["data"], context) if "data" in known else None
         tree = read_network(known["network"], context) if "network" in known else Tree([])
-        summands = read_loss(known["loss"], context) if "loss" in known else []
+        heads = None if tree is None else tree.head_names
+        self.data: Data | None = (
+            read_data(known["data"], heads, context) if "data" in known else None
+        )
+        summands = read_loss(known["loss"], heads, context) if "loss" in known else []
         self.has_network = "network" in known or "loss" in known
         inputs = None if self.data is None or self.data.inputs is None else self.data.inputs.shape
         self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context)
@@ -67,21 +63,12 @@ class Parts:
         self.loss_calls: list[Call] = []
         self.loss_parameters: dict[str, ParameterPlan] = {}
         self.terms: tuple[TermPlan, ...] = ()
-        if self.layout is not None and summands:
-            self._plan_loss(summands, self.layout)
-
-    def _plan_loss(self, summands: list[Summand], layout: Layout) -> None:
-        if OUTPUTS not in layout.outputs:
-            heads = ", ".join(layout.outputs)
-            message = f"one loss for several heads ({heads})"
-            hint = f"their losses are a {MULTI_TASK}, which is not available yet"
-            self.context.problems.add("SP020", message, self.known["loss"], hint=hint, at_key=True)
-            return
-        has_targets = self.data is not None and self.data.targets_node is not None
-        self.losses, self.loss_calls, self.loss_parameters = plan_losses(
-            summands, layout, has_targets, self.context
-        )
-        self.terms = plan_terms(summands, layout)
+        if self.layout is not None and summands and heads is not None:
+            with_targets = () if self.data is None else self.data.targets
+            self.losses, self.loss_calls, self.loss_parameters = plan_losses(
+                summands, self.layout, with_targets, context
+            )
+            self.terms = plan_terms(summands, self.layout)
 
     def check_complete(self) -> None:
         """Note what a spec cannot do without."""
@@ -100,8 +87,10 @@ class Parts:
         data = self.data
         if data is not None and data.inputs is not None:
             yield "inputs", data.inputs.shape, data.inputs.node
-        if data is not None and data.targets is not None:
-            yield "targets", data.targets.shape, data.targets.node
+        for name, target in {} if data is None else data.targets.items():
+            if target.source is not None:
+                what = name if name == TARGETS else f"targets of {name}"
+                yield what, target.source.shape, target.source.node
         functions = {} if self.defined is None else self.defined.functions
         for function in functions.values():
             for name, given in function.inputs.items():
@@ -129,12 +118,20 @@ class Parts:
     def _targets(self, seed: int) -> dict[str, ArrayPlan]:
         if self.layout is None or self.data is None or not self.losses:
             return {}
-        outputs = self.layout.shapes[self.layout.outputs[OUTPUTS]]
-        if outputs is None:
-            return {}
-        losses = [(plan.op, call) for plan, call in zip(self.losses, self.loss_calls, strict=True)]
-        targets = plan_targets(self.data, losses, outputs, seed, self.context)
-        return {} if targets is None else {TARGETS: targets}
+        plans = {}
+        for position, (output, slot) in enumerate(self.layout.outputs.items()):
+            losses = [
+                (plan.op, call)
+                for plan, call in zip(self.losses, self.loss_calls, strict=True)
+                if plan.slot == slot
+            ]
+            shape, name = self.layout.shapes[slot], targets_of(output)
+            if shape is not None:
+                given = self.data.targets.get(name)
+                plans[name] = plan_targets(
+                    name, given, losses, shape, (seed, position), self.context
+                )
+        return {name: plan for name, plan in plans.items() if plan is not None}
 
     def _weights(self) -> dict[str, Array]:
         if "weights" not in self.known or self.layout is None or None in self.layout.shapes:

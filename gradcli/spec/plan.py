@@ -10,7 +10,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradcli.core.arrays import Array
-from gradcli.core.op import Activation, InitializerChoice, Loss, NodeOp, Options, Shape, Term
+from gradcli.core.op import (
+    Activation,
+    InitializerChoice,
+    Loss,
+    NodeOp,
+    Options,
+    Shape,
+    Term,
+    Weighting,
+)
 from gradcli.core.record import Record
 from gradcli.errors import SpecProblem
 
@@ -28,6 +37,7 @@ __all__ = [
     "ParameterPlan",
     "Plan",
     "TermPlan",
+    "WeightingPlan",
 ]
 
 DType = Literal["float32", "float64"]
@@ -78,8 +88,22 @@ class NodePlan(Record):
     line: int = 0
 
 
+class WeightingPlan(Record):
+    """How a task's loss is weighted. `options` are those that its op's function takes.
+
+    `parameters` maps the op's own names to those of the loss.
+    """
+
+    op: Weighting
+    options: Options
+    parameters: Mapping[str, str]
+
+
 class LossPlan(Record):
-    """One summand of the loss: weight · mean(values). `target` names an array of the targets."""
+    """One summand of the loss: weight · mean(values), or weight · f(mean(values)) of a weighting f.
+
+    `target` names an array of the targets.
+    """
 
     name: str
     op: Loss
@@ -89,6 +113,13 @@ class LossPlan(Record):
     weight: float = 1.0
     parameters: Mapping[str, str] = MappingProxyType({})
     line: int = 0
+    weighting: WeightingPlan | None = None
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of all parameters that it learns, those of its weighting last."""
+        weighting = {} if self.weighting is None else self.weighting.parameters
+        return (*self.parameters.values(), *weighting.values())
 
 
 class TermPlan(Record):

@@ -25,7 +25,7 @@ CODES: Final[dict[str, Code]] = {
     "SP004": Code("too-large", "a bound on the size of a spec is exceeded"),
     "SP005": Code("duplicate-key", "a key stands twice in one mapping"),
     "SP006": Code("unknown-key", "a key, or an option of an op, that does not exist"),
-    "SP007": Code("unknown-name", "no op, loss, initializer or array of this name exists"),
+    "SP007": Code("unknown-name", "no op, loss, initializer, head or array of this name exists"),
     "SP008": Code("missing", "something required is not there"),
     "SP009": Code("wrong-value", "a value of the wrong type or outside its bounds"),
     "SP010": Code(

@@ -16,7 +16,10 @@ from gradcli.spec.fields import INVALID, Context, fields, read_shape, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
 
-__all__ = ["ArraySource", "finite", "read_array", "representable"]
+__all__ = ["KEYS", "ArraySource", "finite", "read_array", "representable"]
+
+KEYS: Final = ("values", "shape", "distribution", "std")
+"""How an array may be written."""
 
 DISTRIBUTIONS: Final = ("normal", "uniform")
 _DISTRIBUTION: Final = Param("distribution", "normal", kind="choice", choices=DISTRIBUTIONS)
@@ -52,8 +55,7 @@ def read_array(
 ) -> tuple[ArraySource, dict[str, Node]] | None:
     """`{values: ...}` or `{shape: ..., distribution: ..., std: ...}`, and further keys' nodes."""
     problems = context.problems
-    own = ("values", "shape", "distribution", "std")
-    known = fields(node, (*own, *keys), problems, what)
+    known = fields(node, (*KEYS, *keys), problems, what)
     if known is None:
         return None
     extra = {key: child for key, child in known.items() if key in keys}

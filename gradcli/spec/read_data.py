@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from gradcli.core.param import Param
 from gradcli.core.record import Record
 from gradcli.spec.fields import Context, fields, read_value
+from gradcli.spec.heads import Heads, by_head
+from gradcli.spec.layout import OUTPUTS
 from gradcli.spec.nodes import Node
-from gradcli.spec.read_arrays import ArraySource, read_array
+from gradcli.spec.read_arrays import KEYS, ArraySource, read_array
 
 if TYPE_CHECKING:
     from gradcli.spec.data_files import DataFile
 
-__all__ = ["DRAWN", "Data", "read_data"]
+__all__ = ["DRAWN", "TARGETS", "Data", "Target", "read_data", "targets_of"]
 
 DRAWN: Final = "auto"
 """`targets: auto`: drawn to suit the loss."""
 
+TARGETS: Final = "targets"
+"""What the targets of a network without heads are called."""
+
 _BATCH: Final = Param("batch", kind="integer", at_least=1)
 
 
+class Target(Record):
+    """The targets of one output: an array, or drawn to suit the loss.
+
+    Neither, where the problem with them has been noted.
+    """
+
+    source: ArraySource | None = None
+    is_drawn: bool = False
+
+
 class Data(Record):
-    """Inputs and targets as far as they could be read; `targets_node` is where targets stand."""
+    """Inputs and targets, by their names, as far as they could be read."""
 
     node: Node
     inputs: ArraySource | None
-    targets: ArraySource | None
-    targets_node: Node | None
-
-    @property
-    def draws_targets(self) -> bool:
-        return self.targets_node is not None and self.targets_node.says(DRAWN)
+    targets: Mapping[str, Target]
 
 
-def read_data(node: Node, context: Context) -> Data | None:
+def targets_of(output: str) -> str:
+    """What the targets of an output are called: a head's have its name."""
+    return TARGETS if output == OUTPUTS else output
+
+
+def read_data(node: Node, heads: Heads, context: Context) -> Data | None:
     """The `data` section; None where it is no mapping."""
     problems = context.problems
     known = fields(node, ("file", "inputs", "targets", "batch"), problems, "data")
@@ -49,7 +65,7 @@ def read_data(node: Node, context: Context) -> Data | None:
         from gradcli.spec.data_files import DataFile
 
         file = DataFile(known["file"], batch, context)
-    inputs = targets = None
+    inputs = None
     if "inputs" in known:
         inputs = _read(known["inputs"], "inputs", file, context)
     elif file is not None and file.is_single:
@@ -59,9 +75,10 @@ def read_data(node: Node, context: Context) -> Data | None:
             "write the name of an array of the file" if file else "write `inputs: {shape: [32, 8]}`"
         )
         problems.add("SP008", "data has no inputs", node, hint=hint, at_key=True)
-    targets_node = known.get("targets")
-    if targets_node is not None and not targets_node.says(DRAWN):
-        targets = _read(targets_node, "targets", file, context)
+    targets = {
+        name: Target() if child is None else _target(child, name, batch, file, context)
+        for name, child in _target_nodes(known.get("targets"), heads, context).items()
+    }
     if inputs is not None and (0 in inputs.shape or not inputs.shape):
         problems.add("SP012", f"inputs of shape {list(inputs.shape)} have no rows", inputs.node)
         inputs = None
@@ -70,8 +87,40 @@ def read_data(node: Node, context: Context) -> Data | None:
             message = f"batch is {batch}, but inputs have {inputs.shape[0]} rows"
             problems.add("SP009", message, known["batch"])
         inputs = inputs.first(batch)
-        targets = targets.first(batch) if targets is not None and targets.shape else targets
-    return Data(node, inputs, targets, targets_node)
+    return Data(node, inputs, targets)
+
+
+def _target_nodes(node: Node | None, heads: Heads, context: Context) -> Mapping[str, Node | None]:
+    """Where the targets of each output stand, by their names; None where that could not be read.
+
+    Those of several heads stand by head, or are all drawn; those of a single head may stand alone.
+    """
+    if node is None or heads is None:
+        return {}
+    if heads == ():
+        return {TARGETS: node}
+    if node.says(DRAWN):
+        return dict.fromkeys(heads, node)
+    if not node.is_mapping or set(node.value) <= set(KEYS):
+        if len(heads) == 1:
+            return {heads[0]: node}
+        message = f"targets cannot be {node}: the network has {len(heads)} heads"
+        hint = "write them by head: " + ", ".join(f"{head}: ..." for head in heads)
+        context.problems.add("SP009", message, node, hint=hint)
+        return dict.fromkeys(heads)
+    known, missing = by_head(node, heads, context.problems)
+    return {head: known.get(head) for head in heads if head not in missing}
+
+
+def _target(
+    node: Node, name: str, batch: int | None, file: DataFile | None, context: Context
+) -> Target:
+    if node.says(DRAWN):
+        return Target(is_drawn=True)
+    source = _read(node, name if name == TARGETS else f"targets of {name}", file, context)
+    if source is not None and source.shape and batch is not None:
+        source = source.first(batch)
+    return Target(source)
 
 
 def _read(node: Node, what: str, file: DataFile | None, context: Context) -> ArraySource | None:
@@ -82,6 +131,6 @@ def _read(node: Node, what: str, file: DataFile | None, context: Context) -> Arr
     if file is not None:
         return file.read(node, what)
     hint = "write `{shape: [32, 8]}` or `{values: [...]}`"
-    hint += f", or `{DRAWN}`" if what == "targets" else ""
+    hint += f", or `{DRAWN}`" if what != "inputs" else ""
     context.problems.add("SP009", f"{what} cannot be {node}: there is no file", node, hint=hint)
     return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.formula import Formula
-from gradcli.core.op import Activation, Layer, Loss, Macro, Op, Term
+from gradcli.core.op import Activation, Layer, Loss, Macro, Op, Term, Weighting
 from gradcli.core.param import Param
 from gradcli.spec.fields import INVALID, NAME, Context, fields, read_value
 from gradcli.spec.nodes import Node
@@ -20,7 +20,7 @@ from gradcli.spec.plan import Definition, ElementwiseDefinition
 from gradcli.spec.problems import did_you_mean
 from gradcli.spec.read_formula import read_formula
 from gradcli.spec.read_function import FunctionSource, read_function
-from gradcli.spec.read_loss import MULTI_TASK, SUM
+from gradcli.spec.read_loss import SUM
 from gradcli.spec.read_network import RESERVED
 from gradcli.spec.read_params import read_params
 
@@ -107,12 +107,12 @@ def _kind(node: Node, context: Context) -> str | None:
 def _check_name(name: str, node: Node, context: Context) -> bool:
     taken = any(
         context.catalogue.find(name, op_class) is not None
-        for op_class in (Activation, Layer, Macro, Loss, Term)
+        for op_class in (Activation, Layer, Macro, Loss, Term, Weighting)
     )
     message = ""
     if not NAME.fullmatch(name):
         message = f"{name!r} is not a name"
-    elif name in (*RESERVED, SUM, MULTI_TASK):
+    elif name in (*RESERVED, SUM):
         message = f"the name {name} is reserved"
     elif taken:
         message = f"{name} is in the catalogue already"

@@ -1,122 +1,170 @@
-"""Reading `loss`: one loss, or a weighted sum of losses and penalties."""
+"""Reading `loss`: one loss, the tasks of several heads, or a weighted sum with penalties."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from gradcli.core.op import Learned, Loss, Term
-from gradcli.core.param import Param
+from gradcli.core.op import Learned, Loss, Term, Weighting
 from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, read_value
-from gradcli.spec.layout import OUTPUTS, Layout, plan_parameter
+from gradcli.spec.heads import Heads
+from gradcli.spec.layout import Layout, plan_parameter
 from gradcli.spec.nodes import Node
-from gradcli.spec.plan import LossPlan, ParameterPlan, TermPlan
+from gradcli.spec.plan import LossPlan, ParameterPlan, TermPlan, WeightingPlan
+from gradcli.spec.read_data import targets_of
 from gradcli.spec.read_ops import Call, read_call
+from gradcli.spec.read_tasks import WEIGHT, task_reader
 
-__all__ = ["MULTI_TASK", "SUM", "TARGETS", "Summand", "plan_losses", "plan_terms", "read_loss"]
+__all__ = ["SUM", "Summand", "plan_losses", "plan_terms", "read_loss"]
 
 SUM: Final = "sum"
 """What a weighted sum is called in a spec."""
 
-MULTI_TASK: Final = "multi_task"
-
-TARGETS: Final = "targets"
-"""What the targets of a network without heads are called."""
-
-_WEIGHT: Final = Param("weight", 1.0)
-
 
 class Summand(Record):
-    """A loss or penalty with its weight, and a name that no other summand has."""
+    """A loss or penalty with its weight, and a name that no other summand has.
+
+    The loss of a task has its `head`, and is weighted by what `weighting` calls.
+    """
 
     name: str
     call: Call
     weight: float
+    head: str | None = None
+    weighting: Call | None = None
 
     @property
     def op(self) -> Any:
         return self.call.op
 
 
-def read_loss(node: Node, context: Context) -> list[Summand]:
+def read_loss(node: Node, heads: Heads, context: Context) -> list[Summand]:
     """The summands that could be read; a loss alone is one of weight 1."""
     if node.is_mapping and len(node.value) == 1:
         ((name, inner),) = node.value.items()
         if name == SUM:
-            return _sum(inner, context)
-        if name == MULTI_TASK and context.catalogue.find(name, Loss) is None:
-            context.problems.add(
-                "SP020", "losses of several heads are not available yet", inner, at_key=True
-            )
-            return []
-    call = read_call(node, "a loss", context, (Loss,), names=(SUM,))
-    return [] if call is None else [Summand(call.op.name, call, 1.0)]
+            return _sum(inner, heads, context)
+    readers = {"losses": task_reader(heads, context)}
+    call = read_call(node, "a loss", context, (Loss, Weighting), readers=readers, names=(SUM,))
+    return [] if call is None else _summands(call, call.op.name, 1.0, heads, context)
 
 
-def _sum(node: Node, context: Context) -> list[Summand]:
+def _summands(
+    call: Call, name: str, weight: float, heads: Heads, context: Context
+) -> list[Summand]:
+    """What an entry stands for: itself, or the losses of its tasks."""
+    if isinstance(call.op, Weighting):
+        return [
+            Summand(f"loss.{head}", task.call, weight * task.weight, head, call)
+            for head, task in call.options[call.op.holds_tasks].items()
+        ]
+    if isinstance(call.op, Loss) and heads is not None and len(heads) > 1:
+        weightings = " or ".join(context.catalogue.names(Weighting))
+        context.problems.add(
+            "SP009",
+            f"{call.op.name} reads one output, and the network has {len(heads)} heads",
+            call.node,
+            hint=f"write it as a task of {weightings}, one for each of {', '.join(heads)}",
+            place=call.place,
+        )
+        return []
+    return [Summand(name, call, weight)]
+
+
+def _sum(node: Node, heads: Heads, context: Context) -> list[Summand]:
     if not node.is_list or not node.value:
         hint = "expected a list of losses and penalties"
         context.problems.add("SP009", f"{SUM} cannot be {node}", node, hint=hint)
         return []
     counts: Counter[str] = Counter()
-    summands = []
+    summands: list[Summand] = []
     for child in node.value:
-        call = read_call(child, "a loss or penalty", context, (Loss, Term), extra=("weight",))
+        readers = {"losses": task_reader(heads, context)}
+        classes, extra = (Loss, Weighting, Term), (WEIGHT.name,)
+        what = "a loss or penalty"
+        call = read_call(child, what, context, classes, extra=extra, readers=readers)
         if call is None:
             continue
         weight = _weight(call, context)
         counts[call.op.name] += 1
         number = counts[call.op.name]
         name = call.op.name if number == 1 else f"{call.op.name}_{number}"
-        if weight is not INVALID:
-            summands.append(Summand(name, call, weight))
+        if isinstance(call.op, Weighting) and any(other.head for other in summands):
+            message = f"the heads have their tasks already; {call.op.name} stands once"
+            context.problems.add("SP011", message, child, place=call.place)
+        elif weight is not INVALID:
+            summands += _summands(call, name, weight, heads, context)
     return summands
 
 
 def _weight(call: Call, context: Context) -> Any:
-    node = call.extra.get("weight")
+    node = call.extra.get(WEIGHT.name)
     if node is not None:
-        return read_value(node, _WEIGHT, context.problems)
+        return read_value(node, WEIGHT, context.problems)
     if isinstance(call.op, Term):
         hint = f"write `{call.op.name}: {{weight: 1.0e-4}}`"
         context.problems.add(
             "SP008", f"{call.op.name} needs a weight", call.node, hint=hint, place=call.place
         )
         return INVALID
-    return _WEIGHT.default
+    return WEIGHT.default
 
 
 def plan_losses(
-    summands: list[Summand], layout: Layout, has_targets: bool, context: Context
+    summands: list[Summand], layout: Layout, with_targets: Collection[str], context: Context
 ) -> tuple[tuple[LossPlan, ...], list[Call], dict[str, ParameterPlan]]:
-    """The losses among the summands, as written too, and the parameters that they learn."""
+    """The losses among the summands, as written too, and the parameters that they learn.
+
+    `with_targets` names the targets that there are.
+    """
     losses = [summand for summand in summands if isinstance(summand.op, Loss)]
     plans = []
     parameters: dict[str, ParameterPlan] = {}
+
+    def learn(call: Call, named: str) -> dict[str, str]:
+        op: Any = call.op
+        values = {} if op.weights is None else op.weights(**call.options)
+        names = {local: named.format(local) for local in values}
+        for local, full in names.items():
+            own, line = Learned((1,), values[local]), call.place.line
+            if full in parameters:
+                message = f"two parameters of the loss are called {full}"
+                context.problems.add("SP011", message, call.node, place=call.place)
+            parameters[full] = plan_parameter(full, own, call.options, line, context)
+        return names
+
     for summand in losses:
-        op, line = summand.op, summand.call.place.line
-        prefix = "loss" if len(losses) == 1 else f"loss.{summand.name}"
-        learned = {} if op.weights is None else op.weights(**summand.call.options)
-        names = {name: f"{prefix}.{name}" for name in learned}
-        for name, value in learned.items():
-            parameters[names[name]] = plan_parameter(
-                names[name], Learned((1,), value), summand.call.options, line, context
-            )
-        target = None if op.reads == "none" or not has_targets else TARGETS
+        call, weighting = summand.call, None
+        named = f"loss.{summand.name}.{{}}" if len(losses) > 1 else "loss.{}"
+        if summand.weighting is not None:
+            weighting = _plan_weighting(summand.weighting, learn, summand.head)
+            named = f"{summand.name}.{{}}"
+        output = summand.head or next(iter(layout.outputs))
+        target = targets_of(output)
         plans.append(
             LossPlan(
                 summand.name,
-                op,
-                summand.call.options,
-                layout.outputs[OUTPUTS],
-                target,
+                summand.op,
+                call.options,
+                layout.outputs[output],
+                None if summand.op.reads == "none" or target not in with_targets else target,
                 summand.weight,
-                names,
-                line,
+                learn(call, named),
+                call.place.line,
+                weighting,
             )
         )
     return tuple(plans), [summand.call for summand in losses], parameters
+
+
+def _plan_weighting(
+    call: Call, learn: Callable[[Call, str], dict[str, str]], head: str | None
+) -> WeightingPlan:
+    op: Any = call.op
+    options = {name: value for name, value in call.options.items() if name != op.holds_tasks}
+    return WeightingPlan(op, options, learn(call, f"loss.{{}}.{head}"))
 
 
 def plan_terms(summands: list[Summand], layout: Layout) -> tuple[TermPlan, ...]:

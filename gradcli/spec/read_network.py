@@ -10,6 +10,7 @@ from gradcli.core.op import Activation, Layer, Macro, NodeOp
 from gradcli.core.record import Record
 from gradcli.core.registry import nearest
 from gradcli.spec.fields import INVALID, NAME, Context, fields, read_name
+from gradcli.spec.heads import Heads
 from gradcli.spec.nodes import Node
 from gradcli.spec.read_ops import Call, read_call
 
@@ -36,10 +37,14 @@ class Entry(Record):
 
 
 class Tree(Record):
-    """A network as written: a trunk and the heads on it."""
+    """A network as written: a trunk and the heads on it; None for heads that could not be read."""
 
     trunk: list[Entry]
-    heads: Mapping[str, list[Entry]] = MappingProxyType({})
+    heads: Mapping[str, list[Entry]] | None = MappingProxyType({})
+
+    @property
+    def head_names(self) -> Heads:
+        return None if self.heads is None else tuple(self.heads)
 
 
 def read_network(node: Node, context: Context) -> Tree | None:
@@ -49,6 +54,7 @@ def read_network(node: Node, context: Context) -> Tree | None:
     known = fields(node, ("trunk", "heads"), context.problems, "network")
     if known is None:
         return None
+    trunk = _entries(known["trunk"], "trunk", context) if "trunk" in known else []
     heads: dict[str, list[Entry]] = {}
     if "heads" not in known:
         hint = "write a list of layers, or trunk and heads"
@@ -65,8 +71,7 @@ def read_network(node: Node, context: Context) -> Tree | None:
                     "SP011", f"a head cannot be called {name!r}", child, at_key=True
                 )
             heads[name] = _entries(child, f"head {name}", context)
-    trunk = _entries(known["trunk"], "trunk", context) if "trunk" in known else []
-    return Tree(trunk, heads)
+    return Tree(trunk, heads or None)
 
 
 def _entries(node: Node, what: str, context: Context) -> list[Entry]:
@@ -100,7 +105,7 @@ def _entry(node: Node, context: Context) -> Entry:
         context,
         CLASSES,
         extra=("name",),
-        read_layers=read_layers,
+        readers={"layers": read_layers},
     )
     if call is None or not isinstance(call.op, (NodeOp, Macro)):
         return _broken(node, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from gradcli.core.op import Initializer, InitializerChoice, Op
@@ -27,7 +28,8 @@ __all__ = [
 AUTO: Final = "auto"
 """The initializer that suits the next activation; resolved once that is known."""
 
-ListReader = Callable[[Node], Any]
+Readers = Mapping[str, Callable[[Node], Any]]
+"""How options that hold other ops are read, by their kind."""
 
 
 class Call(Record):
@@ -72,7 +74,7 @@ def read_call(
     classes: tuple[type[Op], ...],
     *,
     extra: Collection[str] = (),
-    read_layers: ListReader | None = None,
+    readers: Readers = MappingProxyType({}),
     names: Collection[str] = (),
 ) -> Call | None:
     """An entry whose op is of one of the classes; `names` are further names for the hint."""
@@ -93,7 +95,7 @@ def read_call(
             at_key=options is not None,
         )
         return None
-    return read_options(op, options, at, context, extra=extra, read_layers=read_layers)
+    return read_options(op, options, at, context, extra=extra, readers=readers)
 
 
 def _where_it_lives(name: str, catalogue: Catalogue) -> str:
@@ -108,7 +110,7 @@ def read_options(
     context: Context,
     *,
     extra: Collection[str] = (),
-    read_layers: ListReader | None = None,
+    readers: Readers = MappingProxyType({}),
 ) -> Call | None:
     """The op's options from a mapping, from its first option alone, or all by default."""
     problems = context.problems
@@ -139,7 +141,7 @@ def read_options(
     for param in op.params:
         child = written.get(param.name)
         if child is not None:
-            options[param.name] = _read_option(op, param, child, context, read_layers)
+            options[param.name] = _read_option(op, param, child, context, readers)
         elif param.default is REQUIRED:
             if param.name not in misspelled:
                 hint = f"expected {param.expected()}"
@@ -156,13 +158,11 @@ def read_options(
     return Call(op, options, frozenset(written), others, at, place)
 
 
-def _read_option(
-    op: Op, param: Param, node: Node, context: Context, read_layers: ListReader | None
-) -> Any:
+def _read_option(op: Op, param: Param, node: Node, context: Context, readers: Readers) -> Any:
     if param.kind == "initializer":
         return _read_initializer(node, context)
-    if param.kind == "layers" and read_layers is not None:
-        return read_layers(node)
+    if param.kind in readers:
+        return readers[param.kind](node)
     if param.kind in ("layers", "losses"):
         context.problems.add("SP020", f"{op.name} cannot be used here", node)
         return INVALID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from gradcli.spec.fields import Context
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
 from gradcli.spec.read_arrays import ArraySource, representable
-from gradcli.spec.read_data import Data
+from gradcli.spec.read_data import TARGETS, Target
 from gradcli.spec.read_ops import Call
 
 __all__ = ["plan_targets"]
@@ -23,11 +23,17 @@ _SUM_TOLERANCE: Final = 1e-6
 
 
 def plan_targets(
-    data: Data, losses: list[tuple[Loss, Call]], outputs: Shape, seed: int, context: Context
+    name: str,
+    given: Target | None,
+    losses: list[tuple[Loss, Call]],
+    outputs: Shape,
+    seed: Sequence[int],
+    context: Context,
 ) -> ArrayPlan | None:
     """The targets that all of the losses read; None where none does, or with the problem noted.
 
-    `outputs` is the shape of the predictions. Targets of shape (B,) match predictions (B, 1).
+    `name` is that of the targets, `outputs` the shape of the predictions. Targets of shape (B,)
+    match predictions (B, 1).
     """
 
     def note(code: str, message: str, call: Call, hint: str = "") -> None:
@@ -42,17 +48,18 @@ def plan_targets(
     if not readers:
         return None
     op, call = readers[0]
-    if data.targets_node is None:
+    if given is None:
         hint = "write `targets: auto` to have them drawn"
-        note("SP008", f"{op.name} needs targets, data have none", call, hint)
+        whose = "" if name == TARGETS else f" for {name}"
+        note("SP008", f"{op.name} needs targets, data have none{whose}", call, hint)
         return None
-    if data.draws_targets:
+    if given.is_drawn:
         for other, other_call in readers[1:]:
             if other.reads != op.reads:
                 message = f"targets drawn for {op.name} do not suit {other.name}"
                 note("SP015", message, other_call)
         return _drawn(op, outputs, seed)
-    source = data.targets
+    source = given.source
     if source is None or not all(_fits(source, op, outputs, context) for op, _ in readers):
         return None
     return _given(source, [op for op, _ in readers], outputs, context)
@@ -100,10 +107,10 @@ def _shapes(op: Loss, outputs: Shape) -> tuple[Shape, ...]:
     return (outputs[:-1], outputs) if op.reads == "classes" else (outputs,)
 
 
-def _drawn(op: Loss, outputs: Shape, seed: int) -> ArrayPlan:
+def _drawn(op: Loss, outputs: Shape, seed: Sequence[int]) -> ArrayPlan:
     """Targets of the kind that the loss reads, the same for the same seed."""
     shape = _shapes(op, outputs)[0]
-    rng = np.random.default_rng([seed, len(outputs)])
+    rng = np.random.default_rng([*seed, len(outputs)])
     if op.reads == "classes":
         return ArrayPlan(shape, dtype="int", high=outputs[-1], distribution="uniform")
     if op.reads == "binary":

@@ -12,6 +12,7 @@ from gradcli.testing import (
     node_laws,  # noqa: F401
     population_laws,  # noqa: F401
     trait_laws,  # noqa: F401
+    weighting_laws,  # noqa: F401
 )
 from gradcli.testing.case import Case, cases
 from gradcli.testing.law import LAWS, Law, LawBroken

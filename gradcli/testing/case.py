@@ -215,13 +215,13 @@ class Case:
 def cases(op: Op) -> Iterator[Case]:
     """The op at every combination of its parameters' sweeps, which stand for the default alone.
 
-    A parameter of kind `layers` is left empty: its branches are inputs of the op. Raises ValueError
-    for a required parameter without a sweep.
+    A parameter of kind `layers` or `losses` is left empty: what it holds is an input of the op.
+    Raises ValueError for a required parameter without a sweep.
     """
     names, values = [], []
     for param in op.params:
         tried = param.sweep or (param.default,)
-        if param.kind == "layers":
+        if param.kind in ("layers", "losses"):
             tried = ((),)
         if tried[0] is REQUIRED:
             raise ValueError(f"{op.name}: {param.name} is required and states no sweep to try")

@@ -165,9 +165,7 @@ class Propagation:
             for name, target in plan.targets.items()
         }
         network = Network(plan.replace(terms=()), targets)
-        learned = {
-            name: self._parameter(name) for loss in plan.losses for name in loss.parameters.values()
-        }
+        learned = {name: self._parameter(name) for loss in plan.losses for name in loss.learned}
         read = {loss.slot for loss in plan.losses}
 
         def at(values: Mapping[int, Array]) -> dict[int, Scaled]:

@@ -20,17 +20,24 @@ from gradcli.core.traits import LayerTraits
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.spec.plan import ArrayPlan, LossPlan, NodePlan, ParameterPlan, Plan
+from gradcli.spec.plan import (
+    ArrayPlan,
+    LossPlan,
+    NodePlan,
+    ParameterPlan,
+    Plan,
+    WeightingPlan,
+)
 
 __all__ = ["Culprit", "explain_failures", "find_culprits"]
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """A node or loss whose own pullback is wrong.
+    """A node, a loss or a weighting whose own pullback is wrong.
 
-    `slot` is the slot it writes (for a loss, beyond all slots), `operands` the network's tensors
-    whose gradient it makes wrong itself.
+    `slot` is the slot that a node writes, or that a loss reads; `operands` are the network's
+    tensors whose gradient it makes wrong itself.
     """
 
     name: str
@@ -47,10 +54,15 @@ def find_culprits(model: Model, options: CheckOptions, required: float) -> list[
     for index, node in enumerate(model.plan.nodes):
         alone = _node_alone(model, index, slots, options.seed)
         found.append(_examined(alone, node.name, node.op, index + 1, node, options, required))
-    beyond = len(slots)
-    for loss in model.plan.losses:
+    for position, loss in enumerate(model.plan.losses):
         alone = _loss_alone(model, loss, slots)
-        found.append(_examined(alone, loss.name, loss.op, beyond, loss, options, required))
+        found.append(_examined(alone, loss.name, loss.op, loss.slot, loss, options, required))
+        if loss.weighting is not None:
+            values, _, _ = model.network.run_loss(position, loss, slots, model.parameters)
+            weighting = _weighting_as_loss(loss.weighting, loss)
+            alone = _loss_alone(model, weighting, [values])
+            own = weighting.name, loss.weighting.op, loss.slot
+            found.append(_examined(alone, *own, weighting, options, required))
     return [culprit for culprit in found if culprit is not None]
 
 
@@ -60,9 +72,7 @@ def explain_failures(
     """Findings of failing tensors, consequences marked as such, after those of the culprits."""
     findings = [found for culprit in culprits for found in culprit.findings]
     for name, own in failures.items():
-        causes = [
-            culprit.name for culprit in culprits if culprit.slot > _first_slot_after(plan, name)
-        ]
+        causes = [culprit.name for culprit in culprits if _is_behind(culprit, name, plan)]
         if any(name in culprit.operands for culprit in culprits):
             continue
         if not causes:
@@ -75,12 +85,15 @@ def explain_failures(
     return findings
 
 
-def _first_slot_after(plan: Plan, name: str) -> int:
-    """The slot of the first node that reads a tensor; 0 for the inputs, and beyond all for none."""
-    if name == INPUTS:
-        return 0
-    uses = [i + 1 for i, node in enumerate(plan.nodes) if name in node.parameters.values()]
-    return min(uses, default=len(plan.nodes) + 1)
+def _is_behind(culprit: Culprit, name: str, plan: Plan) -> bool:
+    """Whether a tensor's gradient passes through a culprit that does not read the tensor itself."""
+    reading = {i + 1 for i, node in enumerate(plan.nodes) if name in node.parameters.values()}
+    reached = {0} if name == INPUTS else set(reading)
+    for index, node in enumerate(plan.nodes):
+        if reached.intersection(node.inputs):
+            reached.add(index + 1)
+    own = reading if isinstance(culprit.op, NodeOp) else ()
+    return culprit.slot in reached.difference(own)
 
 
 def _examined(
@@ -134,8 +147,17 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
 def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
     targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
     own = {local: model.parameters[full] for local, full in loss.parameters.items()}
-    single = loss.replace(slot=0, parameters={name: name for name in own})
+    single = loss.replace(slot=0, parameters={name: name for name in own}, weighting=None)
     return _model(model, slots[loss.slot], targets, own, (), single)
+
+
+def _weighting_as_loss(weighting: WeightingPlan, loss: LossPlan) -> LossPlan:
+    """A task's weighting as a loss that reads the values of the task's own."""
+    op = Loss(name=weighting.op.name, function=weighting.op.function)
+    name = f"{op.name}.{loss.name.removeprefix('loss.')}"
+    return LossPlan(
+        name, op, weighting.options, 0, None, loss.weight, weighting.parameters, loss.line
+    )
 
 
 def _model(

@@ -1,0 +1,65 @@
+"""The losses of several heads as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.param import Param
+from gradcli.core.registry import weighting
+
+__all__ = ["multi_task"]
+
+_LEARNED = "uncertainty"  # the one weighting whose weights are parameters
+
+
+def _weights(weighting: str, **_: Any) -> dict[str, float]:
+    return {"log_variance": 0.0} if weighting == _LEARNED else {}
+
+
+def _formula(weighting: str, **_: Any) -> str:
+    return "exp(-log_variance)*L + log_variance" if weighting == _LEARNED else "L"
+
+
+def _derivative(weighting: str, **_: Any) -> str:
+    return "exp(-log_variance)" if weighting == _LEARNED else "1"
+
+
+@weighting(
+    "multi_task",
+    params=[
+        Param(
+            "weighting",
+            "manual",
+            kind="choice",
+            choices=("manual", "uncertainty", "gradnorm", "dynamic"),
+            sweep=("manual", "uncertainty", "gradnorm", "dynamic"),
+        ),
+        Param("tasks", kind="losses"),
+    ],
+    formula=_formula,
+    derivative=_derivative,
+    weights=_weights,
+    references=["kendall2018", "chen2018", "liu2019"],
+)
+def multi_task(L: Array, *learned: Array, weighting: str) -> tuple[Array, Any]:
+    """A weighted sum of the losses of several heads, one task for each: Σ weight·L.
+
+    `uncertainty` learns a log variance s for each task, starting at 0, and minimises
+    Σ weight·(exp(-s)·L + s): a task is weighted by the inverse of its own variance σ² = exp(s),
+    whose optimum is σ² = L. `gradnorm` and `dynamic` change the weights between the steps of a
+    training run, by the norms of the tasks' gradients (Chen et al.) or by how fast their losses
+    fall (Liu et al.). Within a step the weights are constants, and so they are here: a check, a
+    flow and a gradient are those of the weights written, the ones that training would begin with.
+    """
+    if not learned:
+        return L, lambda g: g
+    (s,) = learned
+    weight = np.exp(-s)
+
+    def pullback(g: Array) -> tuple[Array, Array]:
+        return g * weight, g * (1 - weight * L)
+
+    return weight * L + s, pullback
