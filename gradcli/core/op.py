@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from gradcli.core.traits import LayerTraits, LossTraits, Traits
 
 __all__ = [
     "Activation",
+    "Buffer",
     "Initializer",
     "InitializerChoice",
     "Layer",
@@ -105,6 +107,18 @@ class Learned(Record):
     fan_out: int = 1
 
 
+class Buffer(Record):
+    """What an op is given beside its parameters and never learns (PyTorch's word): its own shape.
+
+    `fill` is the number that it holds where nothing else is stated, or draws it:
+    `fill(rng, shape) -> array`. No entry may be below `at_least`.
+    """
+
+    shape: Shape
+    fill: float | Callable[[Any, Shape], Array]
+    at_least: float = -math.inf
+
+
 class NodeOp(Op, kw_only=True):
     """An op that is a node of a network: the interface that the engine knows."""
 
@@ -116,10 +130,17 @@ class NodeOp(Op, kw_only=True):
         """Parameters by name for a first input of this shape."""
         return {}
 
+    def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
+        """Buffers by name for a first input of this shape."""
+        return {}
+
     def evaluate(
         self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
     ) -> tuple[Array, Pullback]:
-        """Value and pullback; axes before the last `rank` of the inputs are replicas."""
+        """Value and pullback; axes before the last `rank` of the inputs are replicas.
+
+        `parameters` holds the buffers too, which have no replica axes and get no cotangent.
+        """
         raise TypeError(f"{self.name} cannot be evaluated")  # pragma: no cover
 
     def layer_traits(self, options: Options) -> LayerTraits:
@@ -185,6 +206,7 @@ class Layer(NodeOp, kw_only=True):
     kind: ClassVar[str] = "layer"
     shapes: Callable[..., Shape] | None = None
     weights: Callable[..., dict[str, Learned]] | None = None
+    buffers: Callable[..., dict[str, Buffer]] | None = None
     traits: Callable[..., LayerTraits] = LayerTraits
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
@@ -192,6 +214,9 @@ class Layer(NodeOp, kw_only=True):
 
     def learned(self, shape: Shape, options: Options) -> dict[str, Learned]:
         return {} if self.weights is None else self.weights(shape, **options)
+
+    def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
+        return {} if self.buffers is None else self.buffers(shape, **options)
 
     def layer_traits(self, options: Options) -> LayerTraits:
         return self.traits(**options)

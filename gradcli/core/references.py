@@ -7,6 +7,7 @@ from typing import Final
 __all__ = ["REFERENCES"]
 
 REFERENCES: Final[dict[str, str]] = {
+    "ba2016": "Ba, Kiros, Hinton, Layer normalization, arXiv 1607.06450, 2016",
     "bergstra2009": "Bergstra, Desjardins, Lamblin, Bengio, Quadratic polynomials learn better "
     "image features, Technical Report 1337, Université de Montréal 2009",
     "bishop2006": "Bishop, Pattern Recognition and Machine Learning, Springer 2006",
@@ -37,6 +38,8 @@ REFERENCES: Final[dict[str, str]] = {
     "huber2009": "Huber and Ronchetti, Robust Statistics, 2nd edition, Wiley 2009",
     "huber1964": "Huber, Robust estimation of a location parameter, Annals of Mathematical "
     "Statistics 35, 1964",
+    "ioffe2015": "Ioffe and Szegedy, Batch normalization: accelerating deep network training by "
+    "reducing internal covariate shift, ICML 2015",
     "kendall2018": "Kendall, Gal, Cipolla, Multi-task learning using uncertainty to weigh losses "
     "for scene geometry and semantics, CVPR 2018",
     "klambauer2017": "Klambauer, Unterthiner, Mayr, Hochreiter, Self-normalizing neural networks, "
@@ -62,4 +65,5 @@ REFERENCES: Final[dict[str, str]] = {
     "architecture for computer vision, CVPR 2016",
     "tibshirani1996": "Tibshirani, Regression shrinkage and selection via the lasso, Journal of "
     "the Royal Statistical Society B 58, 1996",
+    "zhang2019": "Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
 }

@@ -139,8 +139,8 @@ class LayerTraits(Record):
     contraction of the output's cotangent with the other operands that is its cotangent, in einsum's
     notation with the row axes as one `b`: operands are the cotangent, then the named ones, e.g.
     `{"weight": ("bo,bi->oi", "x")}`.
-    `homogeneous_with`: parameters that scale along with all inputs: f(s·x, s·these) = s·f(x, these)
-    for s > 0; None where there is no such law.
+    `homogeneous_with`: parameters and buffers that scale along with all inputs:
+    f(s·x, s·these) = s·f(x, these) for s > 0; None where there is no such law.
     `mixing`: the parameter through which units mix, the W of Π‖W‖.
     `lipschitz(inputs, parameters)`: for each input, a bound at this point on the norm of its
     cotangent for an output cotangent of norm one; None where none is stated. A layer that is linear

@@ -163,7 +163,7 @@ class NumericCotangents:
             return tangents[node.inputs[0]].scaled(self._slopes_of(index))
         traits = node.op.layer_traits(node.options)
         if traits.homogeneous_with is not None and "x" in traits.affine and len(node.inputs) == 1:
-            own = {local: self.point.parameters[full] for local, full in node.parameters.items()}
+            own = self.network.own(index, self.point.parameters)
             for local in traits.homogeneous_with:
                 own[local] = np.zeros_like(own[local])
             return tangents[node.inputs[0]].mapped(

@@ -9,11 +9,20 @@ from functools import cached_property
 import numpy as np
 
 from gradcli.core.arrays import Array, Parameters
+from gradcli.core.op import Buffer
 from gradcli.engine.network import Network, Trace
 from gradcli.spec.layout import OUTPUTS
 from gradcli.spec.plan import ArrayPlan, ParameterPlan, Plan
 
-__all__ = ["COMPLEX_STEP", "INPUTS", "Model", "draw_array", "draw_parameter", "generator"]
+__all__ = [
+    "COMPLEX_STEP",
+    "INPUTS",
+    "Model",
+    "draw_array",
+    "draw_buffer",
+    "draw_parameter",
+    "generator",
+]
 
 INPUTS = "inputs"
 """The name under which the network's one input appears among gradients."""
@@ -50,11 +59,19 @@ def draw_parameter(plan: ParameterPlan, seed: int, dtype: str) -> Array:
         return np.ascontiguousarray(drawn, dtype=dtype)
 
 
-class Model:
-    """A network, its loss, parameters and data.
+def draw_buffer(buffer: Buffer, seed: int, name: str, dtype: str) -> Array:
+    """A buffer as its op fills it: a draw is the same for the same seed, hence frozen."""
+    if not callable(buffer.fill):
+        return np.full(buffer.shape, buffer.fill, dtype)
+    return np.ascontiguousarray(buffer.fill(generator(seed, name), buffer.shape), dtype=dtype)
 
-    `parameters` (those of the loss, named `loss.…`, included), `inputs` and `targets` are dicts by
-    name and may be changed in place.
+
+class Model:
+    """A network, its loss, parameters, buffers and data.
+
+    `parameters` (those of the loss, named `loss.…`, included), `buffers` (what ops are given and
+    never learn, such as a dropout mask), `inputs` and `targets` are dicts by name and may be
+    changed in place.
     """
 
     def __init__(self, plan: Plan, dtype: str | None = None) -> None:
@@ -68,6 +85,12 @@ class Model:
             else draw_parameter(parameter, plan.seed, self.dtype.name)
             for name, parameter in plan.parameters.items()
         }
+        self.buffers: dict[str, Array] = {
+            name: np.array(plan.weights[name], self.dtype)
+            if name in plan.weights
+            else draw_buffer(buffer, plan.seed, name, self.dtype.name)
+            for name, buffer in plan.buffers.items()
+        }
         self.inputs: dict[str, Array] = {
             INPUTS: draw_array(plan.inputs, plan.seed, INPUTS, self.dtype.name)
         }
@@ -78,7 +101,7 @@ class Model:
 
     @cached_property
     def network(self) -> Network:
-        return Network(self.plan, self.targets)
+        return Network(self.plan, self.targets, self.buffers)
 
     def forward(self, parameters: Parameters | None = None, inputs: Array | None = None) -> Trace:
         """Every slot's value and every node's pullback; an overflow shows in the values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -100,16 +101,19 @@ class Summand(Record):
 
 
 class Network:
-    """The nodes, losses and terms of a plan with the targets they are compared with.
+    """The nodes, losses and terms of a plan with its buffers and the targets.
 
     Arrays may carry replica axes in front of their own and may be complex; everything is
     evaluated for all replicas at once.
     """
 
-    def __init__(self, plan: Plan, targets: Mapping[str, Array]) -> None:
+    def __init__(
+        self, plan: Plan, targets: Mapping[str, Array], buffers: Parameters = MappingProxyType({})
+    ) -> None:
         self.plan = plan
         self.nodes = plan.nodes
         self.targets = targets
+        self.buffers = buffers
         self.node_patches: dict[int, Patch] = {}
         self.loss_patches: dict[int, Patch] = {}
         self.term_patches: dict[tuple[int, str], Patch] = {}
@@ -157,11 +161,17 @@ class Network:
             slots[index + 1], _ = self.run_node(index, slots, parameters)
         return slots
 
+    def own(self, index: int, parameters: Parameters) -> dict[str, Array]:
+        """Parameters and buffers of a node by the op's own names."""
+        node = self.nodes[index]
+        learned = {name: parameters[full] for name, full in node.parameters.items()}
+        return learned | {name: self.buffers[full] for name, full in node.buffers.items()}
+
     def run_node(
         self, index: int, slots: list[Array], parameters: Parameters
     ) -> tuple[Array, Pullback]:
         node = self.nodes[index]
-        own = {name: parameters[full] for name, full in node.parameters.items()}
+        own = self.own(index, parameters)
         inputs = tuple(slots[slot] for slot in node.inputs)
         patch = self.node_patches.get(index)
         with self._watching(("node", index, ""), patch):

@@ -10,11 +10,11 @@ from gradcli.core.param import Param
 from gradcli.core.primitives import matmul, transpose
 from gradcli.core.registry import layer
 from gradcli.core.traits import LayerTraits
+from gradcli.ops.features import require_features
 
 
 def _shapes(shape: Shape, *, units: int, **_: Any) -> Shape:
-    if len(shape) < 2:
-        raise ValueError(f"needs inputs with rows and features, got shape {shape}")
+    require_features(shape)
     return (*shape[:-1], units)
 
 

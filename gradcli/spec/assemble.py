@@ -86,6 +86,7 @@ def assemble(
         sections=sections,
         memory=memory,
         lines=problems.lines,
+        buffers=layout.buffers,
     )
 
 

@@ -1,4 +1,4 @@
-"""Arrays that a spec takes from files: data by name or column, weights by parameter name."""
+"""Arrays that a spec takes from files: data by name or column, weights by their own names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from gradcli.core.arrays import Array
-from gradcli.core.op import Shape
+from gradcli.core.op import Buffer
 from gradcli.core.registry import nearest
 from gradcli.spec.array_files import (
     ArrayFileError,
@@ -25,6 +25,7 @@ from gradcli.spec.array_files import (
 from gradcli.spec.fields import Context, read_text
 from gradcli.spec.memory import in_bytes
 from gradcli.spec.nodes import Node
+from gradcli.spec.plan import ParameterPlan
 from gradcli.spec.problems import did_you_mean
 from gradcli.spec.read_arrays import ArraySource, finite, representable
 
@@ -125,10 +126,12 @@ class DataFile:
         return ArraySource(array.shape, node, lambda: array)
 
 
-def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> dict[str, Array]:
-    """Arrays of an .npz file by parameter name, as float64.
+def read_weights(
+    node: Node, known: Mapping[str, ParameterPlan | Buffer], context: Context
+) -> dict[str, Array]:
+    """Arrays of an .npz file by name of parameter or buffer, as float64.
 
-    Unknown names and wrong shapes are noted.
+    Unknown names, wrong shapes, and numbers that a buffer may not hold are noted.
     """
     problems = context.problems
     text = read_text(node, "weights", problems)
@@ -143,7 +146,7 @@ def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> d
     if not _exists(path):
         problems.add("SP013", f"there is no file {text}", node, hint=_near(path))
         return {}
-    needed = 8 * sum(map(math.prod, shapes.values()))
+    needed = 8 * sum(math.prod(plan.shape) for plan in known.values())
     if needed > context.max_memory:
         message = f"weights need about {in_bytes(needed)} of memory"
         hint = f"{in_bytes(context.max_memory)} are allowed"
@@ -151,20 +154,28 @@ def read_weights(node: Node, shapes: Mapping[str, Shape], context: Context) -> d
         return {}
     weights: dict[str, Array] = {}
     for name in _guarded(npz_names, path, node, context) or []:
-        if name not in shapes:
-            hint = did_you_mean(name, list(shapes))
+        plan = known.get(name)
+        if plan is None:
+            hint = did_you_mean(name, list(known))
             problems.add("SP007", f"{text} has {name!r}, which is no parameter", node, hint=hint)
             continue
         source = _source(partial(npz_array, name=name), None, path, node, name, context)
         if source is None:
             continue
-        if source.shape != shapes[name]:
-            wanted, found = list(shapes[name]), list(source.shape)
+        if source.shape != plan.shape:
+            wanted, found = list(plan.shape), list(source.shape)
             problems.add("SP012", f"{name} has shape {wanted}, in {text} {found}", node)
             continue
         values = source.load()
-        if values is not None and representable(values, node, name, context):
-            weights[name] = values.astype(np.float64)
+        if values is None or not representable(values, node, name, context):
+            continue
+        if isinstance(plan, Buffer) and (values < plan.at_least).any():
+            index = np.argwhere(values < plan.at_least)[0].tolist()
+            message = f"{name}: the entry at {index} is {values[tuple(index)]:g}"
+            hint = f"expected at least {plan.at_least:g}"
+            problems.add("SP009", message, node, hint=hint)
+            continue
+        weights[name] = values.astype(np.float64)
     return weights
 
 

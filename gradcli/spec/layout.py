@@ -7,7 +7,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from gradcli.core.op import Activation, InitializerChoice, Learned, Macro, NodeOp, Shape
+from gradcli.core.op import (
+    Activation,
+    Buffer,
+    InitializerChoice,
+    Learned,
+    Macro,
+    NodeOp,
+    Shape,
+)
 from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.nodes import Node
@@ -28,7 +36,7 @@ _NO_ACTIVATION: Final = "xavier_normal"
 
 
 class Layout(Record):
-    """Nodes in topological order, the slots of the outputs, and all parameters.
+    """Nodes in topological order, the slots of the outputs, all parameters and buffers.
 
     `shapes` are those of the slots; None from where on they could not be worked out. `entries`
     are where the spec writes each node.
@@ -37,6 +45,7 @@ class Layout(Record):
     nodes: tuple[NodePlan, ...]
     outputs: dict[str, int]
     parameters: dict[str, ParameterPlan]
+    buffers: dict[str, Buffer]
     shapes: tuple[Shape | None, ...]
     entries: tuple[Entry, ...]
 
@@ -155,6 +164,7 @@ def _shaped(
     shapes: list[Shape | None] = [inputs]
     nodes: list[NodePlan] = []
     parameters: dict[str, ParameterPlan] = {}
+    buffers: dict[str, Buffer] = {}
     entries: list[Entry] = []
     tried: set[tuple[Any, ...]] = set()
     for index, item in enumerate(placed):
@@ -173,6 +183,9 @@ def _shaped(
         options = _initialized(item.op, placed, index, end, context)
         learned = item.op.learned(known[0], options)
         names = {name: f"{item.name}.{name}" for name in learned}
+        held = item.op.buffered(known[0], options)
+        held_names = {name: f"{item.name}.{name}" for name in held}
+        buffers.update((held_names[name], own) for name, own in held.items())
         line = item.entry.node.key_place.line
         entries.append(item.entry)
         for name, own in learned.items():
@@ -183,9 +196,19 @@ def _shaped(
                 tried.add(trial)
                 _try_drawing(plan, item.entry.node, context)
         nodes.append(
-            NodePlan(item.name, item.op, options, item.inputs, names, shape, len(known[0]), line)
+            NodePlan(
+                item.name,
+                item.op,
+                options,
+                item.inputs,
+                names,
+                shape,
+                len(known[0]),
+                line,
+                held_names,
+            )
         )
-    return Layout(tuple(nodes), outputs, parameters, tuple(shapes), tuple(entries))
+    return Layout(tuple(nodes), outputs, parameters, buffers, tuple(shapes), tuple(entries))
 
 
 def _output_shape(

@@ -14,7 +14,7 @@ from gradcli.spec.nodes import Node
 __all__ = ["estimate", "in_bytes"]
 
 _COPIES: Final = 2
-"""Of each parameter and activation there is a gradient as well."""
+"""Of each parameter and activation there is a gradient as well, of buffers none."""
 
 
 def in_bytes(count: int) -> str:
@@ -35,7 +35,7 @@ def estimate(
     itemsize: int,
     context: Context,
 ) -> tuple[int, bool]:
-    """Bytes of parameters, activations, their gradients, and data; and whether they are allowed.
+    """Bytes of parameters, buffers, activations, gradients, and data; and whether they are allowed.
 
     Where that is more than allowed, it is noted at the layer or array that takes most. Of a network
     that will not be in memory as a whole, only its largest layer has to be.
@@ -43,26 +43,30 @@ def estimate(
     shares = [(math.prod(shape), what, node) for what, shape, node in arrays]
     data = sum(share for share, _, _ in shares)
     plans = {} if layout is None else layout.parameters
-    parameters = activations = 0
-    largest = (0, 0)
+    held_by = {} if layout is None else layout.buffers
+    parameters = buffers = activations = 0
+    largest = (0, 0, 0)
     nodes = () if layout is None else zip(layout.nodes, layout.entries, strict=True)
     for node, entry in nodes:
         own = sum(math.prod(plans[name].shape) for name in node.parameters.values())
+        held = sum(math.prod(held_by[name].shape) for name in node.buffers.values())
         out = math.prod(node.shape)
         parameters += own
+        buffers += held
         activations += out
-        largest = max(largest, (own, out), key=sum)
-        shares.append((_COPIES * (own + out), node.name, entry.node))
-    total = itemsize * (data + _COPIES * (parameters + activations))
+        largest = max(largest, (own, held, out), key=sum)
+        shares.append((_COPIES * (own + out) + held, node.name, entry.node))
+    total = itemsize * (data + buffers + _COPIES * (parameters + activations))
     if not context.keeps_network:
-        parameters, activations = largest
-    held = itemsize * (data + _COPIES * (parameters + activations))
-    if held > context.max_memory:
+        parameters, buffers, activations = largest
+    needed = itemsize * (data + buffers + _COPIES * (parameters + activations))
+    if needed > context.max_memory:
         share, name, place = max(shares, key=lambda share: share[0])
         parts = [
             f"{what} {in_bytes(itemsize * count)}"
             for what, count in (
                 ("parameters", parameters),
+                ("buffers", buffers),
                 ("activations", activations),
                 ("gradients", parameters + activations),
                 ("data", data),
@@ -71,10 +75,10 @@ def estimate(
         ]
         context.problems.add(
             "SP016",
-            f"needs about {in_bytes(held)} of memory ({', '.join(parts)}), "
+            f"needs about {in_bytes(needed)} of memory ({', '.join(parts)}), "
             f"more than the {in_bytes(context.max_memory)} allowed",
             place,
             hint=f"{name} alone needs {in_bytes(itemsize * share)}",
             at_key=True,
         )
-    return total, held <= context.max_memory
+    return total, needed <= context.max_memory

@@ -139,6 +139,5 @@ class Parts:
         # zipfile takes a while to import, and most specs read no file
         from gradcli.spec.data_files import read_weights
 
-        plans = {**self.layout.parameters, **self.loss_parameters}
-        shapes = {name: plan.shape for name, plan in plans.items()}
-        return read_weights(self.known["weights"], shapes, self.context)
+        known = {**self.layout.parameters, **self.loss_parameters, **self.layout.buffers}
+        return read_weights(self.known["weights"], known, self.context)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradcli.core.arrays import Array
 from gradcli.core.op import (
     Activation,
+    Buffer,
     InitializerChoice,
     Loss,
     NodeOp,
@@ -72,10 +73,10 @@ class ParameterPlan(Record):
 
 
 class NodePlan(Record):
-    """One op of the network with its options, the slots it reads, and its parameters.
+    """One op of the network with its options, the slots it reads, its parameters and buffers.
 
-    `parameters` maps the op's own names to those of the network. `shape` is the output's, rows
-    included; `rank` the number of axes of the first input.
+    `parameters` and `buffers` map the op's own names to those of the network. `shape` is the
+    output's, rows included; `rank` the number of axes of the first input.
     """
 
     name: str
@@ -86,6 +87,7 @@ class NodePlan(Record):
     shape: Shape
     rank: int
     line: int = 0
+    buffers: Mapping[str, str] = MappingProxyType({})
 
 
 class WeightingPlan(Record):
@@ -181,7 +183,8 @@ class Plan(Record):
     `outputs` are the slots of the heads by name; a network without heads has the one output
     "outputs". `targets` and `inputs` are absent (None, empty) for a spec of definitions alone.
     `sections` are the option sections `check`, `flow`, `train` as written, names checked, with
-    underscores for hyphens. `memory` is the estimate in bytes, `lines` the text of the spec.
+    underscores for hyphens. `weights` are the parameters and buffers that are stated. `memory` is
+    the estimate in bytes, `lines` the text of the spec.
     """
 
     file: str
@@ -202,6 +205,7 @@ class Plan(Record):
     smells: tuple[Any, ...] = ()
     memory: int = 0
     lines: tuple[str, ...] = ()
+    buffers: Mapping[str, Buffer] = MappingProxyType({})
 
     def problem(self, code: str, message: str, line: int, hint: str = "") -> SpecProblem:
         """A problem that shows only when the plan is run, at what the spec writes on a line."""

@@ -10,6 +10,7 @@ from gradcli.testing import (
     gradient_laws,  # noqa: F401
     loss_laws,  # noqa: F401
     node_laws,  # noqa: F401
+    node_trait_laws,  # noqa: F401
     population_laws,  # noqa: F401
     trait_laws,  # noqa: F401
     weighting_laws,  # noqa: F401

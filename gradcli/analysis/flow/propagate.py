@@ -18,7 +18,7 @@ import numpy as np
 from gradcli.analysis.flow.scaled import Scaled, added
 from gradcli.analysis.flow.structure import Structure
 from gradcli.core.arrays import Array, Pullback
-from gradcli.engine.model import INPUTS, draw_array, draw_parameter
+from gradcli.engine.model import INPUTS, draw_array, draw_buffer, draw_parameter
 from gradcli.engine.network import Network
 from gradcli.spec.plan import Plan
 
@@ -122,15 +122,19 @@ class Propagation:
         return steps
 
     def _parameter(self, name: str) -> Array:
+        """A parameter or buffer."""
         plan = self.plan
         if name in plan.weights:
             return np.asarray(plan.weights[name], plan.dtype)
+        if name in plan.buffers:
+            return draw_buffer(plan.buffers[name], plan.seed, name, plan.dtype)
         return draw_parameter(plan.parameters[name], plan.seed, plan.dtype)
 
     def _step(self, index: int, slots: Mapping[int, Scaled]) -> Step:
         node = self.plan.nodes[index]
         inputs = tuple(slots[slot] for slot in node.inputs)
-        own = {name: self._parameter(full) for name, full in node.parameters.items()}
+        names = {**node.parameters, **node.buffers}
+        own = {name: self._parameter(full) for name, full in names.items()}
         along = self.structure.traits[index].homogeneous_with
         exponent, used = 0, own
         if along is not None and any(value.exponent for value in inputs):

@@ -160,6 +160,7 @@ def _segments(plan: Plan) -> tuple[tuple[range, ...], int]:
     sizes = [
         _VALUES * value
         + item * sum(math.prod(plan.parameters[name].shape) for name in node.parameters.values())
+        + item * sum(math.prod(plan.buffers[name].shape) for name in node.buffers.values())
         for value, node in zip(values, plan.nodes, strict=True)
     ]
     total = sum(sizes)

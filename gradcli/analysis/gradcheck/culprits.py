@@ -130,6 +130,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
     x, *others = (slots[slot] for slot in node.inputs)
     extra = {f"input_{position}": value for position, value in enumerate(others, 2)}
     own = {local: model.parameters[full] for local, full in node.parameters.items()}
+    buffers = {full: model.buffers[full] for full in node.buffers.values()}
     op = node.op if not extra else _Wired(name=node.op.name, function=len, inner=node.op,
                                           extra=tuple(extra))  # fmt: skip
     cotangent = generator(seed, f"cotangent of {node.name}").standard_normal(node.shape)
@@ -139,6 +140,7 @@ def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Mode
         x,
         {"cotangent": cotangent.astype(model.dtype)},
         {**own, **extra},
+        buffers,
         (single,),
         LossPlan(node.name, _PROJECTION, {}, 1, "cotangent"),
     )
@@ -148,7 +150,7 @@ def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
     targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
     own = {local: model.parameters[full] for local, full in loss.parameters.items()}
     single = loss.replace(slot=0, parameters={name: name for name in own}, weighting=None)
-    return _model(model, slots[loss.slot], targets, own, (), single)
+    return _model(model, slots[loss.slot], targets, own, {}, (), single)
 
 
 def _weighting_as_loss(weighting: WeightingPlan, loss: LossPlan) -> LossPlan:
@@ -165,6 +167,7 @@ def _model(
     x: Array,
     targets: Mapping[str, Array],
     parameters: Mapping[str, Array],
+    buffers: Mapping[str, Array],
     nodes: tuple[NodePlan, ...],
     loss: LossPlan,
 ) -> Model:
@@ -178,7 +181,8 @@ def _model(
         losses=(loss,),
         terms=(),
         parameters=plans,
-        weights=parameters,
+        buffers={name: plan.buffers[name] for name in buffers},
+        weights={**parameters, **buffers},
         definitions=(),
     )
     return Model(alone, model.dtype.name)

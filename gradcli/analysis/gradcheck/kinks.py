@@ -97,7 +97,7 @@ class _Unit(Record):
 
 def _of_node(point: Point, index: int) -> _Unit:
     node = point.network.nodes[index]
-    own = {local: point.parameters[full] for local, full in node.parameters.items()}
+    own = point.network.own(index, point.parameters)
 
     def function(x: Array) -> tuple[Array, Callable[[Array], Array]]:
         y, pullback = node.op.evaluate((x,), own, node.rank, node.options)

@@ -64,9 +64,12 @@ class Truth:
 
 def _point_of(model: Model) -> Point:
     """The model's own values in float64."""
-    targets = {name: _float64(value) for name, value in model.targets.items()}
-    parameters = {name: _float64(value) for name, value in model.parameters.items()}
-    return Point(Network(model.plan, targets), parameters, _float64(model.inputs[INPUTS]))
+    parameters, buffers, targets = (
+        {name: _float64(value) for name, value in arrays.items()}
+        for arrays in (model.parameters, model.buffers, model.targets)
+    )
+    network = Network(model.plan, targets, buffers)
+    return Point(network, parameters, _float64(model.inputs[INPUTS]))
 
 
 def _float64(value: Array) -> Array:

@@ -1,0 +1,156 @@
+"""What nodes claim of themselves, which the engine and the flow analysis rely on."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from gradcli.core.arrays import Array, Cotangents, rows
+from gradcli.core.op import NodeOp
+from gradcli.core.traits import LayerTraits
+from gradcli.testing.case import Case
+from gradcli.testing.law import LawBroken, law, require
+from gradcli.testing.node_points import ROUNDING, Point, node_point, node_points
+
+__all__: list[str] = []
+
+_DRAWS = 4000
+_SIGMAS = 6.0  # a right claim fails once in a billion entries, and seeds are fixed
+
+
+@law("coupling", NodeOp)
+def coupling(case: Case) -> None:
+    """A row depends on other rows exactly where `couples_rows` says so."""
+    claimed = _traits_of(case).couples_rows
+    coupled = False
+    for point, rng in node_points(case):
+        inputs = tuple(x.copy() for x in point.inputs)
+        for x in inputs:
+            x[0] += rng.standard_normal(x[0].shape)
+        here, there = point.value(), point.moved(inputs, point.parameters).value()
+        coupled |= not np.array_equal(here[1:], there[1:])
+    if coupled != claimed:
+        raise LawBroken(f"claimed couples_rows={claimed}, found {coupled}")
+
+
+def _traits_of(case: Case) -> LayerTraits:
+    assert isinstance(case.op, NodeOp)
+    return case.op.layer_traits(case.options)
+
+
+@law("affine", NodeOp)
+def affine(case: Case) -> None:
+    """Where affine is claimed, it is so, and the stated contraction is the cotangent."""
+    for operand, (contraction, *names) in _traits_of(case).affine.items():
+        for point, rng in node_points(case):
+            y, pull = point.run()
+            g = rng.standard_normal(y.shape)
+            dx, dparameters = pull(g)
+            others = [
+                rows(point.inputs[0], point.rank) if name == "x" else point.parameters[name]
+                for name in names
+            ]
+            found = np.einsum(contraction, rows(g, point.rank), *others)
+            expected = rows(dx[0], point.rank) if operand == "x" else dparameters[operand]
+            size = 1 + np.abs(expected).max()
+            require(found, expected, ROUNDING * size, f"contraction for {operand}")
+            other = node_point(case, point.inputs[0].shape, rng)
+            ends = [point, _with(point, operand, other, 1.0), _with(point, operand, other, 0.5)]
+            first, last, middle = (end.value() for end in ends)
+            size = 1 + np.abs(first).max() + np.abs(last).max()
+            require(middle, (first + last) / 2, ROUNDING * size, f"affine in {operand}")
+
+
+def _with(point: Point, operand: str, other: Point, share: float) -> Point:
+    """The point with one operand moved a share of the way to another's."""
+    if operand == "x":
+        x = (1 - share) * point.inputs[0] + share * other.inputs[0]
+        return point.moved((x, *point.inputs[1:]), point.parameters)
+    w = (1 - share) * point.parameters[operand] + share * other.parameters[operand]
+    return point.moved(point.inputs, {**point.parameters, operand: w})
+
+
+def _scales(point: Point, names: tuple[str, ...], s: float) -> bool:
+    def along(arrays: Cotangents) -> Cotangents:
+        return {name: s * w if name in names else w for name, w in arrays.items()}
+
+    scaled = replace(
+        point,
+        inputs=tuple(s * x for x in point.inputs),
+        parameters=along(point.parameters),
+        buffers=along(point.buffers),
+    )
+    here, there = s * point.value(), scaled.value()
+    return bool((np.abs(there - here) <= ROUNDING * (1 + np.abs(here).max())).all())
+
+
+@law("homogeneous with", NodeOp)
+def homogeneous_with(case: Case) -> None:
+    """The claimed arguments scale along with the input; where denied, no choice of them does."""
+    claimed = _traits_of(case).homogeneous_with
+    points = [point for point, _ in node_points(case)]
+    names = [*points[0].parameters, *points[0].buffers]
+    choices = [c for n in range(len(names) + 1) for c in itertools.combinations(names, n)]
+    for choice in choices if claimed is None else [claimed]:
+        holds = all(_scales(point, choice, s) for point in points for s in (0.5, 3.0))
+        if holds != (claimed is not None):
+            raise LawBroken(f"f(s·x, s·{choice}) = s·f {'holds' if holds else 'does not hold'}")
+
+
+@law("mixing", NodeOp)
+def mixing(case: Case) -> None:
+    """The parameter through which units mix is a learned matrix."""
+    claimed = _traits_of(case).mixing
+    for point, _ in node_points(case):
+        matrices = [name for name, w in point.parameters.items() if w.ndim == 2]
+        if claimed is not None and claimed not in matrices:
+            raise LawBroken(f"{claimed} is not one of the learned matrices {matrices}")
+
+
+@law("node lipschitz", NodeOp)
+def node_lipschitz(case: Case) -> None:
+    """For each input, no cotangent becomes longer than the bound stated at the point."""
+    bound_of = _traits_of(case).lipschitz
+    if bound_of is None:
+        return
+    for point, _ in node_points(case):
+        stated = bound_of(point.inputs, {**point.parameters, **point.buffers})
+        if len(stated) != len(point.inputs):
+            raise LawBroken(f"{len(stated)} bounds for {len(point.inputs)} inputs")
+        for k, (bound, jacobian) in enumerate(zip(stated, _jacobians(point), strict=True)):
+            found = float(np.linalg.norm(jacobian, 2))
+            if not found <= bound * (1 + ROUNDING):
+                raise LawBroken(f"input {k}: a cotangent grows by {found!r}, beyond {bound!r}")
+
+
+def _jacobians(point: Point) -> list[Array]:
+    """For each input the derivatives (outputs, entries of the input), by the pullback."""
+    y, pull = point.run()
+    pulled = [pull(unit.reshape(y.shape))[0] for unit in np.eye(y.size)]
+    return [np.stack([dx[k].ravel() for dx in pulled]) for k in range(len(point.inputs))]
+
+
+@law("expectation", NodeOp)
+def expectation(case: Case) -> None:
+    """What draws its buffers gives, on average over the draws, the input itself."""
+    op = case.op
+    assert isinstance(op, NodeOp)
+    for point, rng in node_points(case):
+        held = op.buffered(point.inputs[0].shape, case.options)
+        if not any(callable(buffer.fill) for buffer in held.values()):
+            continue
+        total = np.zeros((2, *point.inputs[0].shape))
+        for _ in range(_DRAWS):
+            drawn = {
+                name: buffer.fill(rng, buffer.shape)
+                for name, buffer in held.items()
+                if callable(buffer.fill)
+            }
+            y = replace(point, buffers={**point.buffers, **drawn}).value()
+            total += [y, y * y]
+        mean, square = total / _DRAWS
+        spread = np.sqrt(np.maximum(square - mean * mean, 0.0) / _DRAWS)
+        allowed = _SIGMAS * spread + ROUNDING * np.abs(mean)
+        require(mean, point.inputs[0], allowed, "mean over draws")
