@@ -11,6 +11,23 @@ from gradcli.core.registry import CATALOGUE
 from gradcli.testing import LAWS, LawBroken, cases
 
 
+class Mutants(dict[str, tuple[str, Callable[[], Op]]]):
+    """Mistakes by name: the law that has to catch each, and what makes an op that has it."""
+
+    def __call__(self, law: str) -> Callable[[Callable[[], Op]], Callable[[], Op]]:
+        """Register a mistake and the law that has to catch it."""
+
+        def decorate(make: Callable[[], Op]) -> Callable[[], Op]:
+            self[make.__name__] = law, make
+            return make
+
+        return decorate
+
+    @property
+    def laws(self) -> set[str]:
+        return {law for law, _ in self.values()}
+
+
 def original(name: str, kind: type[Op]) -> Any:
     op = CATALOGUE.find(name, kind)
     assert op is not None

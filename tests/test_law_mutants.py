@@ -7,40 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import breaches, claiming, computing, original, pulling
+from planted import Mutants, breaches, computing, original, pulling
 
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Op, Weighting
+from gradcli.core.op import Activation, Initializer, Loss, NodeOp, Op, Weighting
 from gradcli.testing import LAWS
 
-CAUGHT_BY: dict[str, str] = {}
-MUTANTS: dict[str, Callable[[], Op]] = {}
-
-
-def mutant(law: str) -> Callable[[Callable[[], Op]], Callable[[], Op]]:
-    """Register a mistake and the law that has to catch it."""
-
-    def decorate(make: Callable[[], Op]) -> Callable[[], Op]:
-        name = make.__name__
-        CAUGHT_BY[name], MUTANTS[name] = law, make
-        return make
-
-    return decorate
-
-
-LAYER_CLAIMS: dict[str, tuple[str, Op]] = {
-    "dense_claimed_homogeneous_without_its_bias": (
-        "homogeneous with",
-        claiming("dense", Layer, homogeneous_with=()),
-    ),
-    "residual_claimed_not_homogeneous": (
-        "homogeneous with",
-        claiming("residual", Layer, homogeneous_with=None),
-    ),
-    "dense_claimed_to_couple_rows": ("coupling", claiming("dense", Layer, couples_rows=True)),
-    "mixing_claimed_through_the_bias": ("mixing", claiming("dense", Layer, mixing="bias")),
-}
-for _name, (_law, _op) in LAYER_CLAIMS.items():
-    CAUGHT_BY[_name], MUTANTS[_name] = _law, lambda op=_op: op
+mutant = Mutants()
 
 
 @mutant("complex step")
@@ -244,78 +216,6 @@ def loss_that_mixes_replicas() -> Op:
     return computing("cross_entropy", cross_entropy, Loss)
 
 
-def dense(change: Callable[..., Any]) -> Op:
-    """A dense layer whose cotangents are changed: `change(dx, cotangents, x, parameters, rank)`."""
-    correct = original("dense", Layer).function
-
-    def function(x: Any, *, parameters: Any, rank: int, **options: Any) -> Any:
-        y, pull = correct(x, parameters=parameters, rank=rank, **options)
-        return y, lambda g: change(*pull(g), x, parameters, rank)
-
-    return computing("dense", function, Layer)
-
-
-@mutant("adjoint")
-def dense_gradient_as_a_mean_over_the_batch() -> Op:
-    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
-        return dx, {**cotangents, "weight": cotangents["weight"] / x.shape[-rank]}
-
-    return dense(change)
-
-
-@mutant("adjoint by argument")
-def dense_input_cotangent_missing() -> Op:
-    return dense(lambda dx, cotangents, *_: (0 * dx, cotangents))
-
-
-@mutant("shapes")
-def dense_gradient_transposed() -> Op:
-    def change(dx: Any, cotangents: Any, *_: Any) -> Any:
-        return dx, {**cotangents, "weight": np.swapaxes(cotangents["weight"], -1, -2)}
-
-    return dense(change)
-
-
-@mutant("replicas")
-def dense_gradient_of_the_first_replica() -> Op:
-    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
-        weight = cotangents["weight"]
-        return dx, {**cotangents, "weight": weight[:1] + 0 * weight if weight.ndim > 2 else weight}
-
-    return dense(change)
-
-
-@mutant("node precision")
-def dense_gradient_in_float64() -> Op:
-    def change(dx: Any, cotangents: Any, *_: Any) -> Any:
-        return dx, {name: d.astype(np.float64) for name, d in cotangents.items()}
-
-    return dense(change)
-
-
-@mutant("node arguments unchanged")
-def dense_that_decays_its_weights() -> Op:
-    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
-        parameters["weight"][...] *= 0.99
-        return dx, cotangents
-
-    return dense(change)
-
-
-@mutant("affine")
-def dense_contraction_transposed() -> Op:
-    op = original("dense", Layer)
-    contraction = {"affine": {"weight": ("bo,bi->io", "x")}}
-    return op.replace(traits=lambda **options: op.traits(**options).replace(**contraction))
-
-
-@mutant("affine")
-def dense_contraction_with_the_wrong_operand() -> Op:
-    op = original("dense", Layer)
-    contraction = {"affine": {"x": ("bo,oi->bi", "weight"), "weight": ("bo,bi->bo", "x")}}
-    return op.replace(traits=lambda **options: op.traits(**options).replace(**contraction))
-
-
 @mutant("variance")
 def he_variance_without_its_two() -> Op:
     op = original("he_normal", Initializer)
@@ -382,11 +282,13 @@ def unknown_reference() -> Op:
     return original("relu", Activation).replace(references=("nobody1900",))
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", mutant)
 def test_caught_by_the_law_named(name: str) -> None:
-    assert breaches(CAUGHT_BY[name], MUTANTS[name]()), f"{name} keeps '{CAUGHT_BY[name]}'"
+    law, make = mutant[name]
+    assert breaches(law, make()), f"{name} keeps '{law}'"
 
 
 def test_every_law_catches_a_mistake() -> None:
-    """Those about traits: see the false claims."""
-    assert set(CAUGHT_BY.values()) == {law.name for law in LAWS.values() if law.about is None}
+    """Those about traits: see the false claims; about nodes: see the mistakes in layers."""
+    laws = {law.name for law in LAWS.values() if law.about is None and NodeOp not in law.kinds}
+    assert mutant.laws == laws

@@ -12,6 +12,7 @@ import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.core.op import Activation, Layer, Loss, Op, Term
 from gradcli.core.registry import CATALOGUE
 from gradcli.testing import Case, cases
+from gradcli.testing.node_points import Point, node_point, node_shapes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, nothing to compare with")
 F = torch.nn.functional
@@ -52,7 +53,31 @@ LOSSES: dict[str, Callable[..., Any]] = {
     }[input](p, y),
 }
 TERMS: dict[str, Callable[..., Any]] = {"l1": torch.abs, "l2": torch.square}
+
+
+def batch_norm(x: Any, parameters: dict[str, Any], mode: str, eps: float, **_: Any) -> Any:
+    weight, bias, mean, variance = map(
+        parameters.get, ("weight", "bias", "running_mean", "running_var")
+    )
+    flat = x.reshape(-1, x.shape[-1])
+    y = F.batch_norm(flat, mean, variance, weight, bias, training=mode == "train", eps=eps)
+    return y.reshape(x.shape)
+
+
+def layer_norm(x: Any, parameters: dict[str, Any], eps: float, **_: Any) -> Any:
+    return F.layer_norm(x, x.shape[-1:], parameters.get("weight"), parameters.get("bias"), eps)
+
+
+def rms_norm(x: Any, parameters: dict[str, Any], eps: float, **_: Any) -> Any:
+    return F.rms_norm(x, x.shape[-1:], parameters.get("weight"), eps)
+
+
 LAYERS: dict[str, Callable[..., Any]] = {
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "dropout": lambda x, parameters, p: x * parameters["mask"] / (1 - p),
+    "flatten": lambda x, parameters: torch.flatten(x, 1),
     "dense": lambda x, parameters, **_: F.linear(x, parameters["weight"], parameters.get("bias")),
     "residual": lambda x, branch, parameters, scale, **_: x + scale * branch,
 }
@@ -186,26 +211,50 @@ def test_term(case: Case, dtype: str, rng: np.random.Generator) -> None:
     close(pull(np.ones_like(w)), w_torch.grad, dtype)
 
 
+def arguments(case: Case, rng: np.random.Generator) -> Point:
+    """A point of a random shape that the layer takes; a normalised feature has some others."""
+    ranks = [len(shape) for shape in node_shapes(case)]
+    rank = int(rng.choice(ranks))
+    return node_point(case, tuple(int(n) for n in rng.integers(4, 9, rank)), rng)
+
+
 @dtypes
-@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 4)])
+@pytest.mark.parametrize("trial", range(4))
 @pytest.mark.parametrize("case", tried(Layer), ids=str)
-def test_layer(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> None:
+def test_layer(case: Case, trial: int, dtype: str, rng: np.random.Generator) -> None:
     assert isinstance(case.op, Layer)
-    branches = sum(param.kind == "layers" for param in case.op.params)
-    inputs = [rng.standard_normal(shape).astype(dtype) for _ in range(1 + branches)]
-    parameters = {
-        name: rng.standard_normal(own.shape).astype(dtype)
-        for name, own in case.op.learned(shape, case.options).items()
-    }
-    y, pull = case.op.evaluate(tuple(inputs), parameters, len(shape), case.options)
+    point = arguments(case, rng)
+    inputs = [x.astype(dtype) for x in point.inputs]
+    parameters, buffers = (
+        {name: w.astype(dtype) for name, w in arrays.items()}
+        for arrays in (point.parameters, point.buffers)
+    )
+    y, pull = case.op.evaluate(tuple(inputs), {**parameters, **buffers}, point.rank, case.options)
     g = rng.standard_normal(y.shape).astype(dtype)
     dx, dparameters = pull(g)
 
     x_torch, w_torch = list(map(tensor, inputs)), {n: tensor(w) for n, w in parameters.items()}
-    expected = LAYERS[case.op.name](*x_torch, parameters=w_torch, **case.options)
+    held = {name: torch.from_numpy(value) for name, value in buffers.items()}
+    expected = LAYERS[case.op.name](*x_torch, parameters={**w_torch, **held}, **case.options)
     expected.backward(torch.from_numpy(g))
     close(y, expected, dtype)
     for found, x in zip(dx, x_torch, strict=True):
         close(found, x.grad, dtype)
     for name, w in w_torch.items():
         close(dparameters[name], w.grad, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("case", [c for c in tried(Layer) if c.op.name == "dropout"], ids=str)
+def test_dropout_with_the_mask_that_torch_drew(
+    case: Case, dtype: str, rng: np.random.Generator
+) -> None:
+    x = rng.uniform(1, 2, (40, 30)).astype(dtype)
+    x_torch = tensor(x)
+    torch.manual_seed(0)
+    expected = F.dropout(x_torch, case.options["p"], training=True)
+    expected.backward(torch.ones_like(expected))
+    mask = (expected.detach().numpy() != 0).astype(dtype)
+    y, pull = case.op.evaluate((x,), {"mask": mask}, 2, case.options)
+    close(y, expected, dtype)
+    close(pull(np.ones_like(y))[0][0], x_torch.grad, dtype)

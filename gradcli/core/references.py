@@ -61,6 +61,8 @@ REFERENCES: Final[dict[str, str]] = {
     "in deep linear neural networks, ICLR 2014",
     "squire1998": "Squire and Trapp, Using complex variables to estimate derivatives of real "
     "functions, SIAM Review 40, 1998",
+    "srivastava2014": "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout: a simple "
+    "way to prevent neural networks from overfitting, JMLR 15, 2014",
     "szegedy2016": "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, Rethinking the Inception "
     "architecture for computer vision, CVPR 2016",
     "tibshirani1996": "Tibshirani, Regression shrinkage and selection via the lasso, Journal of "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradcli.core.arrays import Array
-from gradcli.core.op import Shape
+from gradcli.core.op import Buffer, Shape
 from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.layout import Layout, lay_out
@@ -139,5 +139,9 @@ class Parts:
         # zipfile takes a while to import, and most specs read no file
         from gradcli.spec.data_files import read_weights
 
-        known = {**self.layout.parameters, **self.loss_parameters, **self.layout.buffers}
+        known: dict[str, ParameterPlan | Buffer] = {
+            **self.layout.parameters,
+            **self.loss_parameters,
+            **self.layout.buffers,
+        }
         return read_weights(self.known["weights"], known, self.context)
