@@ -16,7 +16,6 @@ import gradcli.ops
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import ExitCode
-from gradcli.spec import load_text
 
 HERE = Path(__file__).parent
 README = (HERE.parent / "README.md").read_text("utf-8")
@@ -62,12 +61,10 @@ def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(code, "README.md", "exec"), {})
 
 
-def test_the_annotated_spec_is_valid_and_passes(tmp_path: Path) -> None:
-    spec = next(block for block in fenced("yaml") if "my_swish" in block)
-    plan = load_text(spec)
-    assert plan.name == "example"
+@pytest.mark.parametrize("shown", ["my_swish", "multi_task"])
+def test_the_specs_shown_are_valid_and_pass(shown: str, tmp_path: Path) -> None:
     path = tmp_path / "example.yaml"
-    path.write_text(spec, "utf-8")
+    path.write_text(next(block for block in fenced("yaml") if shown in block), "utf-8")
     assert gradcli.check(path).passed
 
 

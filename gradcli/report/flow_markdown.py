@@ -25,7 +25,7 @@ def markdown_report(report: FlowReport, *, quiet: bool = False) -> str:
 
 
 def _network(result: FlowResult, quiet: bool) -> list[str]:
-    parts = [f"### {words.flow_status(result)}: {code(result.name)}"]
+    parts = [f"### {words.flow_status(result)}: {code(result.title)}"]
     if result.verdict == "invalid":
         return [*parts, "\n".join(f"- {escaped(str(problem))}" for problem in result.errors)]
     parts.append(escaped(words.makeup(result.layers)))

@@ -74,7 +74,7 @@ def _network(
 
 def _heading(result: FlowResult, surface: Surface) -> list[Text]:
     status = words.flow_status(result)
-    head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.name}  ", "strong")
+    head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.title}  ", "strong")
     return paragraph(surface, *head, result.spec, indent=2, hanging=True)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
+from gradcli.analysis.flow.heads import by_head
 from gradcli.analysis.flow.measure import Measured, measure, measure_signal
 from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, power_of_ten
 from gradcli.analysis.flow.structure import structure_of
@@ -59,22 +61,41 @@ def analyse_flow(
     options: FlowOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FlowReport:
-    """Measure how a gradient flows through a network.
+    """Measure how a gradient flows through a network, to each of several heads by itself.
 
     Every number by layer is of the network drawn from the plan's own seed; the following seeds
     give the band. `progress(done, of)` is called after each seed. Raises UsageError for a plan
     without a network, a loss, or a layer that mixes units.
     """
     options = options or FlowOptions()
+    heads = by_head(plan)
+    drawn, of = count(1), len(heads) * options.seeds
+
+    def advance() -> None:
+        if progress is not None:
+            progress(next(drawn), of)
+
+    results = [_analysed(own, head, options, advance) for head, own in heads.items()]
+    worst = FlowReport(tuple(results)).verdict
+    return FlowReport(
+        tuple(
+            result if result.verdict == worst else replace(result, expected=None)
+            for result in results
+        ),
+        plan.seed,
+    )
+
+
+def _analysed(
+    plan: Plan, head: str | None, options: FlowOptions, advance: Callable[[], None]
+) -> FlowResult:
     structure = structure_of(plan)
     measured = measure(plan, structure)
     totals = [measured.signal.total]
+    advance()
     for draw in range(1, options.seeds):
-        if progress is not None:
-            progress(draw, options.seeds)
         totals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure).total)
-    if progress is not None:
-        progress(options.seeds, options.seeds)
+        advance()
     total, depth = totals[0], len(measured.layers)
     band = band_of(totals)
     verdict = verdict_of(
@@ -93,8 +114,9 @@ def analyse_flow(
         *units,
         *other_findings(plan, measured, verdict, options.threshold),
     )
-    result = FlowResult(
+    return FlowResult(
         name=plan.name,
+        head=head,
         spec=plan.file,
         verdict=verdict,
         depth=depth,
@@ -116,7 +138,6 @@ def analyse_flow(
         fail_on=options.fail_on,
         allow_inconclusive=options.allow_inconclusive,
     )
-    return FlowReport((result,), plan.seed)
 
 
 def _whole_signal(measured: Measured) -> list[float]:
@@ -135,4 +156,4 @@ def memory_needed(plan: Plan) -> int:
 
     Raises UsageError like `analyse_flow`.
     """
-    return structure_of(plan).memory
+    return max(structure_of(own).memory for own in by_head(plan).values())

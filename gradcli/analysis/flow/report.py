@@ -109,19 +109,21 @@ class Cause:
 
 @dataclass(frozen=True)
 class FlowResult:
-    """One network.
+    """One network, or what leads to one of its heads.
 
     `log10_total` = log10 ‖∂L/∂a⁰‖/‖∂L/∂a^L‖ and everything by layer are of the first seed;
     `totals` of every seed, in order; `band` is where 95 % of such draws lie, None for one seed.
     `rate` is the geometric mean gain of a layer, `halving_depth` the layers over which the gradient
     halves (None where it does not shrink). `depth_budget` is the number of layers, counted from
     the loss, over which the signal stays within the threshold, None where all of them are.
-    `expected` is the verdict that the spec expects, None for none.
+    `expected` is the verdict that the spec expects, None for none; of several heads the worst
+    verdict counts, and only a head that has it carries the expectation.
     """
 
     name: str
     verdict: FlowVerdict
     spec: str = ""
+    head: str | None = None
     depth: int = 0
     threshold: float = 2.0
     rate: float = math.nan
@@ -141,6 +143,11 @@ class FlowResult:
     fail_on: tuple[str, ...] = ()
     allow_inconclusive: bool = False
     errors: tuple[SpecProblem, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The network's name, with the head."""
+        return self.name if self.head is None else f"{self.name}, head {self.head}"
 
     @property
     def gates_hit(self) -> tuple[str, ...]:
@@ -174,8 +181,9 @@ class FlowResult:
             errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
             return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
         plain = (
-            "spec", "name", "verdict", "expected", "depth", "threshold", "rate", "halving_depth",
-            "log10_total", "log10_bound", "log10_rms_product", "log10_input_gradient_norm",
+            "spec", "name", "head", "verdict", "expected", "depth", "threshold", "rate",
+            "halving_depth", "log10_total", "log10_bound", "log10_rms_product",
+            "log10_input_gradient_norm",
         )  # fmt: skip
         return {
             **{key: getattr(self, key) for key in plain},
@@ -198,7 +206,7 @@ class FlowResult:
             "" if self.band is None else f", 95 % of draws [{self.band[0]:.2f}, {self.band[1]:.2f}]"
         )
         lines = [
-            f"{self.name}: {self.verdict}",
+            f"{self.title}: {self.verdict}",
             f"  total {self.log10_total:.2f} decades over {self.depth} layers{band}, "
             f"{self.rate:.4g} a layer",
         ]
