@@ -134,7 +134,7 @@ PLANTED: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
     "sign": ("GC101", lambda d, x: -d),
     "factor": ("GC102", lambda d, x: 1.5 * d),
     "zero": ("GC103", lambda d, x: 0 * d),
-    "one branch": ("GC100", lambda d, x: np.where(x > 0, d, 1.1 * d)),
+    "one branch": ("GC107", lambda d, x: np.where(x > 0, d, 1.1 * d)),
     "not finite": ("GC004", lambda d, x: d * np.nan),
     "infinite": ("GC004", lambda d, x: d * np.inf),
 }

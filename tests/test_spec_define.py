@@ -133,7 +133,7 @@ MSE = """\
 
 def test_a_function_is_evaluated_on_whole_arrays() -> None:
     definition = function(MSE)
-    assert definition.is_formula
+    assert definition.formula is not None
     assert {name: plan.differentiable for name, plan in definition.inputs.items()} == {
         "p": True, "y": False,
     }  # fmt: skip
@@ -328,7 +328,7 @@ def test_python(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         sys.modules.pop("ops_of_mine", None)
     assert sys.path == before
     assert capsys.readouterr() == ("", "imported\n")
-    assert not definition.is_formula
+    assert definition.formula is None
     values = {"x": np.arange(3.0), "w": np.ones(3)}
     output, saved = definition.forward(values)
     assert definition.backward is not None

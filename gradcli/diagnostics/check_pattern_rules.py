@@ -68,12 +68,47 @@ class Clipped(Rule):
 
 
 @rule
+class MissingBatchSum(Rule):
+    """The claimed gradient is what one row of the batch contributes, not the sum over all.
+
+    Meaning:
+        A parameter that every row uses gets a contribution from each, and its gradient is their
+        sum. This claim has the contribution of a single row (`data.row`); the other examples of
+        the batch are ignored.
+
+    Likely cause:
+        `g[0]` or `g[-1]` where `g.sum(axis=0)` was meant, a loop over rows that assigns
+        (`dw = ...`) where it has to add (`dw += ...`), a test with one row only. A mean in place
+        of the sum is a constant factor (GC102), the sum left out altogether a wrong shape (GC002).
+
+    What to look at:
+        The line that makes this gradient: every index that the forward broadcast the parameter
+        along has to be summed over.
+
+    Example:
+        import numpy as np
+
+        def forward(x, weight):
+            return x @ weight.T
+
+        def backward(inputs, output, cotangent):
+            for x, g in zip(inputs["x"], cotangent):
+                dweight = np.outer(g, x)  # each row replaces the one before
+            return {"x": cotangent @ inputs["weight"], "weight": dweight}
+    """
+
+    code = "GC106"
+    name = "missing-batch-sum"
+
+
+@rule
 class WrongInOneBranch(Rule):
     """The claim is wrong wherever one condition holds, and right wherever it does not.
 
     Meaning:
         A piecewise function has one piece whose derivative is wrong. `data.branch` is the
-        condition, of the forward or of the claim, that the wrong points share.
+        condition that the wrong points share: one of the forward or of the claim, or, where none
+        is known, a threshold that parts the wrong points from the right ones.
 
     Likely cause:
         A piece that was changed in the forward only, a factor forgotten in one arm of a `where`,
@@ -182,3 +217,35 @@ class Permuted(Rule):
 
     code = "GC110"
     name = "permuted"
+
+
+@rule
+class MissingTerm(Rule):
+    """The claimed gradient is the true one without one of the parts it is the sum of.
+
+    Meaning:
+        A gradient adds up one contribution for each way in which the tensor reaches the result:
+        each term of a sum, each factor of a product, each node that reads it, each penalty. One
+        of these ways is missing altogether, and what is left is right. `data.missing` names it: a
+        part of the formula, a node, or a term of the loss.
+
+    Likely cause:
+        One half of a product rule, a shortcut around a residual branch, a regularizer in the loss
+        that the gradient does not know, an assignment where a second use of the same tensor has
+        to be added, a quantity treated as constant (detached) that depends on the tensor: the
+        mean and the variance in a normalization are the classic.
+
+    What to look at:
+        Every place where the tensor is read. Each adds a term to the gradient.
+
+    Example:
+        gradcli: 1
+        define:
+          swish_without_product_rule:
+            kind: activation
+            forward: x * sigmoid(x)
+            derivative: sigmoid(x)          # + x * sigmoid(x) * (1 - sigmoid(x))
+    """
+
+    code = "GC111"
+    name = "missing-term"

@@ -141,12 +141,14 @@ class ZeroGradient(Rule):
 
 @rule
 class LowPrecision(Rule):
-    """The gradient passes, but with the accuracy of a shorter number format.
+    """The gradient has the accuracy of a shorter number format.
 
     Meaning:
-        The difference is real, far above the uncertainty of the comparison, within the required
-        grade, and of the size that rounding in float32 or in rounded constants leaves. Right
-        enough for a step, not for a Hessian, a line search or a test with a tighter tolerance.
+        The difference is real, far above the uncertainty of the comparison, and of the size that
+        rounding in float32 or in rounded constants leaves. Within the required grade it passes
+        with this warning: right enough for a step, not for a Hessian, a line search or a test
+        with a tighter tolerance. Beyond the grade it is an error; `data.format` then names the
+        format to which the right values were rounded.
 
     Likely cause:
         A cast to float32 inside a float64 computation, a buffer that was allocated in float32,

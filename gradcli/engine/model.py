@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -98,6 +99,19 @@ class Model:
             name: draw_array(target, plan.seed, name, self.dtype.name)
             for name, target in plan.targets.items()
         }
+
+    def with_plan(self, plan: Plan) -> Model:
+        """The same parameters and data under a plan whose ops are others."""
+        other = copy(self)
+        vars(other).pop("network", None)
+        other.plan = plan
+        return other
+
+    def with_targets(self, targets: Mapping[str, Array]) -> Model:
+        """The same with other targets."""
+        other = self.with_plan(self.plan)
+        other.targets = dict(targets)
+        return other
 
     @cached_property
     def network(self) -> Network:

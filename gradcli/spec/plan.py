@@ -153,8 +153,8 @@ class FunctionDefinition(Record):
     """A user's function of whole arrays with the input cotangents it claims.
 
     `forward(inputs) -> (output, saved)`; `backward(inputs, output, cotangent, saved) -> cotangents
-    by input name`, None without a claim. A formula takes complex and replicated inputs, Python
-    neither.
+    by input name`, None without a claim. One by `formula`, with `claims` by input, takes complex
+    and replicated inputs; Python takes neither.
     """
 
     name: str
@@ -162,7 +162,8 @@ class FunctionDefinition(Record):
     params: Mapping[str, float]
     forward: Callable[[Mapping[str, Array]], tuple[Array, Any]]
     backward: Callable[[Mapping[str, Array], Array, Array, Any], Mapping[str, Any]] | None
-    is_formula: bool
+    formula: Formula | None = None
+    claims: Mapping[str, Formula] = MappingProxyType({})
     line: int = 0
 
 

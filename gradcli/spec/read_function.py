@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -71,7 +71,8 @@ class FunctionSource:
     params: dict[str, float]
     forward: Forward
     backward: Backward | None
-    is_formula: bool
+    formula: Formula | None = None
+    claims: Mapping[str, Formula] = field(default_factory=dict)
 
     def plan(self, context: Context) -> FunctionDefinition | None:
         """The definition with its inputs' values; None with the problem noted."""
@@ -85,7 +86,8 @@ class FunctionSource:
             self.params,
             self.forward,
             self.backward,
-            self.is_formula,
+            self.formula,
+            self.claims,
             self.node.key_place.line,
         )
 
@@ -193,7 +195,8 @@ def _formula(
             key: _spread(value, np.shape(values[key]), ranks[key]) for key, value in found.items()
         }
 
-    return FunctionSource(name, node, inputs, params, run, backward if claims else None, True)
+    claimed = backward if claims else None
+    return FunctionSource(name, node, inputs, params, run, claimed, forward, claims)
 
 
 def _spread(value: Array, shape: Shape, rank: int) -> Array:
@@ -291,7 +294,6 @@ def _python(
         params,
         _python_forward(forward, params),
         None if backward is None else _python_backward(backward),
-        False,
     )
 
 

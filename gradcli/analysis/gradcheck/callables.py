@@ -70,11 +70,15 @@ def differs(one: Array, other: Any, slack: float = 0.0) -> bool:
 
 
 class Pull(NamedTuple):
-    """A claim that takes a cotangent, the one it is checked with, and another."""
+    """A claim that takes a cotangent, the one it is checked with, and another.
+
+    `value(arrays, cotangent)` is the function that `call` claims the gradient of.
+    """
 
     call: Callable[[Arrays, Array], Mapping[str, Any]]
     cotangent: Array
     other: Array
+    value: Callable[[Arrays, Array], float]
 
 
 @dataclass

@@ -122,7 +122,7 @@ class _SpecCheck:
 
         plan = self.plan
         culprits = find_culprits(model, self.options, self.required)
-        self.collector.add(explain_failures(plan, culprits, failures))
+        self.collector.add(explain_failures(model, culprits, failures))
         own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
         builtin = [id(culprit.op) not in own for culprit in culprits]
         if not culprits:

@@ -1,80 +1,123 @@
 """Where a wrong gradient comes from: each node's pullback alone, at its operating point.
 
-A node is cut out with its inputs, its parameters and a random cotangent, which makes a network of
-one node; that is checked like any other. Nodes that fail are culprits. A tensor that is wrong
-although no culprit computes its gradient is wrong as their consequence.
+Parts that fail alone are culprits. A tensor that is wrong although no culprit computes its
+gradient is wrong as their consequence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.parts import Part, parts_of, weighting_name
+from gradcli.analysis.gradcheck.row_gradients import rows_of_node
+from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
-from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback
-from gradcli.core.op import Initializer, InitializerChoice, Loss, NodeOp, Op, Options
-from gradcli.core.traits import LayerTraits
+from gradcli.analysis.gradcheck.truth import Truth
+from gradcli.core.op import Op
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.spec.plan import (
-    ArrayPlan,
-    LossPlan,
-    NodePlan,
-    ParameterPlan,
-    Plan,
-    WeightingPlan,
-)
+from gradcli.engine.model import INPUTS, Model
+from gradcli.engine.network import Network
+from gradcli.spec.plan import NodePlan, TermPlan
 
-__all__ = ["Culprit", "explain_failures", "find_culprits"]
+__all__ = ["Culprit", "Judge", "explain_failures", "find_culprits"]
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """A node, a loss or a weighting whose own pullback is wrong.
+    """A node, loss, weighting or term whose own pullback is wrong.
 
-    `slot` is the slot that a node writes, or that a loss reads; `operands` are the network's
-    tensors whose gradient it makes wrong itself.
+    `operands` are the network's tensors whose gradient it makes wrong itself; `upstream` is whether
+    what it passes on to its inputs is wrong, and with it everything before.
     """
 
     name: str
     op: Op
-    slot: int
     operands: frozenset[str]
+    upstream: bool
     findings: tuple[Finding, ...]
 
 
+class Judge:
+    """One part of a network under check, whatever op stands in its place.
+
+    The truth of it is worked out once: it is that of the forward, which other ops share.
+    """
+
+    def __init__(self, part: Part, options: CheckOptions, required: float) -> None:
+        self.part = part
+        wrt = "parameters" if isinstance(part.plan, TermPlan) else "all"
+        self._options = options.replace(only=(), skip=(), wrt=wrt, entries=None)
+        self._required = required
+        self._truth: Truth | None = None
+
+    def culprit(self, op: Op | None = None) -> Culprit | None:
+        """What is wrong with the part's own pullback, or with that of an op of the same forward."""
+        part = self.part
+        alone = part.alone if op is None else part.alone_with(op)
+        truth = self._truth
+        if truth is not None and not truth.serves(alone):
+            truth = None
+        network = NetworkTensors(alone, self._options, truth)
+        self._truth = self._truth or network.truth
+        errors: list[Finding] = []
+        wrong = set()
+        for tensor, kind in network.names():
+            subject = self._described(network.subject(tensor, kind), alone)
+            result, findings, _ = examine(subject, self._options, self._required)
+            if result.verdict == "fail":
+                wrong.add(tensor)
+                errors += [self._own(tensor, f) for f in findings if f.severity == "error"]
+        if not errors:
+            return None
+        return Culprit(
+            part.name,
+            op or part.op,
+            frozenset(part.operands[tensor] for tensor in wrong),
+            not part.inputs.isdisjoint(wrong),
+            tuple(errors),
+        )
+
+    def _described(self, subject: Subject, alone: Model) -> Subject:
+        """The subject with what is known of the inside of its part."""
+        if isinstance(self.part.plan, NodePlan):
+            subject = subject.replace(by_row=rows_of_node(alone, subject.name, self._options.seed))
+        return subject
+
+    def _own(self, tensor: str, found: Finding) -> Finding:
+        part = self.part
+        operand = "its input" if tensor == INPUTS else tensor
+        data = {**found.data, "op": part.op.name, "operand": tensor}
+        if found.code == "GC103" and tensor in part.shared:
+            to = part.operands[tensor]
+            message = f"its contribution to the gradient of {to} is missing: what it passes on"
+            data |= {"missing": part.name, "to": to}
+            found = finding("GC111", part.name, f"{message} to {operand} is zero in all entries")
+        else:
+            message = f"{part.op.name}'s own pullback, with respect to {operand}: {found.message}"
+            found = found.replace(where=part.name, message=message)
+        return found.replace(line=part.plan.line, data=data)
+
+
 def find_culprits(model: Model, options: CheckOptions, required: float) -> list[Culprit]:
-    """Every node and loss of a network whose pullback alone is proven wrong."""
-    found = []
-    slots = model.forward().slots
-    for index, node in enumerate(model.plan.nodes):
-        alone = _node_alone(model, index, slots, options.seed)
-        found.append(_examined(alone, node.name, node.op, index + 1, node, options, required))
-    for position, loss in enumerate(model.plan.losses):
-        alone = _loss_alone(model, loss, slots)
-        found.append(_examined(alone, loss.name, loss.op, loss.slot, loss, options, required))
-        if loss.weighting is not None:
-            values, _, _ = model.network.run_loss(position, loss, slots, model.parameters)
-            weighting = _weighting_as_loss(loss.weighting, loss)
-            alone = _loss_alone(model, weighting, [values])
-            own = weighting.name, loss.weighting.op, loss.slot
-            found.append(_examined(alone, *own, weighting, options, required))
-    return [culprit for culprit in found if culprit is not None]
+    """Every part of a network whose pullback alone is proven wrong."""
+    judges = (Judge(part, options, required) for part in parts_of(model, options.seed))
+    return [culprit for judge in judges if (culprit := judge.culprit()) is not None]
 
 
 def explain_failures(
-    plan: Plan, culprits: list[Culprit], failures: Mapping[str, list[Finding]]
+    model: Model, culprits: list[Culprit], failures: Mapping[str, list[Finding]]
 ) -> list[Finding]:
     """Findings of failing tensors, consequences marked as such, after those of the culprits."""
     findings = [found for culprit in culprits for found in culprit.findings]
     for name, own in failures.items():
-        causes = [culprit.name for culprit in culprits if _is_behind(culprit, name, plan)]
         if any(name in culprit.operands for culprit in culprits):
             continue
+        behind = _behind(model.network, name)
+        causes = [c.name for c in culprits if c.upstream and c.name in behind]
         if not causes:
             findings += own
             continue
@@ -85,139 +128,16 @@ def explain_failures(
     return findings
 
 
-def _is_behind(culprit: Culprit, name: str, plan: Plan) -> bool:
-    """Whether a tensor's gradient passes through a culprit that does not read the tensor itself."""
-    reading = {i + 1 for i, node in enumerate(plan.nodes) if name in node.parameters.values()}
-    reached = {0} if name == INPUTS else set(reading)
-    for index, node in enumerate(plan.nodes):
-        if reached.intersection(node.inputs):
-            reached.add(index + 1)
-    own = reading if isinstance(culprit.op, NodeOp) else ()
-    return culprit.slot in reached.difference(own)
-
-
-def _examined(
-    alone: Model,
-    name: str,
-    op: Op,
-    slot: int,
-    part: NodePlan | LossPlan,
-    options: CheckOptions,
-    required: float,
-) -> Culprit | None:
-    network = NetworkTensors(alone, options.replace(only=(), skip=(), wrt="all", entries=None))
-    errors: list[Finding] = []
-    operands = set()
-    for tensor, kind in network.names():
-        result, findings, _ = examine(network.subject(tensor, kind), options, required)
-        if result.verdict != "fail":
-            continue
-        operand = "its input" if tensor == INPUTS else tensor
-        operands.add(part.parameters.get(tensor, tensor))
-        for found in findings:
-            if found.severity == "error":
-                message = f"{op.name}'s own pullback, with respect to {operand}: {found.message}"
-                data = {**found.data, "op": op.name, "operand": tensor}
-                errors.append(found.replace(where=name, message=message, line=part.line, data=data))
-    if not errors:
-        return None
-    return Culprit(name, op, slot, frozenset(operands - {INPUTS}), tuple(errors))
-
-
-def _node_alone(model: Model, index: int, slots: list[Array], seed: int) -> Model:
-    """A network of one node; its further inputs count as parameters."""
-    node = model.plan.nodes[index]
-    x, *others = (slots[slot] for slot in node.inputs)
-    extra = {f"input_{position}": value for position, value in enumerate(others, 2)}
-    own = {local: model.parameters[full] for local, full in node.parameters.items()}
-    buffers = {full: model.buffers[full] for full in node.buffers.values()}
-    op = node.op if not extra else _Wired(name=node.op.name, function=len, inner=node.op,
-                                          extra=tuple(extra))  # fmt: skip
-    cotangent = generator(seed, f"cotangent of {node.name}").standard_normal(node.shape)
-    single = node.replace(op=op, inputs=(0,), parameters={name: name for name in (*own, *extra)})
-    return _model(
-        model,
-        x,
-        {"cotangent": cotangent.astype(model.dtype)},
-        {**own, **extra},
-        buffers,
-        (single,),
-        LossPlan(node.name, _PROJECTION, {}, 1, "cotangent"),
-    )
-
-
-def _loss_alone(model: Model, loss: LossPlan, slots: list[Array]) -> Model:
-    targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
-    own = {local: model.parameters[full] for local, full in loss.parameters.items()}
-    single = loss.replace(slot=0, parameters={name: name for name in own}, weighting=None)
-    return _model(model, slots[loss.slot], targets, own, {}, (), single)
-
-
-def _weighting_as_loss(weighting: WeightingPlan, loss: LossPlan) -> LossPlan:
-    """A task's weighting as a loss that reads the values of the task's own."""
-    op = Loss(name=weighting.op.name, function=weighting.op.function)
-    name = f"{op.name}.{loss.name.removeprefix('loss.')}"
-    return LossPlan(
-        name, op, weighting.options, 0, None, loss.weight, weighting.parameters, loss.line
-    )
-
-
-def _model(
-    model: Model,
-    x: Array,
-    targets: Mapping[str, Array],
-    parameters: Mapping[str, Array],
-    buffers: Mapping[str, Array],
-    nodes: tuple[NodePlan, ...],
-    loss: LossPlan,
-) -> Model:
-    plan = model.plan
-    plans = {name: ParameterPlan(name, value.shape, _GIVEN) for name, value in parameters.items()}
-    alone = plan.replace(
-        inputs=ArrayPlan(x.shape, x),
-        targets={name: ArrayPlan(value.shape, value) for name, value in targets.items()},
-        nodes=nodes,
-        outputs={"outputs": len(nodes)},
-        losses=(loss,),
-        terms=(),
-        parameters=plans,
-        buffers={name: plan.buffers[name] for name in buffers},
-        weights={**parameters, **buffers},
-        definitions=(),
-    )
-    return Model(alone, model.dtype.name)
-
-
-class _Wired(NodeOp, kw_only=True):
-    """An op of several inputs as one of a single input; the others come as parameters."""
-
-    kind: ClassVar[str] = "layer"
-    inner: NodeOp
-    extra: tuple[str, ...]
-
-    def layer_traits(self, options: Options) -> LayerTraits:
-        traits = self.inner.layer_traits(options)
-        return LayerTraits(couples_rows=traits.couples_rows)
-
-    def evaluate(
-        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
-    ) -> tuple[Array, Pullback]:
-        others = tuple(parameters[name] for name in self.extra)
-        own = {name: value for name, value in parameters.items() if name not in self.extra}
-        y, pull = self.inner.evaluate((*inputs, *others), own, rank, options)
-
-        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
-            (dx, *rest), cotangents = pull(g)
-            return (dx,), {**cotangents, **dict(zip(self.extra, rest, strict=True))}
-
-        return y, pullback
-
-
-def _projection(p: Array, y: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """⟨cotangent, p⟩, entry by entry: a loss that hands a node its cotangent."""
-    return p * y, lambda g: g * y
-
-
-_PROJECTION = Loss(name="projection", function=_projection)
-_GIVEN = InitializerChoice(Initializer(name="given", function=_projection), {})
-"""For parameters whose values are all given, so that none is drawn."""
+def _behind(network: Network, name: str) -> set[str]:
+    """The parts that a tensor's gradient has passed through when it reaches its reader."""
+    reached = network.downstream([0]) if name == INPUTS else network.downstream([], [name])
+    slots = {index + 1 for index in reached} | ({0} if name == INPUTS else set())
+    behind = {
+        network.nodes[index].name
+        for index in reached
+        if slots.intersection(network.nodes[index].inputs)
+    }
+    for loss in network.plan.losses:
+        if loss.slot in slots:
+            behind |= {loss.name, weighting_name(loss)}
+    return behind

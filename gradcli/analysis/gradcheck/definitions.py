@@ -41,7 +41,7 @@ def check_definition(
     if isinstance(definition, FunctionDefinition):
         try:
             callables = function_callables(definition, plan.seed, plan.dtype, options)
-            _check_callables(callables, collector, required)
+            _check_callables(callables, collector, required, definition)
         except UsageError as error:
             problem = plan.problem("SP021", str(error), definition.line)
             raise SpecError([problem]) from error
@@ -72,14 +72,26 @@ def _examined(
     return examine(subject, options, required, disagreement)
 
 
-def _check_callables(callables: Callables, collector: Collector, required: float) -> None:
+def _check_callables(
+    callables: Callables,
+    collector: Collector,
+    required: float,
+    definition: FunctionDefinition | None = None,
+) -> None:
     """Check one function written by a user, contracts first."""
     with left_as_found():
-        _hold_to_contracts(callables, collector, required)
+        _hold_to_contracts(callables, collector, required, definition)
     collector.evaluations += callables.evaluations
 
 
-def _hold_to_contracts(callables: Callables, collector: Collector, required: float) -> None:
+def _hold_to_contracts(
+    callables: Callables,
+    collector: Collector,
+    required: float,
+    definition: FunctionDefinition | None,
+) -> None:
+    from gradcli.analysis.gradcheck.function_parts import described  # most specs have none
+
     broken = broken_contracts(callables)
     collector.add(broken)
     if any(found.severity == "error" for found in broken):
@@ -87,7 +99,7 @@ def _hold_to_contracts(callables: Callables, collector: Collector, required: flo
     else:
         breaks = nonlinear(callables)
         for name in callables.wrt:
-            subject = callables.subject(name)
+            subject = described(callables.subject(name), callables, name, definition)
             result, findings, _ = _examined(subject, collector.options, required)
             if name in breaks:
                 # what shows in the values (clipping, say) names the mistake better than this

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradcli.analysis.gradcheck.evidence import Evidence
-from gradcli.analysis.gradcheck.fits import FITS, Branch, Diagnosis, Mismatch
+from gradcli.analysis.gradcheck.mismatch import Branch, Diagnosis, Mismatch, RowGradients
 from gradcli.analysis.gradcheck.report import TensorResult
 from gradcli.analysis.gradcheck.rule import Outcome, graded_error, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
@@ -106,7 +106,12 @@ def _error(subject: Subject, evidence: Evidence, result: TensorResult) -> Findin
             {"entries": result.wrong, "index": list(worst.index)},
         )
     return finding(
-        diagnosis.code, subject.name, diagnosis.message, line=subject.line, data=diagnosis.data
+        diagnosis.code,
+        subject.name,
+        diagnosis.message,
+        severity="error",  # also of a kind that is a warning within the grade
+        line=subject.line,
+        data=diagnosis.data,
     )
 
 
@@ -129,6 +134,8 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
     wrong = evidence.outcome[usable] == Outcome.FAIL
     if not wrong.any():
         return None
+    from gradcli.analysis.gradcheck.fits import FITS  # a gradient that is right needs none
+
     checked = evidence.checked[usable]
     case = Mismatch(
         a=evidence.a[usable],
@@ -138,15 +145,28 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
         right=evidence.outcome[usable] == Outcome.PASS,
         shape=subject.shape,
         index=np.stack(np.unravel_index(checked, subject.shape), axis=-1),
+        x=subject.x[checked],
+        name=next(iter(subject.variables), subject.name),
         eps=subject.eps,
         factors=subject.factors,
         whole_numbers=subject.whole_numbers,
+        contributions=lambda: tuple(
+            part.replace(values=part.values[checked]) for part in subject.contributions()
+        ),
+        by_row=_at(subject.by_row, checked),
         branches=tuple(
             Branch(branch.text, branch.above[checked], branch.below[checked])
             for branch in subject.branches()
         ),
     )
     return next((found for fit in FITS if (found := fit(case)) is not None), None)
+
+
+def _at(by_row: RowGradients | None, checked: Array) -> RowGradients | None:
+    if by_row is None:
+        return None
+    of = by_row.of
+    return by_row.replace(of=lambda row: of(row)[checked])
 
 
 def _entries(count: int) -> str:

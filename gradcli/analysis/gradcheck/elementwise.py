@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.fits import Branch
 from gradcli.analysis.gradcheck.grid import Grid, lay_grid
+from gradcli.analysis.gradcheck.mismatch import Branch, Contribution
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array, Mask
@@ -72,6 +72,7 @@ class _Elementwise:
             line=definition.line,
             variables=grid.env,
             branches=self._branches,
+            contributions=self._contributions,
             factors=(
                 *((name, float(number)) for name, number in definition.params.items()),
                 ("2", 2.0),
@@ -89,6 +90,22 @@ class _Elementwise:
         return tuple(
             Branch(each.text, margin > 0, margin < 0)
             for each, margin in zip(conditions, margins, strict=True)
+        )
+
+    def _contributions(self) -> tuple[Contribution, ...]:
+        """What each part of the formula adds to its slope."""
+        from gradcli.core.formula_passages import passages, twin  # for a wrong claim alone
+
+        x = self.grid.env[self.moving]
+        env: dict[str, Array | float] = {**self.params, **self.grid.env}
+        env[twin(self.moving)] = x + 1j * COMPLEX_STEP
+        return tuple(
+            Contribution(
+                part.text,
+                part.missing,
+                np.broadcast_to(part.formula.evaluate(env).imag / COMPLEX_STEP, x.shape),
+            )
+            for part in passages(self.definition.forward, self.moving)
         )
 
     def _at(

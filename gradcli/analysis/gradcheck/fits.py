@@ -5,86 +5,21 @@ The fits are tried in the order of their codes, and the first that explains ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import prod
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.mismatch import Diagnosis, Mismatch
+from gradcli.analysis.gradcheck.omissions import missing_batch_sum, missing_term
 from gradcli.core.arrays import Array, Mask
-from gradcli.core.record import Record
 
-__all__ = ["FITS", "Branch", "Diagnosis", "Mismatch"]
+__all__ = ["FITS"]
 
-_FIT = 1e-6  # relative deviation of an entry up to which a fit explains it, or
-_FIT_ULPS = 1024  # as many ulps, where these are more
-_FLOOR = 1e-9  # of the largest entry: what is smaller says nothing against a fit
 _SOLID = 1e-6  # of the largest entry: what is larger can carry a ratio
 _FEW = 0.02  # share of the entries up to which wrong ones are isolated
-
-
-class Diagnosis(Record):
-    """A rule's code, what to say, and its numbers."""
-
-    code: str
-    message: str
-    data: Mapping[str, Any] = MappingProxyType({})
-
-
-class Branch(Record):
-    """A condition of a formula, e.g. `x > 0`, and where its margin is above and below zero (E,)."""
-
-    text: str
-    above: Mask
-    below: Mask
-
-
-class Mismatch(Record):
-    """A wrong tensor: claim a and truth n of its checked entries (E,), n within `doubt`.
-
-    `wrong` marks the entries proven wrong, `right` those proven right; the arithmetic says nothing
-    of the rest. Entries at kinks are left out. `index` (E, axes) says
-    where each entry stands in `shape`. `factors` are named quantities that a factor may be;
-    `whole_numbers` says that the claim cannot hold others.
-    """
-
-    a: Array
-    n: Array
-    doubt: Array
-    wrong: Mask
-    right: Mask
-    shape: tuple[int, ...]
-    index: Array
-    eps: float = 2.0**-52
-    factors: tuple[tuple[str, float], ...] = ()
-    branches: tuple[Branch, ...] = ()
-    whole_numbers: bool = False
-
-    @property
-    def largest(self) -> float:
-        return float(np.abs(self.n).max(initial=0.0))
-
-    @property
-    def tolerance(self) -> float:
-        """Relative deviation up to which a fit explains an entry, in the claim's precision."""
-        return max(_FIT, _FIT_ULPS * self.eps)
-
-    @property
-    def whole(self) -> bool:
-        """Whether every entry of the tensor is here."""
-        return len(self.n) == prod(self.shape)
-
-    def explains(self, prediction: Array) -> bool:
-        """Whether a claim of `prediction` is what was found, in every entry."""
-        slack = self.tolerance * np.abs(prediction) + 8 * self.doubt
-        slack += np.where(self.wrong, 0.0, _FLOOR * self.largest)
-        return bool(np.all(np.abs(self.a - prediction) <= slack))
-
-    def array(self, values: Array) -> Array:
-        """Entries in the shape of the tensor."""
-        return values.reshape(self.shape)
-
+_TELLING = 4  # entries on either side of a threshold that nobody stated, so that it is no accident
+_SUDDEN = 0.2  # share of the median error that the smallest has where it sets in with a jump
+_SHORT_FORMATS = (("float32", 24), ("float16", 11), ("bfloat16", 8))  # significant bits
 
 Fit = Callable[[Mismatch], Diagnosis | None]
 
@@ -158,12 +93,41 @@ def _in_one_branch(case: Mismatch) -> Diagnosis | None:
     telling = case.right & (case.n != 0)
     for branch in case.branches:
         for side, words in ((branch.above, branch.text), (branch.below, f"not ({branch.text})")):
-            if (case.wrong & ~side).any() or (telling & side).any() or not (telling & ~side).any():
-                continue
-            count = int(case.wrong.sum())
-            message = f"wrong in all {count} points where {words}, and right in the others"
-            return Diagnosis("GC107", message, {"branch": words, "entries": count})
+            if _apart(case.wrong, telling, side):
+                return _one_branch(case, words)
+    if min(case.wrong.sum(), telling.sum()) < _TELLING:
+        return None
+    a, n = case.a[case.wrong], case.n[case.wrong]
+    error = np.abs(a - n) / np.maximum(np.abs(a), np.abs(n))
+    if error.min() < _SUDDEN * np.median(error):
+        return None
+    wrong, right = case.x[case.wrong], case.x[telling]
+    if wrong.min() > right.max():
+        return _one_branch(case, f"{case.name} > {_shortest(right.max(), wrong.min())}")
+    if wrong.max() < right.min():
+        return _one_branch(case, f"{case.name} < {_shortest(wrong.max(), right.min())}")
     return None
+
+
+def _apart(wrong: Mask, telling: Mask, side: Mask) -> bool:
+    """Whether all wrong entries are on this side, and right ones on the other alone."""
+    return not (wrong & ~side).any() and not (telling & side).any() and bool(telling.any())
+
+
+def _one_branch(case: Mismatch, words: str) -> Diagnosis:
+    count = int(case.wrong.sum())
+    message = f"wrong in all {count} points where {words}, and right in the others"
+    return Diagnosis("GC107", message, {"branch": words, "entries": count})
+
+
+def _shortest(low: float, high: float) -> str:
+    """The shortest number between two: a threshold that nobody wrote is likely a round one."""
+    middle = 0.0 if low < 0 < high else (low + high) / 2
+    for digits in range(1, 17):
+        text = f"{middle:.{digits}g}"
+        if low <= float(text) <= high:
+            return text
+    return repr(float(middle))
 
 
 def _rows_or_columns(case: Mismatch) -> Diagnosis | None:
@@ -203,13 +167,34 @@ def _permuted(case: Mismatch) -> Diagnosis | None:
     return Diagnosis("GC110", f"the right values, {count} of them in the wrong places")
 
 
+def _low_precision(case: Mismatch) -> Diagnosis | None:
+    if case.wrong.sum() < _TELLING:
+        return None
+    for name, bits in _SHORT_FORMATS:
+        rounded = _rounded(case.n, bits)
+        lost = np.abs(rounded - case.n) > case.tolerance * np.abs(case.n)
+        if (case.wrong & lost).sum() >= _TELLING and case.explains(rounded):
+            message = f"the right values rounded to the {bits} bits of {name}"
+            return Diagnosis("GC112", message, {"format": name})
+    return None
+
+
+def _rounded(values: Array, bits: int) -> Array:
+    """The values with so many significant bits, to nearest even."""
+    fraction, exponent = np.frexp(values)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(fraction, bits)), exponent - bits))
+
+
 FITS: tuple[Fit, ...] = (
     _cut_to_whole_numbers,
     _constant_factor,
     _transposed,
     _clipped,
+    missing_batch_sum,
     _in_one_branch,
     _rows_or_columns,
     _isolated,
     _permuted,
+    missing_term,
+    _low_precision,
 )

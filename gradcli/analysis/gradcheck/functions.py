@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -25,7 +25,7 @@ from gradcli.engine.replicas import chunks
 from gradcli.errors import UsageError
 from gradcli.spec.plan import FunctionDefinition
 
-__all__ = ["function_callables", "scalarised"]
+__all__ = ["complex_slopes", "cotangent_for", "function_callables", "scalarised"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _DOUBT_ULPS = 16
@@ -57,13 +57,15 @@ def function_callables(
     )
     result.kind = "definition"
     result.line = definition.line
-    sizes = tuple((f"the size of {name}", float(point[name].size)) for name in wrt)
+    sizes = [(f"the size of {name}", float(point[name].size)) for name in wrt]
+    rows = [(f"the rows of {name}", float(len(point[name]))) for name in point if point[name].ndim]
     result.factors = (
         *((name, float(number)) for name, number in definition.params.items()),
         *sizes,
+        *rows,
         ("2", 2.0),
     )
-    if definition.is_formula:
+    if definition.formula is not None:
         # a formula of a scalar may state the gradient itself, without the cotangent g
         if result.pull is not None and result.pull.cotangent.size == 1:
             result.pull = None
@@ -97,11 +99,11 @@ def scalarised(
         raise UsageError(f"{where}: forward returns {output.dtype}, not real numbers")
     cotangent = cotangent_for(output, options.seed, where)
 
-    def value(arrays: dict[str, Array]) -> float:
+    def value(arrays: dict[str, Array], g: Array) -> float:
         found = np.asarray(forward(arrays)[0])
         if found.shape != cotangent.shape:
             raise UsageError(f"{where}: the shape of the output changes with the input's values")
-        return float(np.sum(cotangent.astype(float) * found))
+        return float(np.sum(g.astype(float) * found))
 
     def pull(arrays: dict[str, Array], g: Array) -> Mapping[str, Any]:
         made, saved = forward(arrays)
@@ -116,13 +118,13 @@ def scalarised(
 
     other = generator(options.seed, f"other cotangent of {where}").standard_normal(cotangent.shape)
     return Callables(
-        value,
+        lambda arrays: value(arrays, cotangent),
         lambda arrays: pull(arrays, cotangent),
         point,
         wrt,
         options,
         where,
-        pull=Pull(pull, cotangent, other.astype(cotangent.dtype)),
+        pull=Pull(pull, cotangent, other.astype(cotangent.dtype), value),
         draws=forward.draws,
     )
 
@@ -185,15 +187,24 @@ class _ComplexSlopes:
 
     def __call__(self, name: str) -> Estimate:
         tensor = self._point[name]
-        own = tuple(range(-self._cotangent.ndim, 0))
-        slopes = np.zeros(tensor.size)
-        for part in chunks(tensor.size, 64 * (tensor.size + self._cotangent.size)):
-            size = part.stop - part.start
-            copies = np.zeros((size, tensor.size), complex)
-            copies += tensor.ravel()
-            copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
-            moved = {**self._point, name: copies.reshape(size, *tensor.shape)}
-            output = np.asarray(self._definition.forward(moved)[0])
-            slopes[part] = (self._cotangent * output.imag).sum(axis=own) / COMPLEX_STEP
+
+        def output(copies: Array) -> Array:
+            return np.asarray(self._definition.forward({**self._point, name: copies})[0])
+
+        slopes = complex_slopes(output, tensor, self._cotangent)
         largest = np.abs(slopes).max(initial=0.0)
         return Estimate(slopes, np.full(slopes.shape, _DOUBT_ULPS * _EPS * largest))
+
+
+def complex_slopes(output: Callable[[Array], Array], tensor: Array, cotangent: Array) -> Array:
+    """Slopes (E,) of ⟨cotangent, output⟩ by the complex step, from copies of a tensor."""
+    own = tuple(range(-cotangent.ndim, 0))
+    slopes = np.zeros(tensor.size)
+    for part in chunks(tensor.size, 64 * (tensor.size + cotangent.size)):
+        size = part.stop - part.start
+        copies = np.zeros((size, tensor.size), complex)
+        copies += tensor.ravel()
+        copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
+        found = output(copies.reshape(size, *tensor.shape))
+        slopes[part] = (cotangent * found.imag).sum(axis=own) / COMPLEX_STEP
+    return slopes

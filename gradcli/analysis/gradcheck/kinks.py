@@ -8,7 +8,8 @@ slope, so that everything upstream can be compared tightly with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -17,15 +18,19 @@ from gradcli.core.branches import record_branches
 from gradcli.core.op import Activation
 from gradcli.core.record import Record
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model
-from gradcli.engine.network import Patch
+from gradcli.engine.network import Network, Patch
 from gradcli.engine.replicas import Point
+from gradcli.spec.plan import LossPlan, NodePlan
 
-__all__ = ["SettledKink", "settle_kinks"]
+__all__ = ["SettledKink", "Settlement", "settle_kinks"]
 
 _SLOPE_TOLERANCE = 1e-10  # relative, or this many ulps where the precision is lower:
 _SLOPE_ULPS = 256
 _REACH_ULPS = 4  # within which an op of lower precision may take another branch
-Function = Callable[[Array], tuple[Array, Callable[[Array], Array]]]
+Result = tuple[Array, Callable[[Array], Array]]
+Function = Callable[[Array], Result]
+Place = tuple[str, int, str]
+"""("node", "loss" or "term", its index, the parameter that a term is of)."""
 
 
 class SettledKink(Record):
@@ -49,88 +54,107 @@ def flips_within(evaluate: Callable[[Array], object], x: Array, reach: Array) ->
     return flips
 
 
-def settle_kinks(point: Point, model: Model) -> list[SettledKink]:
-    """Patch every unit at a kink whose chosen slope is valid; returns where they are.
+class Settlement(Record):
+    """The patches of a network at its kinks, where they are, and whether it stands at any.
+
+    `contested` is whether some unit's branch flips within reach, whatever slope was chosen there:
+    without one, every model of the same forward settles alike.
+    """
+
+    patches: Mapping[Place, Patch]
+    kinks: tuple[SettledKink, ...]
+    contested: bool
+
+    def install(self, network: Network) -> None:
+        """Let the network follow the slopes that were chosen."""
+        for (kind, index, parameter), patch in self.patches.items():
+            if kind == "node":
+                network.node_patches[index] = patch
+            elif kind == "loss":
+                network.loss_patches[index] = patch
+            else:
+                network.term_patches[index, parameter] = patch
+
+    def same_as(self, other: Settlement) -> bool:
+        """Whether the same units are settled with the same slopes."""
+        return self.patches.keys() == other.patches.keys() and all(
+            np.array_equal(patch.mask, other.patches[place].mask)
+            and np.array_equal(patch.slope[patch.mask], other.patches[place].slope[patch.mask])
+            for place, patch in self.patches.items()
+        )
+
+
+def settle_kinks(point: Point, model: Model) -> Settlement:
+    """Patches for every unit at a kink whose chosen slope is valid; the `point` has none yet.
 
     The slopes are those that the `model` chose in its own precision. In float32 a unit can fall on
     the other side of a kink than in the float64 of the `point`, so a kink counts as met wherever
     it lies between the two.
     """
-    network, own = point.network, point
+    own = point
     if model.dtype != point.inputs.dtype:
         own = Point(model.network, model.parameters, model.inputs[INPUTS])
-    settled: list[SettledKink] = []
-
-    def settle(where: str, line: int, exact: _Unit, chosen: _Unit) -> Patch | None:
-        patch = _patch(exact, chosen)
+    patches: dict[Place, Patch] = {}
+    kinks: list[SettledKink] = []
+    contested = False
+    for exact, chosen in zip(_units(point), _units(own), strict=True):
+        flips, patch = _patch(exact, chosen)
+        contested |= flips
         if patch is not None:
-            settled.append(SettledKink(where, line, np.argwhere(patch.mask)))
-        return patch
-
-    for index, node in enumerate(network.nodes):
-        if isinstance(node.op, Activation) and node.op.elementwise:
-            units = (_of_node(point, index), _of_node(own, index))
-            patch = settle(node.name, node.line, *units)
-            if patch is not None:
-                network.node_patches[index] = patch
-    for position, loss in enumerate(network.plan.losses):
-        if loss.op.elementwise:
-            units = (_of_loss(point, position), _of_loss(own, position))
-            patch = settle(loss.name, loss.line, *units)
-            if patch is not None:
-                network.loss_patches[position] = patch
-    for position, term in enumerate(network.plan.terms):
-        for name in term.parameters:
-            units = (_of_term(point, position, name), _of_term(own, position, name))
-            patch = settle(term.name, term.line, *units)
-            if patch is not None:
-                network.term_patches[position, name] = patch
-    return settled
+            patches[exact.place] = patch
+            kinks.append(SettledKink(exact.name, exact.line, np.argwhere(patch.mask)))
+    return Settlement(patches, tuple(kinks), contested)
 
 
 class _Unit(Record):
-    """An elementwise function and the values it is evaluated at."""
+    """An elementwise function of the network, where it stands, and the values it is at."""
 
+    place: Place
+    name: str
+    line: int
     function: Function
     x: Array
 
 
-def _of_node(point: Point, index: int) -> _Unit:
-    node = point.network.nodes[index]
+def _units(point: Point) -> Iterator[_Unit]:
+    plan = point.network.plan
+    for index, node in enumerate(plan.nodes):
+        if isinstance(node.op, Activation) and node.op.elementwise:
+            x = point.slots[node.inputs[0]]
+            function = partial(_node, point, index, node)
+            yield _Unit(("node", index, ""), node.name, node.line, function, x)
+    for index, loss in enumerate(plan.losses):
+        if loss.op.elementwise:
+            function, x = partial(_loss, point, index, loss), point.slots[loss.slot]
+            yield _Unit(("loss", index, ""), loss.name, loss.line, function, x)
+    for index, term in enumerate(plan.terms):
+        for name in term.parameters:
+            function = partial(point.network.run_term, index, name)
+            place = "term", index, name
+            yield _Unit(place, term.name, term.line, function, np.asarray(point.parameters[name]))
+
+
+def _node(point: Point, index: int, node: NodePlan, x: Array) -> Result:
     own = point.network.own(index, point.parameters)
-
-    def function(x: Array) -> tuple[Array, Callable[[Array], Array]]:
-        y, pullback = node.op.evaluate((x,), own, node.rank, node.options)
-        return y, lambda g: pullback(g)[0][0]
-
-    return _Unit(function, point.slots[node.inputs[0]])
+    y, pullback = node.op.evaluate((x,), own, node.rank, node.options)
+    return y, lambda g: pullback(g)[0][0]
 
 
-def _of_loss(point: Point, position: int) -> _Unit:
-    loss = point.network.plan.losses[position]
-
-    def function(p: Array) -> tuple[Array, Callable[[Array], Array]]:
-        slots = [*point.slots[: loss.slot], p, *point.slots[loss.slot + 1 :]]
-        values, _, pull = point.network.run_loss(position, loss, slots, point.parameters)
-        return values, lambda g: pull(g)[0]
-
-    return _Unit(function, point.slots[loss.slot])
+def _loss(point: Point, position: int, loss: LossPlan, p: Array) -> Result:
+    slots = [*point.slots[: loss.slot], p, *point.slots[loss.slot + 1 :]]
+    values, _, pull = point.network.run_loss(position, loss, slots, point.parameters)
+    return values, lambda g: pull(g)[0]
 
 
-def _of_term(point: Point, position: int, name: str) -> _Unit:
-    return _Unit(
-        lambda w: point.network.run_term(position, name, w), np.asarray(point.parameters[name])
-    )
-
-
-def _patch(exact: _Unit, own: _Unit) -> Patch | None:
+def _patch(exact: _Unit, own: _Unit) -> tuple[bool, Patch | None]:
+    """Whether units flip within reach, and the patch for those whose chosen slope is valid."""
     x, eps = exact.x, np.finfo(own.x.dtype).eps
     reach = np.abs(np.spacing(x))
     if own.x.dtype != x.dtype:
         reach = np.abs(x - own.x) + _REACH_ULPS * eps * np.abs(x) + reach
     mask = flips_within(exact.function, x, reach)
     if not mask.any():
-        return None
+        return False, None
     with np.errstate(all="ignore"):
         y, _ = exact.function(x)
         own_y, pull = own.function(own.x)
@@ -145,4 +169,4 @@ def _patch(exact: _Unit, own: _Unit) -> Patch | None:
     mask &= (chosen >= low) & (chosen <= high)
     # a branch of one smooth function (both slopes equal) is no kink
     mask &= np.abs(left - right) > slack
-    return Patch(mask, x, y, chosen) if mask.any() else None
+    return True, Patch(mask, x, y, chosen) if mask.any() else None

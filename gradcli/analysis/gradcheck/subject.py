@@ -16,7 +16,7 @@ from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, rungs
 from gradcli.engine.noise import Noise
 
 if TYPE_CHECKING:
-    from gradcli.analysis.gradcheck.fits import Branch
+    from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
 
 __all__ = ["Subject", "position_scale"]
 
@@ -39,8 +39,10 @@ class Subject(Record):
     arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
     function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
     `factors` are named quantities that a wrong factor may be; `variables` the values of a
-    definition's variables at each entry; `branches()` the conditions of its formulas there.
-    `whole_numbers` says that the gradient was claimed in a format that holds nothing else.
+    definition's variables at each entry; `whole_numbers` says that the gradient was claimed in a
+    format that holds nothing else. The last ones serve to say what is wrong: `branches()` are
+    conditions of the function at each entry, `contributions()` what the gradient is the sum of,
+    `by_row` what each row of a batch adds to it.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Subject(Record):
     variables: Mapping[str, Array] = MappingProxyType({})
     branches: Callable[[], tuple[Branch, ...]] = tuple
     whole_numbers: bool = False
+    contributions: Callable[[], tuple[Contribution, ...]] = tuple
+    by_row: RowGradients | None = None
 
     @cached_property
     def rho(self) -> Array:

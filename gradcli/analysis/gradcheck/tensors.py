@@ -13,6 +13,7 @@ from gradcli.analysis.gradcheck.truth import Truth
 from gradcli.core.arrays import Array
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.errors import SpecError, SpecProblem
+from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
 
 __all__ = ["NetworkTensors"]
 
@@ -66,13 +67,31 @@ class NetworkTensors:
             jitter=lambda: self._jitter(name),
             numeric=truth.gradient(name) if wants_complex else None,
             line=0 if plan is None else plan.line,
-            factors=self._factors(tensor),
+            factors=self._factors(name, tensor),
         )
 
-    def _factors(self, tensor: Array) -> tuple[tuple[str, float], ...]:
-        batch = self.truth.point.inputs.shape[0]
-        widths = tuple((f"the width {size}", float(size)) for size in tensor.shape)
-        return (("the batch size", float(batch)), *widths, ("2", 2.0))
+    def _factors(self, name: str, tensor: Array) -> tuple[tuple[str, float], ...]:
+        """Quantities that a wrong factor may be: options and weights of what reads the tensor."""
+        plan = self.model.plan
+        readers: list[NodePlan | LossPlan | TermPlan] = []
+        readers += [node for node in plan.nodes if _reads(name, node, node.inputs)]
+        readers += [loss for loss in plan.losses if _reads(name, loss, (loss.slot,))]
+        readers += [term for term in plan.terms if name in term.parameters]
+        options = [
+            (f"{option} of {part.op.name}", value)
+            for part in readers
+            for option, value in part.options.items()
+            if isinstance(value, float)
+        ]
+        weights = [
+            (f"the weight of {part.name}", part.weight)
+            for part in readers
+            if not isinstance(part, NodePlan)
+        ]
+        batch = float(self.truth.point.inputs.shape[0])
+        widths = [(f"the width {size}", float(size)) for size in tensor.shape[-2:]]
+        counts = [("the number of elements", float(tensor.size)), ("2", 2.0)]
+        return (*options, *weights, ("the batch size", batch), *widths, *counts)
 
     def _jitter(self, name: str) -> Array:
         """How far each gradient moves when everything moves by its last digits: most of 4 tries.
@@ -98,6 +117,10 @@ class NetworkTensors:
                     moves[key] = np.maximum(moves[key], np.nan_to_num(change, nan=0.0))
             self._jitters = moves
         return self._jitters[name].ravel()
+
+
+def _reads(name: str, part: NodePlan | LossPlan, slots: tuple[int, ...]) -> bool:
+    return name in part.parameters.values() or (name == INPUTS and 0 in slots)
 
 
 def _no_gradient_here(model: Model, loss: float) -> SpecProblem:

@@ -31,10 +31,21 @@ class Truth:
     def __init__(self, model: Model, seed: int, names: Sequence[str] = ()) -> None:
         self.seed = seed
         self.point = _point_of(model)
-        self.kinks: list[SettledKink] = settle_kinks(self.point, model)
+        self._settled = settle_kinks(self.point, model)
+        self._settled.install(self.point.network)
         self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
         self._noises: dict[str, float] = {}
+
+    @property
+    def kinks(self) -> tuple[SettledKink, ...]:
+        return self._settled.kinks
+
+    def serves(self, model: Model) -> bool:
+        """Whether this is the truth for another model of the same forward and values too."""
+        if not self._settled.contested:
+            return True
+        return self._settled.same_as(settle_kinks(_point_of(model), model))
 
     def gradient(self, name: str) -> Estimate:
         """The numeric gradient of a tensor by the complex step, flat."""
