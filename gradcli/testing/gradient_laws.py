@@ -18,6 +18,7 @@ __all__: list[str] = []
 
 ROUNDING = 256 * EPS  # a few dozen operations on numbers of the stated size
 STEPS = (1e-200, 1e-30)  # the imaginary part is an infinitesimal, however small
+OVERFLOWS = 0.2  # share of the points at which a formula has to be finite, whatever its options
 RESOLVED = 1e-6  # differences less certain than this would accept anything
 
 
@@ -28,13 +29,21 @@ def _size(rows: Rows, *parts: Array) -> Array:
     return np.asarray(1 + np.maximum.reduce(entries))
 
 
+def _as_written(rows: Rows, found: Array, written: Array, what: str) -> None:
+    """Both agree wherever plain arithmetic as written does not overflow on the way."""
+    finite = np.isfinite(written).all(axis=-1)
+    if np.mean(finite) < OVERFLOWS:
+        raise LawBroken(f"{what}: written so, it is not finite at most of the points")
+    rows, found, written = rows[finite], found[finite], written[finite]
+    require(found, written, ROUNDING * _size(rows, written)[:, None], what, rows)
+
+
 @law("formula", Activation, Loss, Term)
 def formula(case: Case) -> None:
     """The value is what the formula says."""
     for rows in moderate(case):
-        written = case.subject.written(case.subject.formula, rows)
-        allowed = ROUNDING * _size(rows, written)[:, None]
-        require(case.subject.value(rows), written, allowed, "value against the formula", rows)
+        value, written = case.subject.value(rows), case.subject.written(case.subject.formula, rows)
+        _as_written(rows, value, np.broadcast_to(written, value.shape), "value against the formula")
 
 
 @law("derivative formula", Activation, Loss, Term)
@@ -48,8 +57,9 @@ def derivative_formula(case: Case) -> None:
             written = subject.written(subject.derivative, rows, g)
         else:
             written = g * subject.written(subject.derivative, rows)
-        allowed = ROUNDING * _size(rows, written)[:, None]
-        require(pull(g), written, allowed, "pullback against the derivative", rows)
+        slope = pull(g)
+        written = np.broadcast_to(written, slope.shape)
+        _as_written(rows, slope, written, "pullback against the derivative")
 
 
 @law("complex step", Activation, Loss, Term)

@@ -23,7 +23,8 @@ __all__ = ["loss_traits", "parsed"]
 ROUNDING = 256 * EPS
 JUMP = 1e-6  # of a value or a derivative, relative
 NEIGHBOURS = 1000  # numbers on either side
-LEVEL = 1e-3  # relative change over four decades
+LEVEL = 1e-3  # relative change between the distances below
+FAR_OUT = (1e15, 1e30)  # of a prediction from its target
 SHIFTS = (-0.75, 2.0)
 
 
@@ -169,8 +170,9 @@ def influence(case: Case) -> None:
     if not 0 < factor < math.inf:
         raise LawBroken(f"the influence has the sign of the gradient: a factor of {-factor:.6g}")
     for rows, pull, claimed in zip(blocks, pulls, written, strict=True):
-        allowed = ROUNDING * (1 + np.abs(rows.x).max(axis=-1) + np.abs(pull).max(axis=-1))
-        require(pull, factor * claimed, allowed[:, None], "pull against the influence", rows)
+        size = 1 + np.abs(rows.x).max(axis=-1) + np.abs(pull).max(axis=-1)
+        allowed = ROUNDING * max(1.0, factor) * size[:, None]
+        require(pull, factor * claimed, allowed, "pull against the influence", rows)
 
 
 def _summing_to_one(rows: Rows) -> Rows:
@@ -198,7 +200,7 @@ def _far(subject: Subject, distance: float) -> Rows:
 def bounded(case: Case) -> None:
     """Far out, the loss settles where it is claimed bounded and goes on growing where not."""
     claimed = loss_traits(case).bounded
-    near, far = (float(case.subject.value(_far(case.subject, d)).max()) for d in (1e15, 1e30))
+    near, far = (float(case.subject.value(_far(case.subject, d)).max()) for d in FAR_OUT)
     if (far > 1.5 * near) == claimed:
         raise LawBroken(f"claimed bounded={claimed}: {near:.6g} far out, {far:.6g} farther")
 
@@ -209,7 +211,7 @@ def outlier(case: Case) -> None:
     subject = case.subject
     near, far = (
         float(np.linalg.norm(jacobian(subject, _far(subject, d))[:, 0], axis=-1).max())
-        for d in (1e4, 1e8)
+        for d in FAR_OUT
     )
     found = "constant"
     if near == far == 0:

@@ -22,11 +22,9 @@ __all__: list[str] = []
 ROUNDING = 256 * EPS
 QUADRATURE = 1e-6  # of an integral whose density may have kinks, over ten thousand points
 OPTIMUM = 1e-9  # relative: how much less a searched expectation may be than at the exact minimiser
-BALANCE = 1e-5  # a search finds a minimum to the root of the rounding
 FEWEST = 1e-280  # of a density: beyond it the logarithm loses its digits
-LIMIT = 1e3  # a minimiser beyond it has left a sample of a thousandth
+CROWD = 1e-6 * np.linspace(-1, 1, 101)  # close together, on the scale of any loss
 _SAMPLE = 41  # a prime number: no usual level falls between two targets
-_CROWD = 101
 _CHANCES = (0.05, 0.3, 0.6, 0.98)
 _CENTERS = (0.0, 0.7, -3.0)
 
@@ -45,10 +43,11 @@ def _targets(subject: Subject, count: int) -> list[Rows]:
     if subject.elementwise:
         low, high = subject.domain
         spread = np.linspace(-8, 8, count)
-        x = spread if np.isinf(high - low) else low + (high - low) / (1 + np.exp(-spread))
+        x = low + (high - low) / (1 + np.exp(-spread)) if high - low < np.inf else spread**7
         values = (0.0, 1.0) if subject.reads == "binary" else (-1.0, 1.0)
         return [Rows(x[:, None], np.full((count, 1), value)) for value in values]
-    x = _proper(subject, 3 * rng.standard_normal((count, 3)))
+    scales = np.geomspace(0.3, 1e6, count)[:, None]
+    x = _proper(subject, scales * rng.standard_normal((count, 3)))
     return [_labelled(x, label) for label in range(3)]
 
 
@@ -159,19 +158,35 @@ def minimiser(case: Case) -> None:
         expectation = _expected(subject, y, chances)
         found = _least(expectation, _candidates(subject))
         if claimed.formula:
-            facts = _facts(y, chances, claimed.level)
-            env = {**facts, **subject.constants}
-            formula = Formula.parse(claimed.formula, set(env))
-            best = formula.evaluate({name: env[name] for name in formula.names})
-            at = np.array([float(best), found])
-            loss, least = expectation(at)
-            if not loss <= least + OPTIMUM * (1 + abs(least)):
-                raise LawBroken(f"the {claimed.name} is {at[0]:.9g}, the minimiser {found:.9g}")
+            facts = {**_facts(y, chances, claimed.level), **subject.constants}
+            formula = Formula.parse(claimed.formula, set(facts))
+            value = formula.evaluate({name: facts[name] for name in formula.names})
+            at = np.array([float(value)])
         else:
-            rows = Rows(np.full((len(y), 1), found), y[:, None])
-            balance = subject.written(parsed(case, claimed.balance), rows)[:, 0]
-            size = float(np.abs(balance) @ chances)
-            require(balance @ chances, 0.0, BALANCE * size, f"balance at {found:.9g}")
+            at = _balanced(subject, parsed(case, claimed.balance), y, chances)
+        values = expectation(np.append(at, found))
+        best = values[:-1].min(initial=math.inf)
+        if not best <= values[-1] + OPTIMUM * (1 + abs(values[-1])):
+            raise LawBroken(f"the {claimed.name} is at {at}, the minimiser at {found:.9g}")
+
+
+def _balanced(subject: Subject, balance: Formula, y: Array, chances: Array) -> Array:
+    """Where the expectation of a balance changes its sign, between candidates and to rounding."""
+
+    def expected(p: Array) -> Array:
+        rows = Rows(np.repeat(p, len(y))[:, None], np.tile(y, len(p))[:, None])
+        values: Array = subject.written(balance, rows).reshape(len(p), len(y)) @ chances
+        return values
+
+    points = _candidates(subject)
+    low, high = points[:-1], points[1:]
+    crossing = expected(low) * expected(high) <= 0
+    low, high = low[crossing], high[crossing]
+    for _ in range(60):
+        middle = (low + high) / 2
+        lower = expected(low) * expected(middle) > 0
+        low, high = np.where(lower, middle, low), np.where(lower, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def _populations(subject: Subject) -> list[tuple[Array, Array]]:
@@ -199,22 +214,21 @@ def _best_row(case: Case, claimed: Minimiser) -> None:
             raise LawBroken(f"the {claimed.name} {best} is not the best row for {q}")
 
 
-def _carried_off(case: Case, crowd: Array, outliers: int, side: int) -> bool:
+def _carried_off(case: Case, outliers: int, side: int) -> bool:
     """Whether that many targets, moved far to one side, take the minimiser along.
 
     A convex loss is judged by its slope at a finite place, from targets so far away that even the
-    slowest growth shows; others by where the expectation is least.
+    slowest growth shows; others by whether it is less at the outliers than in the crowd.
     """
     subject = case.subject
-    far = side * (1e40 if loss_traits(case).convex else 1e6)
-    y = np.concatenate([crowd[outliers:], np.full(outliers, far)])
-    if loss_traits(case).convex:
-        rows = Rows(np.full((len(y), 1), side * LIMIT), y[:, None])
+    convex = loss_traits(case).convex
+    far = side * (1e80 if convex else 1e9)
+    y = np.concatenate([CROWD[outliers:], np.full(outliers, far)])
+    if convex:
+        rows = Rows(np.full((len(y), 1), side * 1e20), y[:, None])
         return float(side * jacobian(subject, rows)[:, 0, 0].sum()) < 0
-    near = np.concatenate([np.linspace(-1, 1, 201), side * np.geomspace(1, LIMIT, 50)])
-    candidates = np.sort(np.concatenate([near, far + near, side * np.geomspace(1, 1e6, 200)]))
-    least = candidates[np.argmin(_expected(subject, y, np.full(len(y), 1.0))(candidates))]
-    return bool(side * least > LIMIT)
+    way = np.append(0.0, side * np.geomspace(1e-3, 1e9, 400))
+    return bool(np.argmin(_expected(subject, y, np.ones(len(y)))(way)) > len(way) // 2)
 
 
 @law("breakdown", Loss, about="breakdown")
@@ -225,12 +239,10 @@ def breakdown(case: Case) -> None:
         raise LawBroken("location estimates have a breakdown point, and nothing else has")
     if claimed is None:
         return
-    crowd = 1e-3 * np.linspace(-1, 1, _CROWD)
-    broken = (
-        count
-        for count in range(1, _CROWD + 1)
-        if any(_carried_off(case, crowd, count, side) for side in (-1, 1))
-    )
+    counts = range(1, len(CROWD) + 1)
+    broken = (n for n in counts if any(_carried_off(case, n, side) for side in (-1, 1)))
     found = next(broken, math.inf)
-    if abs(found / _CROWD - claimed.share) > 1.5 / _CROWD:
-        raise LawBroken(f"claimed {claimed.share:g}; {found:g} of {_CROWD} targets carry it off")
+    if abs(found / len(CROWD) - claimed.share) > 1.5 / len(CROWD):
+        raise LawBroken(
+            f"claimed {claimed.share:g}; {found:g} of {len(CROWD)} targets carry it off"
+        )
