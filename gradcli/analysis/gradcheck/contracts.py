@@ -19,8 +19,8 @@ from gradcli.analysis.gradcheck.callables import (
     WrongStructure,
     differs,
 )
-from gradcli.analysis.gradcheck.generators import Generators
 from gradcli.core.arrays import Array
+from gradcli.core.generators import Generators
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.errors import GradcliError, UsageError
 

@@ -16,9 +16,9 @@ from gradcli.analysis.gradcheck.callables import (
     Pull,
     differs,
 )
-from gradcli.analysis.gradcheck.generators import Generators
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
+from gradcli.core.generators import Generators
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, draw_array, generator
 from gradcli.engine.replicas import chunks
