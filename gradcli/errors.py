@@ -12,6 +12,7 @@ __all__ = [
     "SpecError",
     "SpecProblem",
     "UsageError",
+    "UserCodeError",
 ]
 
 
@@ -40,6 +41,10 @@ class GradcliError(Exception):
 
 class UsageError(GradcliError, ValueError):
     """Something asked of a command or an API call is not possible."""
+
+
+class UserCodeError(UsageError):
+    """Code that a spec names raises, or returns what it must not."""
 
 
 class InternalError(GradcliError):

@@ -98,13 +98,15 @@ class InitializerChoice(Record):
 class Learned(Record):
     """A parameter that an op learns: its own shape and how it is drawn.
 
-    `init` is the name of an option of the op that holds an initializer, or a number that fills it.
+    `init` is the name of an option of the op that holds an initializer, or one itself, or a number
+    that fills it. `drawn_as` names what it is drawn together with, where it is not drawn alone.
     """
 
     shape: Shape
-    init: str | float
+    init: str | float | InitializerChoice
     fan_in: int = 1
     fan_out: int = 1
+    drawn_as: str = ""
 
 
 class Buffer(Record):
@@ -120,7 +122,16 @@ class Buffer(Record):
 
 
 class NodeOp(Op, kw_only=True):
-    """An op that is a node of a network: the interface that the engine knows."""
+    """An op that is a node of a network: the interface that the engine knows.
+
+    An `opaque` one takes no complex numbers, so no complex step passes it.
+    """
+
+    opaque: ClassVar[bool] = False
+
+    def placed(self, name: str, shape: Shape, options: Options) -> NodeOp:
+        """The op as the node of this name, for a first input of this shape: most are the same."""
+        return self
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
         """Shape of the output, rows included; ValueError, saying why, where inputs do not fit."""

@@ -4,7 +4,7 @@ Rows of a batch are independent unless a node couples them. So one unit's output
 all rows at once and the forward pass is resumed from there; what arrives at the losses, by row, is
 that column of ∂L/∂z: a copy of the network per unit instead of one per weight. A node that couples
 rows is gone through entry by entry, but alone: what is behind it is known by then. All derivatives
-are complex steps, exact to rounding.
+are complex steps, exact to rounding, except through a node that takes real numbers only.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
 from gradcli.engine.ladder import Estimate
-from gradcli.engine.model import COMPLEX_STEP
+from gradcli.engine.model import COMPLEX_STEP, generator
 from gradcli.engine.network import Summand
+from gradcli.engine.opaque import Projection
 from gradcli.engine.replicas import Point, chunks
 from gradcli.engine.tangents import Tangents, one_hot
 
@@ -32,8 +33,9 @@ TERM_ULPS = 16
 class NumericCotangents:
     """∂L/∂(slot) at a point, rows included, with an uncertainty per entry."""
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, seed: int) -> None:
         self.point = point
+        self._seed = seed
         self.network = point.network
         self._coupling = [
             index
@@ -57,10 +59,15 @@ class NumericCotangents:
     def through_node(self, index: int, tensor: Array, run: Callable[[Array], Array]) -> Estimate:
         """The cotangent of a tensor through one node alone, flat: a copy an entry.
 
-        `run` evaluates the node with copies of the tensor, which may be complex.
+        `run` evaluates the node with copies of the tensor, complex unless it is opaque.
         """
         behind = self.of_slot(index + 1)
         weight = TERM_ULPS * EPS * np.abs(behind.value) + behind.uncertainty
+        node = self.network.nodes[index]
+        if node.op.opaque:
+            rng = generator(self._seed, f"noise of {node.name}")
+            y = self.point.slots[index + 1]
+            return Projection(self._counted(run), tensor, y, behind.value, weight, rng).slopes()
         value, doubt = np.zeros(tensor.size), np.zeros(tensor.size)
         for part in chunks(tensor.size, self.point.copy_bytes([index], tensor.size, 16)):
             moved = tensor + 1j * COMPLEX_STEP * one_hot(part, tensor.shape)
@@ -70,6 +77,13 @@ class NumericCotangents:
             value[part] = (tangents * behind.value).sum(axis=axes)
             doubt[part] = (np.abs(tangents) * weight).sum(axis=axes)
         return _with_rounding(value, doubt, np.abs(value).max(initial=0.0))
+
+    def _counted(self, run: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        def counted(copies: Array) -> Array:
+            self.point.evaluations += len(copies)
+            return run(copies)
+
+        return counted
 
     def through_loss(self, position: int) -> Estimate:
         """The cotangent of the slot that a loss reads, through that loss alone."""

@@ -18,7 +18,7 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 from gradcli.engine.noise import Noise
 
-__all__ = ["Estimate", "Ladder", "Probe", "climb", "rungs"]
+__all__ = ["Estimate", "Ladder", "Probe", "climb", "position_scale", "rungs"]
 
 Probe = Callable[[Array, Array], Array]
 """(entries (E,), points (K, E)) -> values (K, E) with that coordinate replaced; NaN where none."""
@@ -61,6 +61,15 @@ class Ladder(Record):
     kink: Mask
     blind: Mask
     evaluations: int
+
+
+def position_scale(x: Array) -> Array:
+    """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
+    size = np.abs(x)
+    largest = float(size.max(initial=0.0))
+    # scaled, so that the squares neither overflow nor vanish
+    rms = largest * float(np.sqrt(np.mean((x / largest) ** 2))) if largest else 0.0
+    return np.maximum(size, rms or 1.0)
 
 
 def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:

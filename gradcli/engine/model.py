@@ -56,7 +56,8 @@ def draw_array(plan: ArrayPlan, seed: int, name: str, dtype: str) -> Array:
 def draw_parameter(plan: ParameterPlan, seed: int, dtype: str) -> Array:
     """A parameter as its initializer draws it."""
     with np.errstate(over="ignore"):  # an overflow shows in the values
-        drawn = plan.init.draw(generator(seed, plan.name), plan.shape, plan.fan_in, plan.fan_out)
+        rng = generator(seed, plan.drawn_as or plan.name)
+        drawn = plan.init.draw(rng, plan.shape, plan.fan_in, plan.fan_out)
         return np.ascontiguousarray(drawn, dtype=dtype)
 
 

@@ -111,6 +111,22 @@ class Point:
             loss = self.loss_with(moved, self.nodes_after(name))
         return np.broadcast_to(loss.total, offsets.shape)
 
+    def probe_along(self, directions: Mapping[str, Array], offsets: Array) -> Array:
+        """Loss (n,) with tensors moved along a direction by offsets (n,); NaN as in `probe`."""
+        values = np.full(offsets.shape, np.nan)
+        nodes = self.nodes_after(*directions)
+        size = sum(direction.size for direction in directions.values())
+        for part in chunks(len(offsets), self.copy_bytes(nodes, size, 8)):
+            moved = {
+                name: self.tensor(name) + np.multiply.outer(offsets[part], direction)
+                for name, direction in directions.items()
+            }
+            with self.network.watch() as taken, np.errstate(all="ignore"):
+                found = self.loss_with(moved, nodes).total
+            flipped = taken.flipped(self.branches, len(offsets[part]))
+            values[part] = np.where(flipped, np.nan, found)
+        return values
+
     def slope_along(self, directions: Mapping[str, Array]) -> float:
         """Derivative of the loss along a direction in several tensors, by the complex step."""
         moved = {

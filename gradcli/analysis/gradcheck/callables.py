@@ -16,11 +16,11 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind
-from gradcli.analysis.gradcheck.subject import Subject, position_scale
+from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.ladder import Estimate
+from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.model import generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.errors import UsageError

@@ -124,6 +124,7 @@ class _SpecCheck:
         culprits = find_culprits(model, self.options, self.required)
         self.collector.add(explain_failures(model, culprits, failures))
         own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
+        own |= {id(node.op) for node in plan.nodes if node.op.opaque}
         builtin = [id(culprit.op) not in own for culprit in culprits]
         if not culprits:
             used = [*(node.op for node in plan.nodes), *(loss.op for loss in plan.losses)]

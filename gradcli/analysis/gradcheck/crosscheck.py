@@ -1,4 +1,4 @@
-"""The two oracles compared on a sample, before anything is judged by either."""
+"""The oracles compared on a sample, before anything is judged by either."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Disagreement(Record):
     """An entry of a subject at which the oracles are both sure, and differ."""
 
     entry: int
-    complex_step: float
+    numeric: float
     real: float
     uncertainty: float
 
@@ -31,7 +31,7 @@ class Disagreement(Record):
 def cross_check(
     subjects: Sequence[Subject], required: float, seed: int
 ) -> Mapping[str, Disagreement]:
-    """Compare the complex step with real differences at one entry of each subject.
+    """Compare numeric gradients with real differences of the whole at one entry of each subject.
 
     Returns the disagreements, by subject, beyond the relative error `required`. All subjects are
     tried in one go with a few steps; only what does not agree there climbs the whole ladder.
@@ -93,7 +93,7 @@ def _climb_together(sampled: Sequence[tuple[Subject, int]]) -> Ladder:
 
 
 def _differs(ladder: Ladder, n: Array, required: float) -> Mask:
-    """Entries where no real slope, central or from a side, is near the complex step's."""
+    """Entries where no real slope, central or from a side, is near the numeric gradient's."""
     estimates = (ladder.central, ladder.left, ladder.right)
     far = [np.abs(e.value - n) > 3 * e.uncertainty + required * np.abs(n) for e in estimates]
     known = np.isfinite(ladder.central.uncertainty)

@@ -39,6 +39,7 @@ _QUICK_RUNGS = slice(4, 8)  # of the ladder: eight evaluations that settle most 
 _QUICK = 3e-9  # relative difference up to which they do,
 _QUICK_DOUBT = 1e-7  # and their own relative uncertainty
 _QUICK_PRECISION = 1e-12  # in less than float64 they never would
+_ORACLES = {"complex": "the complex step", "ladder": "real differences part by part"}
 
 
 def examine(
@@ -57,7 +58,7 @@ def examine(
     examiner = _Examiner(subject, checked, options, required)
     evidence = examiner.gather()
     findings = []
-    if disagreement is not None and evidence.source == "complex":
+    if disagreement is not None and examiner.is_given:
         evidence.outcome[checked == disagreement.entry] = Outcome.UNDECIDED
         findings.append(_neither_is_relied_on(subject, disagreement))
     result = _summarise(subject, evidence)
@@ -78,8 +79,8 @@ def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
 
 def _neither_is_relied_on(subject: Subject, found: Disagreement) -> Finding:
     message = (
-        "the complex step and real differences disagree here "
-        f"({found.complex_step:.6g} and {found.real:.6g} ± {found.uncertainty:.1g}), so neither is "
+        f"{_ORACLES[subject.oracle]} and real differences of the whole disagree here "
+        f"({found.numeric:.6g} and {found.real:.6g} ± {found.uncertainty:.1g}), so neither is "
         "relied on"
     )
     return finding("GC203", subject.name, message, line=subject.line)
@@ -105,6 +106,8 @@ class _Examiner:
         self.options = options
         self.evaluations = 0
         self.required = required
+        # a numeric gradient that came with the subject, not from differences taken here
+        self.is_given = subject.numeric is not None and options.oracle in (None, "complex")
         self._jitter: Array | None = None
 
     def gather(self) -> Evidence:
@@ -129,7 +132,7 @@ class _Examiner:
             outcome = np.where(unsure, judge(gap, u, u_a, self.scale), outcome)
         evidence = Evidence(checked, a, n, n, n, gap, u, u_a, outcome, source)
         suspicious = np.flatnonzero(evidence.outcome >= Outcome.UNDECIDED)
-        if source != "complex":
+        if not self.is_given:
             suspicious = np.union1d(suspicious, np.flatnonzero(self._kinked))
         if len(suspicious):
             self._confirm(evidence, suspicious)
@@ -148,13 +151,13 @@ class _Examiner:
     def _first_oracle(self) -> tuple[Estimate, str]:
         subject, wanted = self.subject, self.options.oracle
         self._kinked: Mask = np.zeros(len(self.checked), bool)
-        if subject.numeric is not None and wanted in (None, "complex"):
+        if self.is_given and subject.numeric is not None:
             return (
                 Estimate(
                     self._of_checked(subject.numeric.value),
                     self._of_checked(subject.numeric.uncertainty),
                 ),
-                "complex",
+                subject.oracle,
             )
         if wanted in ("central", "forward"):
             return self._fixed_step(wanted), wanted
@@ -248,13 +251,14 @@ class _Examiner:
         outcome[~np.isfinite(a)] = np.where(sloped, Outcome.FAIL, Outcome.UNDECIDED)[
             ~np.isfinite(a)
         ]
-        if evidence.source == "complex":
-            # what only the complex step can see it does not prove alone, nor does it go away
+        if self.is_given:
+            # what only the numeric gradient can see it does not prove alone, nor does it go away
             denied = evidence.outcome[picked] == Outcome.FAIL
             outcome[denied & (outcome == Outcome.BELOW_RESOLUTION)] = Outcome.UNDECIDED
         evidence.u_a[picked] = u_a
         evidence.outcome[picked] = outcome
-        replace = (outcome == Outcome.KINK) | (evidence.source != "complex")
+        surer = first.u < evidence.u[picked] if evidence.source == "ladder" else False
+        replace = (outcome == Outcome.KINK) | (not self.is_given) | surer
         for name in ("n", "low", "high", "u"):
             current, found = getattr(evidence, name), getattr(first, name)
             current = np.array(current)

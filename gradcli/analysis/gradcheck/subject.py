@@ -12,31 +12,22 @@ import numpy as np
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
-from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, rungs
+from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, position_scale, rungs
 from gradcli.engine.noise import Noise
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
 
-__all__ = ["Subject", "position_scale"]
-
-
-def position_scale(x: Array) -> Array:
-    """ρ of each entry: the larger of |x| and the tensor's rms; 1 if all are zero."""
-    size = np.abs(x)
-    largest = float(size.max(initial=0.0))
-    # scaled, so that the squares neither overflow nor vanish
-    rms = largest * float(np.sqrt(np.mean((x / largest) ** 2))) if largest else 0.0
-    return np.maximum(size, rms or 1.0)
+__all__ = ["Subject"]
 
 
 class Subject(Record):
     """A tensor, its claimed gradient, and oracles for the true one. All arrays are flat (E,).
 
-    `probe` evaluates the real-valued function for the ladder; `numeric` is a complex-step
-    estimate where there is one. `value` is the function (a scalar, or one per entry),
-    `noise(entries)` its absolute noise, `jitter()` how far the claimed gradient moves when its
-    arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
+    `probe` evaluates the real-valued function for the ladder; `numeric` is an estimate by another
+    way, which `oracle` names, where there is one. `value` is the function (a scalar, or one per
+    entry), `noise(entries)` its absolute noise, `jitter()` how far the claimed gradient moves when
+    its arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
     function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
     `factors` are named quantities that a wrong factor may be; `variables` the values of a
     definition's variables at each entry; `whole_numbers` says that the gradient was claimed in a
@@ -66,6 +57,7 @@ class Subject(Record):
     whole_numbers: bool = False
     contributions: Callable[[], tuple[Contribution, ...]] = tuple
     by_row: RowGradients | None = None
+    oracle: str = "complex"
 
     @cached_property
     def rho(self) -> Array:

@@ -68,6 +68,7 @@ class NetworkTensors:
             numeric=truth.gradient(name) if wants_complex else None,
             line=0 if plan is None else plan.line,
             factors=self._factors(name, tensor),
+            oracle=truth.oracle(name),
         )
 
     def _factors(self, name: str, tensor: Array) -> tuple[tuple[str, float], ...]:

@@ -48,10 +48,14 @@ class Truth:
         return self._settled.same_as(settle_kinks(_point_of(model), model))
 
     def gradient(self, name: str) -> Estimate:
-        """The numeric gradient of a tensor by the complex step, flat."""
+        """The numeric gradient of a tensor, flat; see `oracle`."""
         if name not in self._gradients:
             self._gradients[name] = self._numeric.gradient(name)
         return self._gradients[name]
+
+    def oracle(self, name: str) -> str:
+        """What it is from: the complex step, or the ladder where that cannot pass."""
+        return "ladder" if self._numeric.passes_opaque(name) else "complex"
 
     def noise(self, name: str) -> Callable[[Array], Noise]:
         """The absolute noise of the loss along a tensor, measured when first asked for."""
