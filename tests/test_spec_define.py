@@ -192,7 +192,7 @@ def test_inputs_of_whole_numbers() -> None:
 MISTAKES = {
     "no-kind": ("f: {forward: x}", "SP008", 3, "kind"),
     "kind": ("f: {kind: activaton, forward: x}", "SP009", 13, "did you mean activation?"),
-    "layer": ("f: {kind: layer, python: a.py}", "SP020", 13, "not available"),
+    "layer": ("f: {kind: layer, python: a.py}", "SP008", 3, "no class"),
     "catalogue": ("tanh: {kind: activation, forward: x}", "SP011", 3, "catalogue"),
     "loss-in-catalogue": ("mse: {kind: activation, forward: x}", "SP011", 3, "catalogue"),
     "reserved": ("loss: {kind: activation, forward: x}", "SP011", 3, "reserved"),

@@ -9,7 +9,9 @@ from gradcli.core.record import Record
 
 __all__ = ["REQUIRED", "Param", "ParamKind"]
 
-ParamKind = Literal["number", "integer", "boolean", "choice", "initializer", "layers", "losses"]
+ParamKind = Literal[
+    "number", "integer", "boolean", "choice", "initializer", "layers", "losses", "any"
+]
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """Default of a parameter that a spec has to write."""
 
@@ -43,6 +45,7 @@ class Param(Record):
             "initializer": "an initializer",
             "layers": "a list of layers",
             "losses": "losses by task",
+            "any": "a value",
         }[self.kind]
         bounds = [
             f"{word} {bound:g}"
@@ -61,11 +64,12 @@ class Param(Record):
     def convert(self, value: Any) -> Any:
         """The value as the op takes it; raises ValueError with what was expected.
 
-        Initializers, layers and losses are read by the spec reader and pass through.
+        Initializers, layers and losses are read by the spec reader and pass through, as does any
+        value that is meant for users' Python.
         """
         if value is None and self.nullable:
             return None
-        if self.kind in ("initializer", "layers", "losses"):
+        if self.kind in ("initializer", "layers", "losses", "any"):
             return value
         if self.kind == "boolean":
             if isinstance(value, bool):

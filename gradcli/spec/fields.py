@@ -19,6 +19,7 @@ __all__ = [
     "NAME",
     "Context",
     "fields",
+    "may_run",
     "read_name",
     "read_shape",
     "read_text",
@@ -100,6 +101,15 @@ def read_value(node: Node, option: Readable, problems: Problems, fallback: Any =
             hint = hint if near is None else f"did you mean {near}?"
         problems.add("SP009", f"{option.name} cannot be {node}", node, hint=hint)
         return fallback
+
+
+def may_run(name: str, node: Node, context: Context) -> bool:
+    """Whether Python may be run for a definition; if not, that is noted."""
+    if not context.allow_python:
+        message = f"{name} is defined in Python, which is not run unless it is allowed"
+        hint = "pass --allow-python if you trust this spec"
+        context.problems.add("SP018", message, node, hint=hint)
+    return context.allow_python
 
 
 def read_text(node: Node, what: str, problems: Problems) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ from gradcli.core.op import (
     Shape,
 )
 from gradcli.core.record import Record
+from gradcli.errors import UserCodeError
 from gradcli.spec.fields import Context
+from gradcli.spec.memory import in_bytes
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import NodePlan, ParameterPlan
 from gradcli.spec.read_network import Entry, Tree
@@ -30,6 +33,9 @@ MAX_NODES: Final = 100_000
 
 OUTPUTS: Final = "outputs"
 """What the output of a network without heads is called."""
+
+_ITEM: Final = 8
+"""Bytes of a number on which users' Python is tried."""
 
 _NO_ACTIVATION: Final = "xavier_normal"
 """What `auto` draws where no activation follows."""
@@ -175,15 +181,16 @@ def _shaped(
             keeps = known and isinstance(item.entry.op, Activation)
             shapes.append(known[0] if keeps else None)
             continue
-        shape = _output_shape(item.op, item, known, context)
+        op = _placed(item.op, item, known[0], context)
+        shape = None if op is None else _output_shape(op, item, known, context)
         shapes.append(shape)
-        if shape is None:
+        if op is None or shape is None:
             continue
         end = next(end for end in ends if index < end)
-        options = _initialized(item.op, placed, index, end, context)
-        learned = item.op.learned(known[0], options)
+        options = _initialized(op, placed, index, end, context)
+        learned = op.learned(known[0], options)
         names = {name: f"{item.name}.{name}" for name in learned}
-        held = item.op.buffered(known[0], options)
+        held = op.buffered(known[0], options)
         held_names = {name: f"{item.name}.{name}" for name in held}
         buffers.update((held_names[name], own) for name, own in held.items())
         line = item.entry.node.key_place.line
@@ -192,13 +199,13 @@ def _shaped(
             plan = plan_parameter(names[name], own, options, line, context)
             parameters[names[name]] = plan
             trial = (plan.init.op.name, *plan.init.options.values(), own.fan_in, len(own.shape))
-            if trial not in tried:
+            if not own.drawn_as and trial not in tried:
                 tried.add(trial)
                 _try_drawing(plan, item.entry.node, context)
         nodes.append(
             NodePlan(
                 item.name,
-                item.op,
+                op,
                 options,
                 item.inputs,
                 names,
@@ -209,6 +216,22 @@ def _shaped(
             )
         )
     return Layout(tuple(nodes), outputs, parameters, buffers, tuple(shapes), tuple(entries))
+
+
+def _placed(op: NodeOp, item: _Placed, shape: Shape, context: Context) -> NodeOp | None:
+    """The op as a node; None, with the problem noted, where its Python cannot be run."""
+    needed = _ITEM * math.prod(shape) if op.opaque else 0
+    if needed > context.max_memory:
+        message = f"the input of {item.name} needs about {in_bytes(needed)} of memory"
+        hint = f"{in_bytes(context.max_memory)} are allowed"
+        context.problems.add("SP016", message, item.entry.node, hint=hint, at_key=True)
+        return None
+    try:
+        return op.placed(item.name, shape, item.entry.options)
+    except UserCodeError as error:
+        hint = f"it was tried on numbers between 0 and 1 of shape {list(shape)}"
+        context.problems.add("SP021", str(error), item.entry.node, hint=hint, at_key=True)
+        return None
 
 
 def _output_shape(
@@ -272,9 +295,13 @@ def plan_parameter(
     name: str, learned: Learned, options: Mapping[str, Any], line: int, context: Context
 ) -> ParameterPlan:
     """How a learned parameter is drawn: by an initializer in the options, or as one number."""
-    if isinstance(learned.init, str):
+    if isinstance(learned.init, InitializerChoice):
+        init = learned.init
+    elif isinstance(learned.init, str):
         init = options[learned.init]
     else:
         init = choose_initializer("constant", context.catalogue)
         init = init.replace(options={init.op.params[0].name: float(learned.init)})
-    return ParameterPlan(name, learned.shape, init, learned.fan_in, learned.fan_out, line)
+    return ParameterPlan(
+        name, learned.shape, init, learned.fan_in, learned.fan_out, line, learned.drawn_as
+    )

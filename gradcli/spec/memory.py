@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gradcli.core.op import Shape
 from gradcli.spec.fields import Context
-from gradcli.spec.layout import Layout
 from gradcli.spec.nodes import Node
+
+if TYPE_CHECKING:
+    from gradcli.spec.layout import Layout
 
 __all__ = ["estimate", "in_bytes"]
 

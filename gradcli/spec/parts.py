@@ -81,6 +81,13 @@ class Parts:
             hint = "write `data: {inputs: {shape: [32, 8]}, targets: auto}`"
             node = self.known[needs]
             problems.add("SP008", f"the {needs} needs data", node, hint=hint, at_key=True)
+        if self.defined is not None and self.layout is not None and not len(problems):
+            used = {id(entry.op) for entry in self.layout.entries}
+            for name, source in self.defined.layers.items():
+                if not source.inputs and id(source.op) not in used:
+                    message = f"{name} is neither used in the network nor has inputs to check it on"
+                    hint = "write `inputs: {x: {shape: [8, 16]}}`"
+                    problems.add("SP008", message, source.node, hint=hint, at_key=True)
 
     def arrays(self) -> Iterator[tuple[str, Shape, Node]]:
         """Name, shape and place of everything that is data."""
@@ -91,10 +98,8 @@ class Parts:
             if target.source is not None:
                 what = name if name == TARGETS else f"targets of {name}"
                 yield what, target.source.shape, target.source.node
-        functions = {} if self.defined is None else self.defined.functions
-        for function in functions.values():
-            for name, given in function.inputs.items():
-                yield name, given.source.shape, given.source.node
+        for name, source in [] if self.defined is None else self.defined.inputs:
+            yield name, source.shape, source.node
 
     def load(self, seed: int) -> Values:
         """All values, with problems noted where they are wrong."""

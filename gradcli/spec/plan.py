@@ -26,6 +26,7 @@ from gradcli.errors import SpecProblem
 
 if TYPE_CHECKING:
     from gradcli.core.formula import Formula
+    from gradcli.core.python_layer import PlacedLayer
 
 __all__ = [
     "ArrayPlan",
@@ -33,6 +34,7 @@ __all__ = [
     "ElementwiseDefinition",
     "Expectation",
     "FunctionDefinition",
+    "LayerDefinition",
     "LossPlan",
     "NodePlan",
     "ParameterPlan",
@@ -62,7 +64,10 @@ class ArrayPlan(Record):
 
 
 class ParameterPlan(Record):
-    """A parameter of the network or the loss. `line` is where the spec names its op."""
+    """A parameter of the network or the loss. `line` is where the spec names its op.
+
+    It is drawn from the generator of `drawn_as`, where that is not empty, in place of its own.
+    """
 
     name: str
     shape: Shape
@@ -70,6 +75,7 @@ class ParameterPlan(Record):
     fan_in: int = 1
     fan_out: int = 1
     line: int = 0
+    drawn_as: str = ""
 
 
 class NodePlan(Record):
@@ -167,7 +173,17 @@ class FunctionDefinition(Record):
     line: int = 0
 
 
-Definition = ElementwiseDefinition | FunctionDefinition
+class LayerDefinition(Record):
+    """A user's layer in Python with the input x on which it is checked standing alone."""
+
+    name: str
+    layer: PlacedLayer
+    x: ArrayPlan
+    options: Options
+    line: int = 0
+
+
+Definition = ElementwiseDefinition | FunctionDefinition | LayerDefinition
 
 
 class Expectation(Record):

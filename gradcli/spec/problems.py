@@ -43,7 +43,10 @@ CODES: Final[dict[str, Code]] = {
         "bad-formula", "a formula that cannot be read, or uses what formulas do not have"
     ),
     "SP018": Code("python-not-allowed", "a definition in Python without --allow-python"),
-    "SP019": Code("python-failed", "the Python file or module of a definition cannot be imported"),
+    "SP019": Code(
+        "python-failed",
+        "the Python of a definition cannot be imported, or lacks what the spec names",
+    ),
     "SP020": Code("not-available", "something this version does not have"),
     "SP021": Code("not-runnable", "a function of the spec cannot be evaluated at its own point"),
 }

@@ -10,15 +10,20 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from gradcli.spec.fields import Context, read_text
 from gradcli.spec.nodes import Node, shortened
 from gradcli.spec.problems import did_you_mean
 
-__all__ = ["load_functions"]
+__all__ = ["load_class", "load_functions"]
 
 Function = Callable[..., Any]
+
+LAYER_METHODS: Final = {
+    "forward": "forward(x, parameters) -> y or (y, saved)",
+    "backward": "backward(x, parameters, output, cotangent[, saved]) -> (dx, {name: cotangent})",
+}
 
 
 def load_functions(
@@ -34,6 +39,28 @@ def load_functions(
     if run is None or (backward is not None and pull is None):
         return None
     return run, pull
+
+
+def load_class(source: Node, named: Node, context: Context) -> type[Any] | None:
+    """The class that the spec names, with the methods of a layer; None with the problem noted."""
+    text = read_text(source, "python", context.problems)
+    name = read_text(named, "class", context.problems)
+    module = None if text is None or name is None else _import(text, source, context)
+    if text is None or name is None or module is None:
+        return None
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        hint = did_you_mean(name, [key for key in classes if key[0] != "_"])
+        context.problems.add("SP019", f"{text} has no class {name!r}", named, hint=hint)
+        return None
+    missing = [method for method in LAYER_METHODS if not callable(getattr(found, method, None))]
+    if missing:
+        message = f"{name} has no method {' and no method '.join(missing)}"
+        hint = "a layer has " + " and ".join(LAYER_METHODS[method] for method in missing)
+        context.problems.add("SP019", message, named, hint=hint)
+        return None
+    return found
 
 
 def _import(text: str, node: Node, context: Context) -> ModuleType | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from gradcli.spec.read_function import FunctionSource, read_function
 from gradcli.spec.read_loss import SUM
 from gradcli.spec.read_network import RESERVED
 from gradcli.spec.read_params import read_params
+
+if TYPE_CHECKING:
+    from gradcli.spec.read_arrays import ArraySource
+    from gradcli.spec.read_layer import LayerSource
 
 __all__ = ["Definitions", "read_definitions"]
 
@@ -46,22 +50,30 @@ class Definitions:
     order: list[str] = field(default_factory=list)
     elementwise: dict[str, ElementwiseDefinition] = field(default_factory=dict)
     functions: dict[str, FunctionSource] = field(default_factory=dict)
+    layers: dict[str, LayerSource] = field(default_factory=dict)
 
     @property
     def ops(self) -> list[Op]:
         """The ops that can be used in the network and the loss."""
-        return [definition.op for definition in self.elementwise.values()]
+        elementwise = [definition.op for definition in self.elementwise.values()]
+        return [*elementwise, *(layer.op for layer in self.layers.values())]
 
     @property
     def broken(self) -> set[str]:
-        return set(self.order) - {*self.elementwise, *self.functions}
+        return set(self.order) - {*self.elementwise, *self.functions, *self.layers}
+
+    @property
+    def inputs(self) -> list[tuple[str, ArraySource]]:
+        """The arrays on which functions and layers are checked, by name."""
+        functions = [function.inputs for function in self.functions.values()]
+        inputs = [*functions, *(layer.inputs for layer in self.layers.values())]
+        return [(name, own.source) for given in inputs for name, own in given.items()]
 
     def plan(self, context: Context) -> tuple[Definition, ...]:
-        """All definitions, with the values of the functions' inputs loaded."""
+        """All that can be checked standing alone, with the values of inputs loaded."""
+        sources: dict[str, FunctionSource | LayerSource] = {**self.functions, **self.layers}
         planned: list[Definition | None] = [
-            self.functions[name].plan(context)
-            if name in self.functions
-            else self.elementwise.get(name)
+            sources[name].plan(context) if name in sources else self.elementwise.get(name)
             for name in self.order
         ]
         return tuple(definition for definition in planned if definition is not None)
@@ -84,8 +96,12 @@ def read_definitions(node: Node, context: Context) -> Definitions:
             if function is not None:
                 found.functions[name] = function
         elif kind == "layer":
-            message = "layers defined in Python are not available yet"
-            context.problems.add("SP020", message, child.value["kind"])
+            # hardly any spec has one
+            from gradcli.spec.read_layer import read_layer
+
+            layer = read_layer(name, child, context)
+            if layer is not None:
+                found.layers[name] = layer
         else:
             definition = _elementwise(name, kind, child, context)
             if definition is not None:

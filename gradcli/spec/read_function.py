@@ -12,7 +12,7 @@ from gradcli.core.arrays import Array
 from gradcli.core.formula import Formula, FormulaError
 from gradcli.core.op import Shape
 from gradcli.core.param import Param
-from gradcli.spec.fields import INVALID, Context, fields, read_value
+from gradcli.spec.fields import INVALID, Context, fields, may_run, read_value
 from gradcli.spec.memory import in_bytes
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan, FunctionDefinition
@@ -21,7 +21,7 @@ from gradcli.spec.read_arrays import ArraySource, read_array
 from gradcli.spec.read_formula import read_formula
 from gradcli.spec.read_params import COTANGENT, is_free, read_params
 
-__all__ = ["FunctionSource", "read_function"]
+__all__ = ["FunctionInput", "FunctionSource", "read_function", "read_input"]
 
 Forward = Callable[[Mapping[str, Array]], tuple[Array, Any]]
 Backward = Callable[[Mapping[str, Array], Array, Array, Any], Mapping[str, Any]]
@@ -127,7 +127,7 @@ def _read_inputs(
     for key, child in written.value.items():
         if not is_free(key):
             problems.add("SP011", f"an input cannot be called {key!r}", child, at_key=True)
-        read = _input(key, child, context)
+        read = read_input(key, child, context)
         if read is not None:
             inputs[key] = read
     if len(inputs) < len(written.value):
@@ -139,7 +139,8 @@ def _read_inputs(
     return inputs
 
 
-def _input(name: str, node: Node, context: Context) -> FunctionInput | None:
+def read_input(name: str, node: Node, context: Context) -> FunctionInput | None:
+    """One input: an array with a dtype, and whether it is differentiable."""
     options = (_DTYPE, _HIGH, _DIFFERENTIABLE)
     keys = tuple(option.name for option in options)
     found = read_array(node, f"input {name}", context, keys=keys, scalar=True)
@@ -274,10 +275,7 @@ def _python(
     params: dict[str, float] | None,
     context: Context,
 ) -> FunctionSource | None:
-    if not context.allow_python:
-        message = f"{name} is defined in Python, which is not run unless it is allowed"
-        hint = "pass --allow-python if you trust this spec"
-        context.problems.add("SP018", message, known["python"], hint=hint)
+    if not may_run(name, known["python"], context):
         return None
     if inputs is None or params is None or "forward" not in known:
         return None

@@ -9,16 +9,22 @@ from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.elementwise import elementwise_subject
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.functions import function_callables
-from gradcli.analysis.gradcheck.generators import left_as_found
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import SpecResult, TensorResult
 from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.core.generators import left_as_found
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.errors import SpecError, UsageError
-from gradcli.spec.plan import Definition, ElementwiseDefinition, FunctionDefinition, Plan
+from gradcli.spec.plan import (
+    Definition,
+    ElementwiseDefinition,
+    FunctionDefinition,
+    LayerDefinition,
+    Plan,
+)
 
-__all__ = ["check_definition", "check_functions"]
+__all__ = ["check_definition", "check_functions", "examine_callables"]
 
 
 def check_definition(
@@ -29,18 +35,15 @@ def check_definition(
     Raises SpecError where its function cannot be evaluated at the point of the check.
     """
     options = collector.options
-    claim = (
-        definition.claim if isinstance(definition, ElementwiseDefinition) else definition.backward
-    )
-    if claim is None:
+    if _claims_nothing(definition):
         message = (
             "no derivative is claimed, so there is nothing to check; its formula's own is used"
         )
         collector.add([finding("GC205", definition.name, message, line=definition.line)])
         return
-    if isinstance(definition, FunctionDefinition):
+    if not isinstance(definition, ElementwiseDefinition):
         try:
-            callables = function_callables(definition, plan.seed, plan.dtype, options)
+            callables = _callables(definition, plan, options)
             _check_callables(callables, collector, required, definition)
         except UsageError as error:
             problem = plan.problem("SP021", str(error), definition.line)
@@ -72,35 +75,60 @@ def _examined(
     return examine(subject, options, required, disagreement)
 
 
+def _claims_nothing(definition: Definition) -> bool:
+    if isinstance(definition, ElementwiseDefinition):
+        return definition.claim is None
+    return isinstance(definition, FunctionDefinition) and definition.backward is None
+
+
+def _callables(
+    definition: FunctionDefinition | LayerDefinition, plan: Plan, options: CheckOptions
+) -> Callables:
+    if isinstance(definition, FunctionDefinition):
+        return function_callables(definition, plan.seed, plan.dtype, options)
+    # hardly any spec has one
+    from gradcli.analysis.gradcheck.layers import definition_callables
+
+    return definition_callables(definition, plan.seed, plan.dtype, options)
+
+
 def _check_callables(
     callables: Callables,
     collector: Collector,
     required: float,
-    definition: FunctionDefinition | None = None,
+    definition: Definition | None = None,
 ) -> None:
-    """Check one function written by a user, contracts first."""
-    with left_as_found():
-        _hold_to_contracts(callables, collector, required, definition)
+    """Check one function written by a user."""
+    results, findings = examine_callables(callables, collector.options, required, definition)
+    # without a result nothing could be examined, since a contract is broken
+    collector.broken |= not results
+    collector.tensors += results
+    collector.add(findings)
     collector.evaluations += callables.evaluations
 
 
-def _hold_to_contracts(
+def examine_callables(
     callables: Callables,
-    collector: Collector,
+    options: CheckOptions,
     required: float,
-    definition: FunctionDefinition | None,
-) -> None:
+    definition: Definition | None = None,
+) -> tuple[list[TensorResult], list[Finding]]:
+    """Results and findings for a function written by a user, contracts first.
+
+    If it breaks one so that nothing more can be examined there are no results.
+    """
     from gradcli.analysis.gradcheck.function_parts import described  # most specs have none
 
-    broken = broken_contracts(callables)
-    collector.add(broken)
-    if any(found.severity == "error" for found in broken):
-        collector.broken = True
-    else:
+    function = definition if isinstance(definition, FunctionDefinition) else None
+    results: list[TensorResult] = []
+    with left_as_found():
+        all_findings = broken_contracts(callables)
+        if any(found.severity == "error" for found in all_findings):
+            return results, all_findings
         breaks = nonlinear(callables)
         for name in callables.wrt:
-            subject = described(callables.subject(name), callables, name, definition)
-            result, findings, _ = _examined(subject, collector.options, required)
+            subject = described(callables.subject(name), callables, name, function)
+            result, findings, _ = _examined(subject, options, required)
             if name in breaks:
                 # what shows in the values (clipping, say) names the mistake better than this
                 errors = [found for found in findings if found.severity == "error"]
@@ -110,8 +138,9 @@ def _hold_to_contracts(
                     result = result.replace(verdict="fail")
             if all(found.code != "GC003" for found in findings):
                 findings += wrong_dtype(callables, name)
-            collector.tensors.append(result)
-            collector.add(findings)
+            results.append(result)
+            all_findings += findings
+    return results, all_findings
 
 
 def check_functions(

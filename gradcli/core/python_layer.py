@@ -1,0 +1,286 @@
+"""Layers that are classes of the user's own: called one example at a time, on copies.
+
+A class has `parameters(in_shape, rng) -> {name: array}` (left out where there are none),
+`forward(x, parameters) -> y` or `(y, saved)`, and
+`backward(x, parameters, output, cotangent[, saved]) -> (dx, {name: cotangent})`, where `saved` is
+passed if `forward` returned it; without parameters, `dx` alone will do. It is given real arrays in
+the precision of the network, never replica axes or complex numbers. Every evaluation is on a copy
+of the instance, and its pullback on the same copy: what `forward` keeps in `self` is there in
+`backward`, and nothing that either does is left behind. A `forward` that draws from a global random
+generator finds it in the same state each time, so that a mask drawn by hand is frozen.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback
+from gradcli.core.generators import Generators, left_as_found
+from gradcli.core.op import (
+    Initializer,
+    InitializerChoice,
+    Layer,
+    Learned,
+    NodeOp,
+    Options,
+    Shape,
+)
+from gradcli.core.record import Record
+from gradcli.core.traits import LayerTraits
+from gradcli.errors import UsageError, UserCodeError
+
+__all__ = ["USER_ERRORS", "LayerRun", "PlacedLayer", "PythonLayer"]
+
+USER_ERRORS = (Exception, SystemExit)
+"""What a user's function may raise; it does not end the program, whatever it thinks."""
+
+_TRIAL = (0.25, 0.75)  # inside the domain of logarithms, roots, reciprocals and probabilities
+_NOTHING = object()  # stands for what `forward` saved where it returned an array alone
+
+
+class PythonLayer(Layer, kw_only=True):
+    """A layer as a spec defines it: `function` is the class, the options its keyword arguments."""
+
+    opaque: ClassVar[bool] = True
+
+    def placed(
+        self, name: str, shape: Shape, options: Options, *, whole: bool = False
+    ) -> PlacedLayer:
+        """The layer as a node of this name, for an x of this shape (of `whole` numbers).
+
+        Its parameters are drawn and `forward` is called once, to learn their shapes. Raises
+        UserCodeError where any of it raises or returns nonsense.
+        """
+        with left_as_found():
+            with _users(f"{name}: the constructor of {self.function.__name__}"):
+                instance = self.function(**options)
+            layer = PlacedLayer(
+                name=self.name, function=self.function, node=name, instance=instance, shape=shape
+            )
+            parameters = layer.drawn_repeatably()
+            layer = layer.replace(own={key: value.shape for key, value in parameters.items()})
+            x = np.zeros(shape, int) if whole else np.random.default_rng(0).uniform(*_TRIAL, shape)
+            before = Generators.now()
+            out = layer.run(x, parameters).output.shape
+            draws = before.moved()
+            return layer.replace(out=out, draws=draws, found=before if draws else None)
+
+
+class LayerRun(Record):
+    """One evaluation: the output as it was returned, and the backward that belongs to it.
+
+    `backward(x, parameters, output, cotangent)` returns whatever the user's does. `saved` are the
+    values passed to it, none or one.
+    """
+
+    output: Array
+    saved: tuple[Any, ...]
+    backward: Callable[[Array, Parameters, Array, Array], Any]
+
+
+class PlacedLayer(NodeOp, kw_only=True):
+    """A user's layer as one node: an instance, and the shapes it was seen to have.
+
+    `shape` is that of x, `own` those of the parameters, `out` that of the output, or None until it
+    is known. `draws` names the global random generators that `forward` draws from, in the states in
+    which they are `found` in each call.
+    """
+
+    kind: ClassVar[str] = "layer"
+    opaque: ClassVar[bool] = True
+    node: str
+    instance: Any
+    shape: Shape
+    own: Mapping[str, Shape] | None = None
+    out: Shape | None = None
+    draws: str = ""
+    found: Generators | None = None
+
+    def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
+        assert self.out is not None
+        return self.out
+
+    def learned(self, shape: Shape, options: Options) -> dict[str, Learned]:
+        assert self.own is not None
+        return {
+            name: Learned(own, InitializerChoice(self._initializer(name), {}), drawn_as=self.node)
+            for name, own in self.own.items()
+        }
+
+    def layer_traits(self, options: Options) -> LayerTraits:
+        return LayerTraits(couples_rows=True)
+
+    def evaluate(
+        self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        """Value and pullback, replica by replica.
+
+        An error raises UserCodeError; among replicas, which are probes, it makes that one NaN.
+        """
+        assert self.own is not None
+        (x,) = inputs
+        if any(np.iscomplexobj(value) for value in (x, *parameters.values())):
+            raise UsageError(f"{self.node} is Python of the spec's own and takes real numbers only")
+        ranks = {"x": rank, **{name: len(self.own[name]) for name in parameters}}
+        arrays = {"x": x, **parameters}
+        replicas = np.broadcast_shapes(
+            *(value.shape[: value.ndim - ranks[name]] for name, value in arrays.items())
+        )
+        if not replicas:
+            run = self.run(x.copy(), _copies(parameters))
+            return run.output.astype(x.dtype), lambda g: self._pulled(run, x, parameters, g)
+        spread = {
+            name: np.broadcast_to(value, (*replicas, *value.shape[value.ndim - ranks[name] :]))
+            for name, value in arrays.items()
+        }
+
+        def each() -> Iterator[tuple[tuple[int, ...], Array, Parameters, LayerRun | None]]:
+            for index in np.ndindex(replicas):
+                own = {name: value[index] for name, value in spread.items()}
+                x_here = own.pop("x")
+                try:
+                    yield index, x_here, own, self.run(x_here.copy(), _copies(own))
+                except UserCodeError:
+                    yield index, x_here, own, None
+
+        assert self.out is not None
+        y = np.full((*replicas, *self.out), np.nan, x.dtype)
+        for index, _, _, made in each():
+            if made is not None:
+                y[index] = made.output
+
+        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+            found = {name: np.full(value.shape, np.nan, x.dtype) for name, value in spread.items()}
+            for index, x_here, own, run in each():
+                if run is not None:
+                    (dx,), cotangents = self._pulled(run, x_here, own, g[index])
+                    for name, value in {"x": dx, **cotangents}.items():
+                        found[name][index] = value
+            return (found.pop("x"),), found
+
+        return y, pullback
+
+    def run(self, x: Array, parameters: Parameters) -> LayerRun:
+        """`forward` at one example; raises UserCodeError where it raises or returns nonsense."""
+        instance = _copied(self.instance)
+        held = nullcontext() if self.found is None else self.found.held()
+        with _users(f"{self.node}: forward"), held:
+            made = instance.forward(x, dict(parameters))
+        has_saved = isinstance(made, tuple) and len(made) == 2
+        output = _real(made[0] if has_saved else made, f"{self.node}: forward returns", self.out)
+        saved = (made[1],) if has_saved else ()
+
+        def backward(x: Array, parameters: Parameters, output: Array, cotangent: Array) -> Any:
+            with redirect_stdout(sys.stderr):
+                return instance.backward(x, dict(parameters), output, cotangent, *saved)
+
+        return LayerRun(output, saved, backward)
+
+    def drawn(self, rng: np.random.Generator) -> dict[str, Array]:
+        """The parameters; raises UserCodeError where they are no dict of real arrays."""
+        draw = getattr(_copied(self.instance), "parameters", None)
+        if draw is None:
+            return {}
+        with _users(f"{self.node}: parameters"):
+            made = draw(self.shape, rng)
+        if not isinstance(made, Mapping):
+            raise UserCodeError(f"{self.node}: parameters returns {_words(made)}, not a dict")
+        if self.own is not None and set(made) != set(self.own):
+            raise UserCodeError(f"{self.node}: parameters gives other names than before")
+        found = {}
+        for name, value in made.items():
+            if not isinstance(name, str) or not name.isidentifier() or name == "x":
+                raise UserCodeError(f"{self.node}: a parameter cannot be called {name!r}")
+            shape = None if self.own is None else self.own.get(name)
+            found[name] = _real(value, f"{self.node}: parameters has as {name}", shape)
+            if not np.isfinite(found[name]).all():
+                raise UserCodeError(f"{self.node}: parameters has a {name} that is not finite")
+        return found
+
+    def drawn_repeatably(self) -> dict[str, Array]:
+        """Parameters, drawn twice to see that they come from the generator given to them alone."""
+        before = Generators.now()
+        first = self.drawn(np.random.default_rng(0))
+        seen = self.replace(own={name: value.shape for name, value in first.items()})
+        second = seen.drawn(np.random.default_rng(0))
+        moved = before.moved()
+        if moved or any(not np.array_equal(value, second[name]) for name, value in first.items()):
+            why = f"draws from {moved}" if moved else "is not the same twice"
+            raise UserCodeError(f"{self.node}: parameters {why}; it has to draw from its rng alone")
+        return first
+
+    def _initializer(self, name: str) -> Initializer:
+        def draw(rng: np.random.Generator, *_: Any) -> Array:
+            return self.drawn(rng)[name]
+
+        return Initializer(name=self.name, function=draw)
+
+    def _pulled(
+        self, run: LayerRun, x: Array, parameters: Parameters, g: Array
+    ) -> tuple[tuple[Array, ...], Cotangents]:
+        """The cotangents; raises UserCodeError where they cannot be had."""
+        with _users(f"{self.node}: backward"):
+            made = run.backward(x.copy(), _copies(parameters), run.output.copy(), g.copy())
+        dx, cotangents = self.parted(made)
+        what = f"{self.node}: backward returns as the cotangent of"
+        return (_real(dx, f"{what} x", x.shape).astype(x.dtype),), {
+            name: _real(cotangents.get(name), f"{what} {name}", value.shape).astype(x.dtype)
+            for name, value in parameters.items()
+        }
+
+    def parted(self, made: Any) -> tuple[Any, Mapping[str, Any]]:
+        """What `backward` returned as the cotangents of x and of the parameters by name."""
+        if not self.own and not isinstance(made, tuple):
+            return made, {}
+        if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Mapping):
+            return made[0], made[1]
+        hint = "(dx, {name: cotangent})"
+        raise UserCodeError(f"{self.node}: backward returns {_words(made)}, not {hint}")
+
+
+@contextmanager
+def _users(what: str) -> Iterator[None]:
+    """Around a call of the user's code: prints go to standard error, errors become messages."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except USER_ERRORS as error:
+        raise UserCodeError(f"{what} raises {type(error).__name__}: {error}") from error
+
+
+def _copied(instance: Any) -> Any:
+    """A copy of its own; a shallow one of what cannot be copied in depth (a file, a module)."""
+    try:
+        return copy.deepcopy(instance)
+    except Exception:
+        return copy.copy(instance)
+
+
+def _copies(parameters: Parameters) -> dict[str, Array]:
+    return {name: value.copy() for name, value in parameters.items()}
+
+
+def _real(value: Any, what: str, shape: Shape | None) -> Array:
+    """The value as an array of real numbers, of this shape if one is given."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub":
+        raise UserCodeError(f"{what} {_words(value)}, not an array of real numbers")
+    if shape is not None and array.shape != shape:
+        raise UserCodeError(f"{what} an array of shape {array.shape}, not {shape}")
+    return array
+
+
+def _words(value: Any) -> str:
+    """What a value is, for a message."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return "None" if value is None else f"a {type(value).__name__}"
