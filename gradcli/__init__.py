@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcli.api import check, check_vjp, flow, gradcheck, load
+    from gradcli.api import catalogue, check, check_vjp, explain, flow, gradcheck, load
     from gradcli.errors import SpecError
 
 __version__ = "0.1.0"
-__all__ = ["SpecError", "__version__", "check", "check_vjp", "flow", "gradcheck", "load"]
+__all__ = [
+    "SpecError",
+    "__version__",
+    "catalogue",
+    "check",
+    "check_vjp",
+    "explain",
+    "flow",
+    "gradcheck",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

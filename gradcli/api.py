@@ -19,9 +19,10 @@ from gradcli.spec.memory import in_bytes
 from gradcli.spec.plan import Plan
 
 if TYPE_CHECKING:
+    from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
 
-__all__ = ["check", "check_vjp", "flow", "gradcheck", "load"]
+__all__ = ["catalogue", "check", "check_vjp", "explain", "flow", "gradcheck", "load"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
@@ -239,6 +240,30 @@ def flow(
     options = FlowOptions().with_given({**plan.sections.get("flow", {}), **written})
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
     return analyse_flow(plan, options, steps)
+
+
+def explain(*topics: str) -> ExplainReport:
+    """The cards of ops, rule codes and concepts, by any of their names.
+
+    Raises UsageError, with the nearest topics, for what is not known.
+    """
+    from gradcli.analysis.catalogue import ExplainReport, find_cards
+
+    return ExplainReport(find_cards(topics))
+
+
+def catalogue(
+    kind: str | None = None, *, search: Sequence[str] = (), where: Sequence[str] = ()
+) -> ListReport:
+    """What there is of a kind (activations, layers, losses, terms, initializers, rules, concepts).
+
+    Every word of `search` is in a name or summary of what is listed, and every property of `where`
+    holds, or does not where it begins with `not-`. Raises UsageError for an unknown kind or
+    property.
+    """
+    from gradcli.analysis.catalogue import ListReport, catalogue_rows
+
+    return ListReport(catalogue_rows(kind, search, where))
 
 
 def _expand(

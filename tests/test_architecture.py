@@ -161,9 +161,12 @@ network: [dense: 2]
 loss: mse
 """
 UNUSED_BY_A_CHECK: Final = {
+    "gradcli.analysis.catalogue",
     "gradcli.analysis.flow",
     "gradcli.core.formula",
-    "gradcli.report.cards",
+    "gradcli.core.references",
+    "gradcli.diagnostics.concept",
+    "gradcli.report.card_sections",
     "gradcli.report.svg",
     "gradcli.spec.data_files",
     *("csv", "difflib", "importlib.metadata", "pathlib", "rich.progress", "zipfile"),

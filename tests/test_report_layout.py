@@ -134,6 +134,8 @@ def test_without_unicode_symbols_are_spelled_in_ascii() -> None:
     surface = Surface(unicode=False)
     drawn = draw([text(surface, "✓ 3×4 ± 1 … │ –")], surface)
     assert drawn == "+ 3x4 +/- 1 ... | -\n"
+    formulas = [text(surface, "θ − H⁻¹∇L, Σ x̂² ≈ ½, Müller, 重")]
+    assert draw(formulas, surface) == "theta - H^-1grad L, sum x^2 ~ 1/2, Muller, 重\n"
 
 
 @pytest.mark.parametrize(

@@ -132,4 +132,4 @@ def test_a_misspelled_code_is_answered_with_the_nearest() -> None:
     assert "did you mean constant-factor?" in result.stderr
     result = CliRunner().invoke(main, ["explain", "?"])
     assert result.exit_code == 2
-    assert "there are GC001, " in result.stderr
+    assert "gradcli list shows all there are" in result.stderr

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.finish import show_cards
+from gradcli.cli.finish import Output
 from gradcli.cli.group import Command
+from gradcli.cli.options import told_options
 from gradcli.errors import ExitCode
 
 __all__ = ["command"]
@@ -16,12 +17,20 @@ __all__ = ["command"]
     cls=Command,
     examples=(
         "gradcli explain GC102",
-        "gradcli explain vanishing",
+        "gradcli explain huber he_normal",
+        "gradcli explain vanishing gradient",
+        "gradcli explain lipschitz --format markdown",
     ),
 )
-@click.argument("codes", metavar="CODE...", nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table")
-@click.option("--no-color", is_flag=True, help="No colour; so does the variable NO_COLOR.")
-def command(codes: tuple[str, ...], form: str, no_color: bool) -> ExitCode:
-    """Explain what the CODE of a finding means, where it comes from and what to look at."""
-    return show_cards(codes, form, no_color=no_color)
+@click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
+@told_options
+def command(topics: tuple[str, ...], out: Output) -> ExitCode:
+    """Explain a TOPIC: an op of the catalogue, the code of a finding, or a term of the field.
+
+    An op's card has its formula, derivative, parameters and checked properties; a term's card what
+    it means, what is often written wrongly of it, and what gradcli offers for it. `gradcli list`
+    shows all topics.
+    """
+    from gradcli import api
+
+    return out.deliver(api.explain(*topics))

@@ -17,7 +17,7 @@ from gradcli.report.surface import is_terminal, surface_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Output", "read_sources", "say_error", "show_cards"]
+__all__ = ["Output", "read_sources", "say_error"]
 
 _ENOUGH: Final = 1 << 24
 """Bytes of standard input that are read: far more than any spec, so that an endless one ends."""
@@ -51,8 +51,10 @@ class Output(NamedTuple):
             report = call(*sources, progress=progress, **given)
         return self.deliver(report, time.perf_counter() - start)
 
-    def deliver(self, report: Report, seconds: float) -> ExitCode:
+    def deliver(self, report: Report, seconds: float | None = None) -> ExitCode:
         """Print the report and write its files; returns the exit code.
+
+        The time it took is said to whoever watches, where it is given.
 
         Raises UsageError if a file cannot be written.
         """
@@ -71,7 +73,7 @@ class Output(NamedTuple):
                 path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
             except OSError as error:
                 raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-        if timing is None and not self.quiet and is_terminal(sys.stderr):
+        if seconds is not None and not (self.timing or self.quiet) and is_terminal(sys.stderr):
             say(f"took {seconds:.2f} s")
         return report.exit_code
 
@@ -90,14 +92,6 @@ def _say_frames(found: tuple[SpecProblem, ...], *, no_color: bool = False) -> No
 
     surface = surface_of(sys.stderr, os.environ, no_color=no_color)
     say(draw(frames(found, surface), surface))
-
-
-def show_cards(codes: tuple[str, ...], form: str, *, no_color: bool) -> ExitCode:
-    """Print the explanations of rules."""
-    from gradcli.report.cards import render_cards
-
-    put(render_cards(codes, form, surface_of(sys.stdout, os.environ, no_color=no_color)))
-    return ExitCode.OK
 
 
 def read_sources(specs: tuple[str, ...]) -> tuple[list[str], tuple[str, str] | None]:

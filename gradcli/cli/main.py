@@ -16,12 +16,14 @@ __all__ = ["main"]
     commands_in={
         "check": ("gradcli.cli.check", "Compare every gradient of specs with a numeric one."),
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
-        "explain": ("gradcli.cli.explain", "What the code of a finding means."),
+        "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
+        "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
     },
     examples=(
         "gradcli check specs/        all specs of a folder; exit 1 if one is wrong",
         "gradcli flow --depth 50     gradient norms by layer, and the verdict",
         "gradcli explain GC102       what the code of a finding means",
+        "gradcli list losses         what a spec can name",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all agrees, 1 a gradient is wrong, 2 invalid input, 3 undecided, "

@@ -13,7 +13,7 @@ from gradcli.cli.finish import Output
 from gradcli.cli.group import TRACEBACK
 from gradcli.report.render import FORMATS, KINDS
 
-__all__ = ["output_options", "run_options"]
+__all__ = ["output_options", "run_options", "told_options"]
 
 
 def _want_traceback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -59,9 +59,7 @@ _OUTPUT: Final = (
         help=f"Write the report to a file too, of the kind its suffix says: {', '.join(KINDS)}. "
         "Repeatable.",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Only what is wrong, and one summary line."),
     click.option("--no-color", is_flag=True, help="No colour; so does the variable NO_COLOR."),
-    click.option("--timing", is_flag=True, help="State in the reports how long it took."),
     click.option(
         "--traceback",
         is_flag=True,
@@ -70,6 +68,11 @@ _OUTPUT: Final = (
         callback=_want_traceback,
         help="Show where an error was raised.",
     ),
+)
+
+_RUNNING: Final = (
+    click.option("--quiet", "-q", is_flag=True, help="Only what is wrong, and one summary line."),
+    click.option("--timing", is_flag=True, help="State in the reports how long it took."),
 )
 
 Function = Callable[..., Any]
@@ -81,11 +84,22 @@ def run_options(function: Function) -> Function:
 
 
 def output_options(function: Function) -> Function:
-    """The options that say where the report goes; the command gets them as one `Output`, `out`."""
+    """The options that say where the report of a run goes; the command gets one `Output`, `out`."""
+    return _stacked(_RUNNING, told_options(function))
+
+
+def told_options(function: Function) -> Function:
+    """The same for a command that only tells what is known."""
 
     @wraps(function)
     def command(
-        *, form: str, files: Any, quiet: bool, no_color: bool, timing: bool, **rest: Any
+        *,
+        form: str,
+        files: Any,
+        no_color: bool,
+        quiet: bool = False,
+        timing: bool = False,
+        **rest: Any,
     ) -> Any:
         return function(out=Output(form, files, quiet, no_color, timing), **rest)
 

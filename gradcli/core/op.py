@@ -36,8 +36,9 @@ Shape = tuple[int, ...]
 class Op(Record, kw_only=True):
     """Name, options and documentation of anything a spec can name.
 
-    `summary` and `description` are the function's docstring: first line and all of it. An op equals
-    itself alone.
+    `summary` and `description` are the function's docstring: first line and all of it.
+    `often_wrong` is what is often written of it instead, and why that is wrong. An op equals itself
+    alone.
     """
 
     kind: ClassVar[str]
@@ -46,6 +47,7 @@ class Op(Record, kw_only=True):
     params: tuple[Param, ...] = ()
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    often_wrong: str = ""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__

@@ -58,19 +58,19 @@ class Record:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._state() == other._state()
+        return self.as_dict() == other.as_dict()
 
     def __hash__(self) -> int:
-        return hash(tuple(self._state().values()))
+        return hash(tuple(self.as_dict().values()))
 
     def __repr__(self) -> str:
-        written = (f"{name}={value!r}" for name, value in self._state().items())
+        written = (f"{name}={value!r}" for name, value in self.as_dict().items())
         return f"{type(self).__name__}({', '.join(written)})"
 
     def replace(self, **changes: Any) -> Self:
         """The same with some fields changed."""
-        return type(self)(**{**self._state(), **changes})
+        return type(self)(**{**self.as_dict(), **changes})
 
-    def _state(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Values by field, without what may be cached besides them."""
         return {name: vars(self)[name] for name in self._fields}

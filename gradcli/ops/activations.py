@@ -189,6 +189,7 @@ def softplus(x: Array, *, beta: float) -> Value:
     ),
     init="he_normal",
     references=["elfwing2018", "ramachandran2017"],
+    often_wrong="The slope with a further factor beta in front. It is right at beta = 1 only.",
 )
 def swish(x: Array, *, beta: float) -> Value:
     """x·sigmoid(beta·x), a ReLU that gates itself: smooth, and not monotone.

@@ -69,7 +69,13 @@ def uniform(rng: Rng, shape: Shape, fan_in: int, fan_out: int, *, bound: float) 
     return _uniform(rng, shape, bound)
 
 
-def _scaled(name: str, variance: Callable[[int, int], float], reference: str, summary: str) -> None:
+def _scaled(
+    name: str,
+    variance: Callable[[int, int], float],
+    reference: str,
+    summary: str,
+    often_wrong: str = "",
+) -> None:
     """Register a rule that fixes the variance, in its normal and its uniform form."""
 
     def claimed(fan_in: int, fan_out: int, *, gain: float) -> float:
@@ -82,27 +88,34 @@ def _scaled(name: str, variance: Callable[[int, int], float], reference: str, su
         return _uniform(rng, shape, math.sqrt(3 * claimed(fan_in, fan_out, gain=gain)))
 
     for form, draw in (("normal", draw_normal), ("uniform", draw_uniform)):
-        draw.__doc__ = f"{summary}, {form}."
-        initializer(f"{name}_{form}", params=[GAIN], variance=claimed, references=[reference])(draw)
+        draw.__doc__ = f"{form.capitalize()} with variance {summary}."
+        initializer(
+            f"{name}_{form}",
+            params=[GAIN],
+            variance=claimed,
+            references=[reference],
+            often_wrong=often_wrong,
+        )(draw)
 
 
 _scaled(
     "xavier",
     lambda fan_in, fan_out: 2 / (fan_in + fan_out),
     "glorot2010",
-    "Variance 2/(fan_in + fan_out): keeps signals forward and gradients backward, on average",
+    "2/(fan_in + fan_out): keeps signals forward and gradients backward, on average",
+    "Variance 1/fan_in, which is LeCun's rule: the two agree only where fan_in = fan_out.",
 )
 _scaled(
     "he",
     lambda fan_in, fan_out: 2 / fan_in,
     "he2015",
-    "Variance 2/fan_in: makes up for the half of the signal that ReLU removes",
+    "2/fan_in: makes up for the half of the signal that ReLU removes",
 )
 _scaled(
     "lecun",
     lambda fan_in, fan_out: 1 / fan_in,
     "lecun1998",
-    "Variance 1/fan_in: keeps the variance of a linear layer's output",
+    "1/fan_in: keeps the variance of a linear layer's output",
 )
 
 

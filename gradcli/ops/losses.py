@@ -43,6 +43,9 @@ def targets_like(p: Array, y: Array) -> Array:
         breakdown=Breakdown(0.0, "huber2009"),
     ),
     references=["bishop2006"],
+    often_wrong="The gradient 2·(p − y) for the mean over n elements, and the strong convexity 2. "
+    "Both are of one element; the mean has 2·(p − y)/n and 2/n. And the influence (y − μ)²: it is "
+    "y − μ, the derivative.",
 )
 def mse(p: Array, y: Array) -> Value:
     """Mean squared error: the likelihood of Gaussian noise, dominated by outliers."""
@@ -104,6 +107,9 @@ def mae(p: Array, y: Array) -> Value:
         breakdown=Breakdown(0.5, "huber2009"),
     ),
     references=["huber1964"],
+    often_wrong="That it is not convex, or not smooth. Its slope never decreases and is continuous "
+    "at ±delta; only the second derivative jumps there. And the gradient y − p near zero: that is "
+    "the one with respect to y, of the other sign.",
 )
 def huber(p: Array, y: Array, *, delta: float) -> Value:
     """Quadratic near zero, linear in the tails: an outlier pulls with bounded force.
@@ -142,6 +148,8 @@ def huber(p: Array, y: Array, *, delta: float) -> Value:
         breakdown=Breakdown(min(tau, 1 - tau), "huber2009"),
     ),
     references=["koenker1978"],
+    often_wrong="The gradient tau − 1 if y < p, else tau: that is the one with respect to y, of "
+    "the other sign. And that tau = 1/2 is the absolute error: it is half of it.",
 )
 def quantile(p: Array, y: Array, *, tau: float) -> Value:
     """The pinball loss, whose minimum is the tau-quantile; half the absolute error at tau = 1/2."""

@@ -44,6 +44,8 @@ SELU_SCALE: Final = 1.0507009873554805
     ),
     init="he_normal",
     references=["nair2010"],
+    often_wrong="That it explodes gradients because it is unbounded. Its slope is at most 1; where "
+    "gradients explode, the weights do it.",
 )
 def relu(x: Array) -> Value:
     """Positive inputs pass, negative ones are zero.
@@ -121,6 +123,8 @@ def prelu(x: Array, weight: Array, *, alpha: float) -> LearnedValue:
     ),
     init="he_normal",
     references=["clevert2016"],
+    often_wrong="That it is smooth everywhere. It has a kink at 0 unless alpha = 1, and even then "
+    "no second derivative there.",
 )
 def elu(x: Array, *, alpha: float) -> Value:
     """ReLU with an exponential floor at -alpha; once differentiable for alpha = 1 only."""

@@ -14,8 +14,9 @@ _ASCII: Final = str.maketrans(
     {
         **{"✓": "+", "✗": "x", "·": "-", "×": "x", "±": "+/-", "…": "...", "–": "-", "→": "->"},
         **{"─": "-", "│": "|", "≤": "<=", "≥": ">=", "√": "sqrt", "½": "1/2", "ᵀ": "^T", "∂": "d"},
-        **{"π": "pi", "ε": "eps", "−": "-", "²": "^2"},
-        **{"█": "#", "▌": "=", "‖": "|", "₂": "2"},
+        **{"ε": "eps", "−": "-", "²": "^2", "³": "^3", "⁴": "^4", "⁻": "^-", "¹": "1", "⁺": "^+"},
+        **{"█": "#", "▌": "=", "‖": "|", "₂": "2", "≈": "~", "∝": "~", "⊙": "*", "←": "<-"},
+        **{"∇": "grad ", "Σ": "sum", "Π": "prod", "∫": "int ", "∞": "inf"},
     }
 )
 
@@ -28,5 +29,21 @@ def printable(text: str) -> str:
 
 
 def in_ascii(text: str) -> str:
-    """The text with the symbols of reports, and of mathematics, spelled in ASCII."""
-    return text.translate(_ASCII)
+    """The text with the symbols of reports, and of mathematics, spelled in ASCII.
+
+    Greek letters become their names, and accents are left out.
+    """
+    text = text.translate(_ASCII)
+    return text if text.isascii() else "".join(map(_plain, text))
+
+
+def _plain(letter: str) -> str:
+    import unicodedata  # only where a letter is neither ASCII nor in the table
+
+    if letter.isascii():
+        return letter
+    name = unicodedata.name(letter, "")
+    if name.startswith("GREEK") and "LETTER" in name:
+        return name.rsplit(" ", 1)[1].lower()
+    base = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return base or ("" if unicodedata.combining(letter) else letter)

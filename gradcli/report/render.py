@@ -30,8 +30,8 @@ def document(report: Report, seconds: float | None = None) -> dict[str, Any]:
 
 
 def problems(report: Report) -> tuple[SpecProblem, ...]:
-    """The spec errors that a report holds."""
-    return tuple(problem for result in report.results for problem in result.errors)
+    """The spec errors that a report holds; a card, say, has none."""
+    return tuple(problem for result in report.results for problem in getattr(result, "errors", ()))
 
 
 def text_report(

@@ -161,7 +161,8 @@ def plural(count: int, noun: str) -> str:
     """A count with its noun: `1 spec`, `2,048 entries`."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    ending = {"y": "ies", "s": "ses"}.get(noun[-1], f"{noun[-1]}s")
+    return f"{count:,} {noun[:-1]}{ending}"
 
 
 def summary(report: CheckReport) -> str:

@@ -1,0 +1,140 @@
+"""Cards: all that is known of one op, one rule or one concept, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from gradcli.core.record import Record
+from gradcli.core.references import REFERENCES
+from gradcli.diagnostics.concept import Concept, flowing
+from gradcli.diagnostics.explanation import explanation, sections
+from gradcli.diagnostics.rules import Rule
+
+__all__ = ["Card", "ConceptCard", "Form", "OpCard", "Parameter", "RuleCard", "SpecErrorCard"]
+
+
+class Parameter(Record):
+    """An option as a spec writes it; `default` is None where the spec has to."""
+
+    name: str
+    default: Any
+    required: bool
+    expected: str
+    doc: str
+
+
+class Form(Record):
+    """The formulas of an op at options of its choice; "" where it has none."""
+
+    options: Mapping[str, Any]
+    formula: str
+    derivative: str
+
+
+class OpCard(Record, kw_only=True):
+    """An op of the catalogue.
+
+    `derivative_of` is the variable of its formulas. `elementwise` is false where these are of one
+    row; the derivative of an activation is then its pullback of a cotangent g. `claims` are its
+    traits at the options `claimed_at`, verified by the laws of `gradcli.testing`. `facts` are
+    further properties, a label and a text each. `example` is a piece of a spec.
+    """
+
+    kind: str
+    name: str
+    aliases: tuple[str, ...]
+    summary: str
+    description: str
+    derivative_of: str
+    elementwise: bool
+    forms: tuple[Form, ...]
+    parameters: tuple[Parameter, ...]
+    learned: tuple[str, ...]
+    claims: Mapping[str, Any]
+    claimed_at: Mapping[str, Any]
+    facts: tuple[tuple[str, str], ...]
+    example: str
+    often_wrong: str
+    see: tuple[str, ...]
+    references: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.as_dict() | {
+            "forms": [form.as_dict() for form in self.forms],
+            "parameters": [parameter.as_dict() for parameter in self.parameters],
+            "facts": dict(self.facts),
+            "references": cited(self.references),
+        }
+
+
+class RuleCard(Record):
+    """A rule, with the concepts and ops that lead to it."""
+
+    rule: type[Rule]
+    see: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+    @property
+    def summary(self) -> str:
+        return sections(self.rule)[""]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "rule", **explanation(self.rule), "see": list(self.see)}
+
+
+class SpecErrorCard(Record):
+    """An error that a spec can have, by its code."""
+
+    code: str
+    name: str
+    summary: str
+    see: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "spec error", **self.as_dict()}
+
+
+class ConceptCard(Record):
+    """A concept; `see` holds what it names and what names it."""
+
+    concept: Concept
+    see: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.concept.name
+
+    @property
+    def summary(self) -> str:
+        return self.concept.summary
+
+    def to_dict(self) -> dict[str, Any]:
+        concept = self.concept
+        return {
+            "kind": "concept",
+            "name": concept.name,
+            "title": concept.title,
+            "area": concept.area,
+            "aliases": concept.aliases,
+            "summary": concept.summary,
+            "description": concept.description,
+            "formulas": concept.formulas,
+            "often_wrong": flowing(concept.often_wrong),
+            "offers": dict(concept.offers),
+            "example": concept.example,
+            "see": self.see,
+            "references": cited(concept.references),
+        }
+
+
+Card = OpCard | RuleCard | SpecErrorCard | ConceptCard
+
+
+def cited(keys: tuple[str, ...]) -> Mapping[str, str]:
+    """Titles of the works by key."""
+    return MappingProxyType({key: REFERENCES[key] for key in keys})

@@ -1,0 +1,65 @@
+"""How an op is written in a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any
+
+from gradcli.core.op import Initializer, Loss, Op, Term
+from gradcli.core.param import REQUIRED, Param
+
+__all__ = ["example_of", "example_options"]
+
+
+def example_options(op: Op) -> dict[str, Any]:
+    """The op's defaults; where it has none, the last of the values at which its laws are tried."""
+    return {param.name: _example(param) for param in op.params}
+
+
+def _example(param: Param) -> Any:
+    if param.default is not REQUIRED:
+        return param.default
+    if param.kind == "layers":
+        return ["tanh"]
+    return param.sweep[-1]
+
+
+@singledispatch
+def example_of(op: Op) -> str:
+    """A piece of a spec in which the op stands with all of its options."""
+    return f"network:\n  - {_entry(op.name, example_options(op))}"
+
+
+@example_of.register
+def _(op: Loss) -> str:
+    options = example_options(op)
+    return f"loss:\n  {_entry(op.name, options)}" if options else f"loss: {op.name}"
+
+
+@example_of.register
+def _(op: Term) -> str:
+    entry = _entry(op.name, {"weight": 1e-4, **example_options(op)})
+    return f"loss:\n  sum:\n    - mse\n    - {entry}"
+
+
+@example_of.register
+def _(op: Initializer) -> str:
+    options = example_options(op)
+    init = f"{{{_entry(op.name, options)}}}" if options else op.name
+    return f"network:\n  - dense: {{units: 16, init: {init}}}"
+
+
+def _entry(name: str, options: Mapping[str, Any]) -> str:
+    if not options:
+        return name
+    return f"{name}: {{{', '.join(f'{key}: {_written(value)}' for key, value in options.items())}}}"
+
+
+def _written(value: Any) -> str:
+    """A value as YAML."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,161 @@
+"""The card of an op, from its one definition."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import singledispatch
+from typing import Any, Final
+
+from gradcli.analysis.catalogue.cards import Form, OpCard, Parameter
+from gradcli.analysis.catalogue.examples import example_of, example_options
+from gradcli.core.op import Activation, Initializer, Layer, Loss, NodeOp, Op, Options, Term
+from gradcli.core.param import REQUIRED
+from gradcli.core.registry import CATALOGUE
+from gradcli.diagnostics.concept import flowing
+
+__all__ = ["claims_of", "learned_by", "op_card"]
+
+Facts = list[tuple[str, str]]
+
+READS: Final = {
+    "numbers": "numbers, of the predictions' shape",
+    "binary": "0 or 1, or between",
+    "signs": "-1 or +1",
+    "classes": "labels from 0, one a row, or probabilities, one a feature",
+    "none": "none",
+}
+"""What targets are, by what a loss reads."""
+
+_FANS: Final = (256, 128)
+_SHAPE: Final = (4, 5, 6)
+
+
+def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
+    """All that the op's definition says of it; `see` are names that lead on."""
+    summary, _, rest = op.description.partition("\n")
+    options = example_options(op)
+    return OpCard(
+        kind=op.kind,
+        name=op.name,
+        aliases=op.aliases,
+        summary=summary,
+        description="\n".join(map(flowing, rest.strip().split("\n\n"))),
+        derivative_of={"loss": "p", "term": "w"}.get(op.kind, "x"),
+        elementwise=not isinstance(op, (Activation, Loss)) or op.elementwise,
+        forms=tuple(_forms(op)),
+        parameters=tuple(
+            Parameter(
+                param.name,
+                None if param.default is REQUIRED else param.default,
+                param.default is REQUIRED,
+                param.expected(),
+                param.doc,
+            )
+            for param in op.params
+        ),
+        learned=learned_by(op),
+        claims=claims_of(op),
+        claimed_at=options,
+        facts=tuple(_facts(op, options)),
+        example=example_of(op),
+        often_wrong=flowing(op.often_wrong),
+        see=see,
+        references=op.references,
+    )
+
+
+def learned_by(op: Op) -> tuple[str, ...]:
+    """Names of the parameters that the op learns, with the options of its example."""
+    options = example_options(op)
+    if isinstance(op, NodeOp):
+        return tuple(op.learned(_SHAPE, options))
+    if isinstance(op, Loss) and op.weights is not None:
+        return tuple(op.weights(**options))
+    return ()
+
+
+def claims_of(op: Op) -> dict[str, Any]:
+    """What the op claims about itself with the options of its example; {} for none."""
+    options = example_options(op)
+    if isinstance(op, (Activation, Loss)):
+        traits = op.traits_at(options)
+        return {} if traits is None else traits.as_dict()
+    if isinstance(op, Layer):
+        layer = op.layer_traits(options)
+        return {
+            "couples_rows": layer.couples_rows,
+            "affine": tuple(layer.affine),
+            "homogeneous_with": layer.homogeneous_with,
+            "mixing": layer.mixing,
+        }
+    return {}
+
+
+def _forms(op: Op) -> Iterator[Form]:
+    """Formulas at the defaults, or at each combination of choices on which they depend."""
+    if isinstance(op, Loss):
+        texts: tuple[str | Callable[..., str], ...] = (op.formula, op.gradient)
+    elif isinstance(op, (Activation, Term)):
+        texts = (op.formula, op.derivative)
+    else:
+        return
+    chosen = [param for param in op.params if param.kind == "choice"]
+    if all(isinstance(text, str) for text in texts):
+        chosen = []
+    for values in itertools.product(*(param.choices for param in chosen)):
+        choice = dict(zip((param.name for param in chosen), values, strict=True))
+        options = example_options(op) | choice
+        formula, derivative = (text if isinstance(text, str) else text(**options) for text in texts)
+        if formula or derivative:
+            yield Form(choice, formula, derivative)
+
+
+@singledispatch
+def _facts(op: Op, options: Options) -> Facts:
+    """Further properties, a label and a text each."""
+    return []
+
+
+@_facts.register
+def _(op: Activation, options: Options) -> Facts:
+    return [
+        ("works on", "each entry alone" if op.elementwise else "the features of each row"),
+        ("before it", f"init: auto draws {op.init}"),
+    ]
+
+
+@_facts.register
+def _(op: Loss, options: Options) -> Facts:
+    rows = "rows" if not op.couples_rows else "groups of rows"
+    return [
+        ("targets", READS.get(op.reads, op.reads)),
+        ("mean over", "all elements" if op.elementwise else rows),
+    ]
+
+
+@_facts.register
+def _(op: Term, options: Options) -> Facts:
+    return [("sum over", "every entry of the parameters with two or more axes")]
+
+
+@_facts.register
+def _(op: Initializer, options: Options) -> Facts:
+    found: Facts = []
+    if op.variance is not None:
+        spread = math.sqrt(op.variance(*_FANS, **options))
+        fan_in, fan_out = _FANS
+        found.append(
+            ("spread", f"standard deviation {spread:.4g} from {fan_in} to {fan_out} units")
+        )
+    drawn = [each.name for each in CATALOGUE.all(Activation) if each.init == op.name]
+    if op.resolves:
+        for init in dict.fromkeys(each.init for each in CATALOGUE.all(Activation)):
+            before = [each.name for each in CATALOGUE.all(Activation) if each.init == init]
+            found.append((init, f"before {', '.join(before)}"))
+    elif drawn:
+        found.append(("auto", f"draws it before {', '.join(drawn)}"))
+    if op.bias is not None:
+        found.append(("bias", f"drawn by {op.bias} beside it, where a spec says nothing else"))
+    return found

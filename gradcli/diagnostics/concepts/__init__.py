@@ -1,0 +1,1 @@
+"""The terms of the field, one definition each: what `gradcli explain` says of them."""

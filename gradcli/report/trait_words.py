@@ -1,0 +1,111 @@
+"""What an op claims of itself, in words: a label and a text for each claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+__all__ = ["claim_words"]
+
+Words = tuple[str, str]
+
+
+def claim_words(kind: str, claims: Mapping[str, Any]) -> list[Words]:
+    """The claims of an op of this kind, one or several to a line."""
+    labels = _LABELS.get(kind, {}) if claims else {}
+    return [(label, text) for label, say in labels.items() if (text := say(claims)) is not None]
+
+
+def number(value: float) -> str:
+    """A constant as people write it: four digits, infinity as a word."""
+    return f"{value:.4g}" if math.isfinite(value) else "infinite"
+
+
+def _interval(claims: Mapping[str, Any]) -> str:
+    low, high = claims["range"]
+    if math.isinf(low) and math.isinf(high):
+        return "all numbers"
+    if math.isinf(high):
+        return f"{number(low)} and above"
+    if math.isinf(low):
+        return f"{number(high)} and below"
+    return f"from {number(low)} to {number(high)}"
+
+
+def _slope(claims: Mapping[str, Any]) -> str:
+    growth = claims["feature_growth"]
+    factor = "" if not growth else " · √n" if growth == 0.5 else f" · n^{growth:g}"
+    features = " for n features" if growth else ""
+    return f"at most {number(claims['lipschitz'])}{factor}{features} (Lipschitz constant)"
+
+
+def _smoothness(claims: Mapping[str, Any]) -> str:
+    if claims["kinks"]:
+        places = " and ".join(number(kink) for kink in claims["kinks"])
+        return f"a kink at {places}"
+    constant = claims["smoothness"]
+    if math.isinf(constant):
+        return "no kink, yet a slope without a Lipschitz constant"
+    return f"no kink; Lipschitz constant of the slope {number(constant)}"
+
+
+def _loss_gradient(claims: Mapping[str, Any]) -> str:
+    bound = claims["lipschitz"]
+    if math.isinf(bound):
+        return "unbounded: an outlier pulls without limit"
+    return f"at most {number(bound)} in norm (Lipschitz constant)"
+
+
+def _strong(claims: Mapping[str, Any]) -> str:
+    strong = claims["strong_convexity"]
+    if not claims["convex"]:
+        return "no"
+    return f"yes, strongly, with constant {number(strong)}" if strong else "yes, not strongly"
+
+
+def _domain(claims: Mapping[str, Any]) -> str | None:
+    low, high = claims["domain"]
+    if math.isinf(low) and math.isinf(high):
+        return None
+    return f"predictions between {number(low)} and {number(high)}"
+
+
+def _affine(claims: Mapping[str, Any]) -> str | None:
+    return ", ".join(claims["affine"]) or None
+
+
+_SYMMETRY: Final = {"odd": "odd: f(-x) = -f(x)", "even": "even: f(-x) = f(x)", "none": None}
+
+Say = Callable[[Mapping[str, Any]], str | None]
+
+_LABELS: Final[Mapping[str, Mapping[str, Say]]] = MappingProxyType(
+    {
+        "activation": {
+            "values": _interval,
+            "slope": _slope,
+            "smooth": _smoothness,
+            "monotone": lambda claims: claims["monotone"],
+            "convex": lambda claims: "yes" if claims["convex"] else "no",
+            "symmetry": lambda claims: _SYMMETRY[claims["symmetry"]],
+            "scaling": lambda claims: (
+                "f(s·x) = s·f(x) for s > 0" if claims["homogeneous"] else None
+            ),
+        },
+        "loss": {
+            "convex": _strong,
+            "gradient": _loss_gradient,
+            "smooth": _smoothness,
+            "bounded": lambda claims: "yes" if claims["bounded"] else "no",
+            "domain": _domain,
+        },
+        "layer": {
+            "rows": lambda claims: (
+                "depend on each other" if claims["couples_rows"] else "each on its own"
+            ),
+            "affine in": _affine,
+            "mixes by": lambda claims: claims["mixing"],
+        },
+    }
+)
