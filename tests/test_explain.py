@@ -130,7 +130,7 @@ def test_an_op_card_is_whole(op: Op) -> None:
 @every_op
 def test_the_example_of_an_op_is_a_spec(op: Op) -> None:
     card = op_card(op)
-    loss = "" if card.example.startswith("loss") else "\nloss: mse"
+    loss = "" if "loss:" in card.example else "\nloss: mse"
     for shape in ("[6, 3]", "[6, 4, 3]"):  # recurrent layers want time steps
         head = f"gradcli: 1\ndata: {{inputs: {{shape: {shape}}}, targets: auto}}\n"
         try:
@@ -140,6 +140,7 @@ def test_the_example_of_an_op_is_a_spec(op: Op) -> None:
         else:
             used = {node.op for node in plan.nodes} | {each.op for each in plan.losses}
             used |= {term.op for term in plan.terms}
+            used |= {each.weighting.op for each in plan.losses if each.weighting}
             assert op in used or isinstance(op, (Initializer, Macro))
             return
     raise problem

@@ -163,6 +163,8 @@ REFERENCES: Final[dict[str, str]] = {
     "yang2019": "Yang, Pennington, Rao, Sohl-Dickstein, Schoenholz, A mean field theory of batch "
     "normalization, ICLR 2019",
     "zhang2019": "Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
+    "zhang2019fixup": "Zhang, Dauphin, Ma, Fixup initialization: residual learning without "
+    "normalization, ICLR 2019",
     "zhao2015": "Zhao and Zhang, Stochastic optimization with importance sampling for regularized "
     "loss minimization, ICML 2015",
 }

@@ -140,7 +140,7 @@ def _formulas(card: OpCard, form: Form) -> Iterator[Block]:
     variable = card.derivative_of
     if form.options:
         yield Block(f"with {_options(form.options)}")
-    if card.kind == "loss":
+    if variable == "p":
         arguments = "p, y" if "y" in form.formula else "p"
         names = f"L({arguments})", "dL/dp"
     elif card.elementwise:
@@ -165,7 +165,7 @@ def _circumstances(card: OpCard) -> Iterator[Block]:
     options = {
         parameter.name: card.claimed_at[parameter.name]
         for parameter in card.parameters
-        if parameter.expected != "a list of layers"
+        if not isinstance(card.claimed_at[parameter.name], (list, dict))
     }
     if card.claims and options:
         yield Block(f"with {_options(options)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
-from gradcli.core.op import Initializer, Loss, Op, Term
+from gradcli.core.op import Initializer, Loss, Op, Term, Weighting
 from gradcli.core.param import REQUIRED, Param
 
 __all__ = ["example_of", "example_options"]
@@ -22,6 +22,8 @@ def _example(param: Param) -> Any:
         return param.default
     if param.kind == "layers":
         return ["tanh"]
+    if param.kind == "losses":
+        return {"depth": "mse", "label": "cross_entropy"}
     return param.sweep[-1]
 
 
@@ -44,6 +46,13 @@ def _(op: Term) -> str:
 
 
 @example_of.register
+def _(op: Weighting) -> str:
+    heads = "network:\n  heads: {depth: [dense: 1], label: [dense: 5]}"
+    options = (f"    {key}: {_written(value)}" for key, value in example_options(op).items())
+    return "\n".join([heads, "loss:", f"  {op.name}:", *options])
+
+
+@example_of.register
 def _(op: Initializer) -> str:
     options = example_options(op)
     init = f"{{{_entry(op.name, options)}}}" if options else op.name
@@ -53,7 +62,7 @@ def _(op: Initializer) -> str:
 def _entry(name: str, options: Mapping[str, Any]) -> str:
     if not options:
         return name
-    return f"{name}: {{{', '.join(f'{key}: {_written(value)}' for key, value in options.items())}}}"
+    return f"{name}: {_written(dict(options))}"
 
 
 def _written(value: Any) -> str:
@@ -62,4 +71,6 @@ def _written(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(item)}' for key, item in value.items())}}}"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,9 +10,20 @@ from typing import Any, Final
 
 from gradcli.analysis.catalogue.cards import Form, OpCard, Parameter
 from gradcli.analysis.catalogue.examples import example_of, example_options
-from gradcli.core.op import Activation, Initializer, Layer, Loss, NodeOp, Op, Options, Term
+from gradcli.core.op import (
+    Activation,
+    Initializer,
+    Layer,
+    Loss,
+    NodeOp,
+    Op,
+    Options,
+    Term,
+    Weighting,
+)
 from gradcli.core.param import REQUIRED
 from gradcli.core.registry import CATALOGUE
+from gradcli.core.traits import stated
 from gradcli.diagnostics.concept import flowing
 
 __all__ = ["claims_of", "learned_by", "op_card"]
@@ -42,7 +53,7 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         aliases=op.aliases,
         summary=summary,
         description="\n".join(map(flowing, rest.strip().split("\n\n"))),
-        derivative_of={"loss": "p", "term": "w"}.get(op.kind, "x"),
+        derivative_of=_variable(op),
         elementwise=not isinstance(op, (Activation, Loss)) or op.elementwise,
         forms=tuple(_forms(op)),
         parameters=tuple(
@@ -66,14 +77,20 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
     )
 
 
+def _variable(op: Op) -> str:
+    """What the op's formulas are in, and its derivative with respect to."""
+    if isinstance(op, Weighting):
+        return "L"
+    return {"loss": "p", "term": "w"}.get(op.kind, "x")
+
+
 def learned_by(op: Op) -> tuple[str, ...]:
     """Names of the parameters that the op learns, with the options of its example."""
     options = example_options(op)
     if isinstance(op, NodeOp):
         return tuple(op.learned(_SHAPE, options))
-    if isinstance(op, Loss) and op.weights is not None:
-        return tuple(op.weights(**options))
-    return ()
+    weights = op.weights if isinstance(op, (Loss, Weighting)) else None
+    return () if weights is None else tuple(weights(**options))
 
 
 def claims_of(op: Op) -> dict[str, Any]:
@@ -81,7 +98,7 @@ def claims_of(op: Op) -> dict[str, Any]:
     options = example_options(op)
     if isinstance(op, (Activation, Loss)):
         traits = op.traits_at(options)
-        return {} if traits is None else traits.as_dict()
+        return {} if traits is None else stated(traits)
     if isinstance(op, Layer):
         layer = op.layer_traits(options)
         return {
@@ -97,7 +114,7 @@ def _forms(op: Op) -> Iterator[Form]:
     """Formulas at the defaults, or at each combination of choices on which they depend."""
     if isinstance(op, Loss):
         texts: tuple[str | Callable[..., str], ...] = (op.formula, op.gradient)
-    elif isinstance(op, (Activation, Term)):
+    elif isinstance(op, (Activation, Term, Weighting)):
         texts = (op.formula, op.derivative)
     else:
         return
@@ -133,6 +150,11 @@ def _(op: Loss, options: Options) -> Facts:
         ("targets", READS.get(op.reads, op.reads)),
         ("mean over", "all elements" if op.elementwise else rows),
     ]
+
+
+@_facts.register
+def _(op: Weighting, options: Options) -> Facts:
+    return [("sum over", "the tasks, one for each head; L is the loss of one")]
 
 
 @_facts.register

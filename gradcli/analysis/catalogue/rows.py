@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gradcli.analysis.catalogue.op_cards import claims_of, learned_by
 from gradcli.analysis.catalogue.report import Row
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term
+from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term, Weighting
 from gradcli.core.param import REQUIRED, Param
 from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.diagnostics.concept import all_concepts
@@ -24,7 +24,7 @@ _OPS: Final[Mapping[str, tuple[type[Op], ...]]] = MappingProxyType(
     {
         "activations": (Activation,),
         "layers": (Layer, Macro),
-        "losses": (Loss,),
+        "losses": (Loss, Weighting),
         "terms": (Term,),
         "initializers": (Initializer,),
     }

@@ -70,14 +70,23 @@ CONCEPTS: Final = (
             that τ = 0.5 is the absolute error: it is half of it.
             """,
         offers=(
+            (
+                "gradcli check specs/prediction_intervals.yaml",
+                "three heads for the 5 %, 50 % and 95 % quantiles",
+            ),
             ("gradcli check specs/course-notes/quantile.yaml", "the flipped sign, caught"),
-            ("gradcli explain quantile", "the loss itself"),
         ),
         example="""\
 gradcli: 1
 data: {inputs: {shape: [32, 4]}, targets: auto}
-network: [dense: 16, swish, dense: 1]
-loss: {quantile: {tau: 0.05}}    # and another with 0.95""",
+network:
+  trunk: [dense: 16, swish]
+  heads: {low: [dense: 1], high: [dense: 1]}
+loss:
+  multi_task:
+    tasks:
+      low: {loss: {quantile: {tau: 0.05}}}
+      high: {loss: {quantile: {tau: 0.95}}}""",
         see=("quantile", "calibration", "maximum-likelihood"),
         references=("koenker1978", "romano2019"),
     ),

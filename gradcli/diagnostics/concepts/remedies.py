@@ -133,7 +133,7 @@ CONCEPTS: Final = (
             ),
         ),
         see=("residual", "vanishing-gradient", "exploding-gradient"),
-        references=("he2016", "zhang2019"),
+        references=("he2016", "zhang2019fixup"),
     ),
     Concept(
         name="normalization",

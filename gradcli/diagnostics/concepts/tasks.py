@@ -27,7 +27,13 @@ CONCEPTS: Final = (
             "GradNorm: ‖∇(w_i L_i)‖ → mean norm · r_i^α,  r_i the relative loss ratio",
             "dynamic: w_i = K·softmax(r_i/T),  r_i = L_i(t − 1)/L_i(t − 2)",
         ),
-        see=("uncertainty-weighting", "gradient-flow"),
+        offers=(
+            (
+                "gradcli flow specs/multi_task_uncertainty.yaml",
+                "the gradient of each task by itself",
+            ),
+        ),
+        see=("multi_task", "uncertainty-weighting", "gradient-flow"),
         references=("chen2018", "liu2019"),
     ),
     Concept(
@@ -57,8 +63,12 @@ CONCEPTS: Final = (
                 "gradcli check specs/course-notes/uncertainty_weighting.yaml",
                 "the flipped sign, caught",
             ),
+            (
+                "gradcli check specs/multi_task_uncertainty.yaml",
+                "two tasks with learned variances, every gradient checked",
+            ),
         ),
-        see=("multi-task-weighting", "learned-loss", "maximum-likelihood"),
+        see=("multi_task", "multi-task-weighting", "learned-loss", "maximum-likelihood"),
         references=("kendall2018",),
     ),
     Concept(
