@@ -43,8 +43,8 @@ def _derivative(weighting: str, **_: Any) -> str:
     derivative=_derivative,
     weights=_weights,
     references=["kendall2018", "chen2018", "liu2019"],
-    often_wrong="The optimum σ² = √L, and the gradient −1/σ² + L/σ⁴ of L/σ² + log σ². It is σ² = L, "
-    "and the signs are the other way round. A task of a larger loss gets a smaller weight, 1/L.",
+    often_wrong="The optimum σ² = √L, and the gradient −1/σ² + L/σ⁴ of L/σ² + log σ². It is σ² = "
+    "L, and the signs are the other way round. A task of a larger loss gets a smaller weight, 1/L.",
 )
 def multi_task(L: Array, *learned: Array, weighting: str) -> tuple[Array, Any]:
     """A weighted sum of the losses of several heads, one task for each: Σ weight·L.
