@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.collect import Progress
-from gradcli.analysis.gradcheck.options import CheckOptions, Oracle, required_error
+from gradcli.analysis.gradcheck.options import DEFAULT_BUDGET, CheckOptions, Oracle, required_error
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
@@ -58,6 +59,7 @@ def check(
     skip: Sequence[str] = (),
     wrt: Literal["all", "parameters", "inputs"] | None = None,
     entries: int | Literal["all"] | None = None,
+    budget: float | None = None,
     oracle: Oracle | None = None,
     step: float | None = None,
     strict: bool | None = None,
@@ -83,6 +85,7 @@ def check(
         skip=tuple(skip) or None,
         wrt=wrt,
         entries=entries,
+        budget=budget,
         oracle=oracle,
         step=step,
         strict=strict,
@@ -123,7 +126,7 @@ def check(
 
 def check_options(chosen: Mapping[str, Any], seed: int) -> CheckOptions:
     """The options of a check from those written, the defaults for the rest."""
-    entries = chosen.get("entries", "all")
+    entries = chosen.get("entries")
     oracle = chosen.get("oracle", "auto")
     if "step" in chosen and oracle not in ("central", "forward"):
         raise UsageError("step: only the oracles central and forward take one")
@@ -133,7 +136,8 @@ def check_options(chosen: Mapping[str, Any], seed: int) -> CheckOptions:
         only=_globs(chosen.get("only", ())),
         skip=_globs(chosen.get("skip", ())),
         wrt=chosen.get("wrt", "all"),
-        entries=None if entries == "all" else int(entries),
+        entries=None if entries in (None, "all") else int(entries),
+        budget=math.inf if entries == "all" else chosen.get("budget", DEFAULT_BUDGET),
         oracle=None if oracle == "auto" else oracle,
         step=chosen.get("step"),
         strict=bool(chosen.get("strict", False)),

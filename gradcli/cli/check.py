@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gradcli.analysis.gradcheck.options import DEFAULT_BUDGET
 from gradcli.cli import values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
@@ -42,7 +43,14 @@ __all__ = ["command"]
     "--entries",
     metavar="all|N",
     callback=values.entries,
-    help="How many entries of each tensor to check.  [default: all]",
+    help="How many entries of each tensor to check.  [default: all that --budget allows]",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NUMBER",
+    help="Multiply-adds up to which every entry is checked; of larger tensors a sample is, and "
+    f"random projections of the whole.  [default: {DEFAULT_BUDGET:.0e}]",
 )
 @click.option(
     "--oracle",

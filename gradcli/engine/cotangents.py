@@ -76,6 +76,7 @@ class NumericCotangents:
             axes = tuple(range(1, tangents.ndim))
             value[part] = (tangents * behind.value).sum(axis=axes)
             doubt[part] = (np.abs(tangents) * weight).sum(axis=axes)
+            self.point.worked(len(moved) * self.point.costs.nodes[index])
         return _with_rounding(value, doubt, np.abs(value).max(initial=0.0))
 
     def _counted(self, run: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -163,6 +164,8 @@ class NumericCotangents:
                 columns[part] += tangents[at].dot(end.value)
                 doubts[part] += tangents[at].size.dot(weight)
             self.point.evaluations += part.stop - part.start
+            share = (part.stop - part.start) / len(columns)
+            self.point.worked(share * self.point.costs.by_unit(slot))
         largest = np.abs(columns).max(axis=0, initial=0.0)
         return _by_slot(_with_rounding(columns, doubts, largest), shape)
 

@@ -9,6 +9,7 @@ steps, or real differences where users' Python lies in between.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,7 +29,8 @@ _UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / EPS  # of a deriv
 _PROOFS = 2  # random directions
 _PROOF_ULPS = 4096
 _SURE = 3  # uncertainties that a real difference may be off by
-_TOGETHER = 1 << 20  # entries of tensors that are proved together
+_TOGETHER = 1 << 20  # entries of tensors that are worked out and proved together,
+_CHEAP = 3e8  # and their multiply-adds, so that an interrupt loses little
 _FAINT = 1e-40  # norm of a gradient that is proved alone, as its steps would leave the complex step
 
 
@@ -52,8 +54,7 @@ class NumericGradients:
         if name not in self._known:
             group = next((group for group in self._groups if name in group), [name])
             self._known = self._proved_or_direct(group)
-        found = self._known[name]
-        return Estimate(found.value, found.uncertainty + _UNDERFLOW)
+        return self._known[name]
 
     def _proved_or_direct(self, names: Sequence[str]) -> dict[str, Estimate]:
         found = {name: self._composed(name) for name in names}
@@ -62,14 +63,20 @@ class NumericGradients:
         together = {name: made for name, made in found.items() if name not in faint}
         for name in faint if self._proved(together) else names:
             if not self._proved({name: found[name]}):
-                found[name] = self._directly(name)
+                found[name] = self._unproved(name, found[name])
         return found
+
+    def _unproved(self, name: str, composed: Estimate) -> Estimate:
+        """One copy of the whole network an entry; where it takes no complex step, no knowledge."""
+        if self.passes_opaque(name):
+            return Estimate(composed.value, np.full(composed.value.shape, UNKNOWN))
+        return self.at(name, np.arange(composed.value.size))
 
     def _composed(self, name: str) -> Estimate:
         """The gradient of a tensor, use by use."""
         if name == INPUTS and not self._only_mapped():
             whole = self._cotangents.of_slot(0)
-            return Estimate(whole.value.ravel(), whole.uncertainty.ravel())
+            return Estimate(whole.value.ravel(), whole.uncertainty.ravel() + _UNDERFLOW)
         parts = []
         for index, node in enumerate(self.network.nodes):
             if name == INPUTS:
@@ -83,7 +90,7 @@ class NumericGradients:
         parts += self._direct_terms(name)
         size = self.point.tensor(name).size
         value = sum((part.value for part in parts), np.zeros(size))
-        doubt = sum((part.uncertainty for part in parts), np.zeros(size))
+        doubt = sum((part.uncertainty for part in parts), np.full(size, _UNDERFLOW))
         return Estimate(value, doubt)
 
     def _only_mapped(self) -> bool:
@@ -107,6 +114,7 @@ class NumericGradients:
         operands = [self._operand(index, other) for other in others]
         g = rows(behind.value, behind.value.ndim)
         value = _einsum(subscripts, g, *operands)
+        self.point.worked(self.point.costs.nodes[index])
         doubt = rows(behind.uncertainty, behind.uncertainty.ndim)
         bound = TERM_ULPS * EPS * np.abs(g) + doubt
         uncertainty = _einsum(subscripts, bound, *map(np.abs, operands))
@@ -177,7 +185,7 @@ class NumericGradients:
                 doubt = float(np.linalg.norm(found.uncertainty)) + _PROOF_ULPS * EPS * size
                 floor += float(np.linalg.norm(direction)) * doubt
                 directions[name] = direction.reshape(self.point.tensor(name).shape)
-            direct, doubt = self._slope_along(directions)
+            direct, doubt = self.slope_along(directions)
             if not abs(direct - expected) <= floor + doubt:
                 return False
         return True
@@ -186,7 +194,7 @@ class NumericGradients:
         """Whether a node that takes real numbers only lies between these tensors and the loss."""
         return any(self.network.nodes[i].op.opaque for i in self.point.nodes_after(*names))
 
-    def _slope_along(self, directions: Mapping[str, Array]) -> tuple[float, float]:
+    def slope_along(self, directions: Mapping[str, Array]) -> tuple[float, float]:
         """The loss's slope along a direction in several tensors, and how sure that is."""
         if not self.passes_opaque(*directions):
             return self.point.slope_along(directions), 0.0
@@ -206,30 +214,34 @@ class NumericGradients:
         doubt = float(ladder.central.uncertainty[0])
         return float(ladder.central.value[0]) * size, _SURE * doubt * size
 
-    def _directly(self, name: str) -> Estimate:
-        """One copy of the whole network an entry; where it takes no complex step, no knowledge."""
-        if self.passes_opaque(name):
-            value = self._composed(name).value
-            return Estimate(value, np.full(value.shape, UNKNOWN))
+    def at(self, name: str, entries: Array) -> Estimate:
+        """Some entries of ∂L/∂tensor, by one copy of the whole network an entry."""
         tensor = self.point.tensor(name)
         nodes = self.point.nodes_after(name)
-        value = np.zeros(tensor.size)
-        for part in chunks(tensor.size, self.point.copy_bytes(nodes, tensor.size, 16)):
-            moved = {name: tensor + 1j * COMPLEX_STEP * one_hot(part, tensor.shape)}
+        value = np.zeros(len(entries))
+        for part in chunks(len(entries), self.point.copy_bytes(nodes, tensor.size, 16)):
+            picked = entries[part]
+            copies = np.empty((len(picked), tensor.size), complex)
+            copies[:] = tensor.ravel()
+            copies[np.arange(len(picked)), picked] += 1j * COMPLEX_STEP
+            moved = {name: copies.reshape(-1, *tensor.shape)}
             value[part] = np.imag(self.point.loss_with(moved, nodes).total) / COMPLEX_STEP
+            self.point.worked(len(picked) * self.point.costs.forward)
         largest = np.abs(value).max(initial=0.0)
-        return Estimate(value, np.full(value.shape, TERM_ULPS * EPS * largest))
+        return Estimate(value, np.full(value.shape, TERM_ULPS * EPS * largest + _UNDERFLOW))
 
 
 def _grouped(names: Sequence[str], point: Point) -> list[list[str]]:
-    """Neighbouring names, as many as have no more than `_TOGETHER` entries, but at least one."""
+    """Neighbouring names, as many as are small and cheap together, but at least one."""
     groups: list[list[str]] = []
-    room = 0
+    entries = cost = math.inf
     for name in names:
-        room -= point.tensor(name).size
-        if room < 0:
+        entries += point.tensor(name).size
+        cost += sum(point.costs.needed(name).values())
+        if entries > _TOGETHER or cost > _CHEAP:
             groups.append([])
-            room = _TOGETHER - point.tensor(name).size
+            entries = point.tensor(name).size
+            cost = sum(point.costs.needed(name).values())
         groups[-1].append(name)
     return groups
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Parameters
+from gradcli.engine.cost import Costs
 from gradcli.engine.model import COMPLEX_STEP, INPUTS
 from gradcli.engine.network import LossValue, Network, Watch
 
@@ -29,7 +30,10 @@ class Point:
     """A network where it is differentiated: its float64 parameters, inputs, and every slot's value.
 
     `evaluations` counts the copies of the network (or of the part after a change) that were run.
+    `on_work` is told of multiply-adds as they are done, as `costs` counts them.
     """
+
+    on_work: Callable[[float], None] | None = None
 
     def __init__(self, network: Network, parameters: Parameters, inputs: Array) -> None:
         self.network = network
@@ -54,6 +58,15 @@ class Point:
                 self.network.forward(self.parameters, self.inputs).slots, self.parameters
             )
         return taken
+
+    @cached_property
+    def costs(self) -> Costs:
+        return Costs(self.network)
+
+    def worked(self, multiply_adds: float) -> None:
+        """A piece of planned work is done."""
+        if self.on_work is not None:
+            self.on_work(multiply_adds)
 
     def tensor(self, name: str) -> Array:
         return self.inputs if name == INPUTS else self.parameters[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +18,13 @@ __all__ = ["PATIENCE", "ProgressReport", "progress_on"]
 PATIENCE: Final = 1.0
 """Seconds of work after which a bar appears."""
 
-ProgressReport = Callable[[str, int, int], None]
-"""(what is being done, how much is done, how much there is)."""
+_PAUSE: Final = 0.1
+"""Seconds between two drawings of the bar."""
+
+ProgressReport = Callable[[str, float, float], None]
+"""(what is being done, how much is done, how much there is), in any unit."""
+
+_THOUSANDS: Final = ("", " k", " M", " G", " T", " P")
 
 
 @contextmanager
@@ -39,18 +45,21 @@ def progress_on(
     surface = surface_of(stream, environment, no_color=no_color)
     start = clock()
     bar: Progress | None = None
+    drawn = -math.inf
 
-    def report(what: str, done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None and clock() - start > PATIENCE:
+    def report(what: str, done: float, total: float) -> None:
+        nonlocal bar, drawn
+        spent = clock() - start
+        if spent - drawn < _PAUSE:
+            return
+        if bar is None and spent > PATIENCE:
             bar = _bar(stream, surface)
             bar.add_task("", total=total)
             bar.start()
         if bar is not None:
-            task = bar.task_ids[0]
-            bar.update(
-                task, completed=done, total=total, description=surface.shown(what), refresh=True
-            )
+            drawn = spent
+            said = f"{_figures(done, total, spent)}  {surface.shown(what)}"
+            bar.update(bar.task_ids[0], completed=done, total=total, description=said, refresh=True)
 
     try:
         yield report
@@ -59,15 +68,33 @@ def progress_on(
             bar.stop()
 
 
+def _figures(done: float, total: float, seconds: float) -> str:
+    """How much of how much, how fast, and how long it will go on: `1.2 of 8 G, 310 M/s, 22 s left`.
+
+    What is counted in ones has no rate worth telling.
+    """
+    if not 0 < done < total or total < 1000:
+        return f"{_short(done)}/{_short(total)}"
+    rate = done / seconds
+    return f"{_short(done)}/{_short(total)}, {_short(rate)}/s, {(total - done) / rate:.0f} s left"
+
+
+def _short(number: float) -> str:
+    """Three digits and a power of a thousand: `1.24 G`."""
+    power = 0
+    while number >= 999.5 and power < len(_THOUSANDS) - 1:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g}{_THOUSANDS[power]}"
+
+
 def _bar(stream: IO[str], surface: Surface) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     from gradcli.report.layout import console_on
 
     # Drawn when there is news and by no thread: the interpreter is busy with the work itself.
     return Progress(
         BarColumn(),
-        MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
         console=console_on(surface, stream, live=True),
         transient=True,

@@ -106,6 +106,8 @@ def remarks(tensor: TensorResult) -> str:
         said.append(plural(tensor.kinks, "kink"))
     if tensor.below_resolution:
         said.append(f"{tensor.below_resolution:,} below resolution")
+    if tensor.projections:
+        said.append(plural(tensor.projections, "projection"))
     if tensor.vacuous:
         said.append("vacuous")
     return ", ".join(said)

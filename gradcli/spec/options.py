@@ -118,6 +118,7 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
     "check": _table(
         require=(_one_of(*GRADES), _number(above=0)),
         entries=(_one_of("all"), _count()),
+        budget=(_number(above=0),),
         oracle=(_one_of(*ORACLES),),
         step=(_number(above=0),),
         only=(_several(_text()),),

@@ -44,6 +44,9 @@ def check_plan(
     return check.result()
 
 
+_DEFINITION = 1e6  # multiply-adds that a definition counts as, in the progress shown
+
+
 class _SpecCheck:
     """One spec under check: what is known so far, and how to go on."""
 
@@ -56,7 +59,8 @@ class _SpecCheck:
         self.builtin_wrong = False
         self.interrupted = False
         self._progress = progress
-        self._done = self._total = 0
+        self._at = ""
+        self._done = self._total = 0.0
 
     def run(self, model: Model | None) -> None:
         plan, options = self.plan, self.options
@@ -66,8 +70,8 @@ class _SpecCheck:
             network = NetworkTensors(model or Model(plan), options)
             self.loss = network.loss
         names = [] if network is None else network.names()
-        self._total = len(definitions) + len(names)
-        if not self._total:
+        self._total = _DEFINITION * len(definitions) + (0 if network is None else network.work)
+        if not definitions and not names:
             self.collector.add([_nothing_selected(plan)])
             self.collector.undecided = True
         if definitions:
@@ -77,14 +81,19 @@ class _SpecCheck:
             for definition in definitions:
                 self._step(definition.name)
                 check_definition(definition, plan, self.collector, self.required)
+                self._work(_DEFINITION)
         if network is not None:
+            network.truth.point.on_work = self._work
             self._tensors(network, names)
-        self._step("")
 
     def _step(self, name: str) -> None:
+        self._at = name
+        self._work(0)
+
+    def _work(self, multiply_adds: float) -> None:
+        self._done += multiply_adds
         if self._progress:
-            self._progress(name, self._done, self._total)
-        self._done += 1
+            self._progress(self._at, min(self._done, self._total), self._total)
 
     def _tensors(self, network: NetworkTensors, names: list[tuple[str, Kind]]) -> None:
         self.collector.add(map(_kink_note, network.truth.kinks))
@@ -103,6 +112,7 @@ class _SpecCheck:
         disagreements = cross_check(subjects, self.required, self.options.seed)
         for subject in subjects:
             name = subject.name
+            self._step(name)
             result, findings, _ = examine(
                 subject, self.options, self.required, disagreements.get(name)
             )

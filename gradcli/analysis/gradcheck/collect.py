@@ -11,8 +11,8 @@ from gradcli.diagnostics.finding import Finding
 
 __all__ = ["Collector", "Progress"]
 
-Progress = Callable[[str, int, int], None]
-"""(what is being checked, how many tensors are done, how many there are)."""
+Progress = Callable[[str, float, float], None]
+"""(what is being checked, how much is done, how much there is), in multiply-adds."""
 
 
 class Collector:

@@ -36,15 +36,16 @@ def cross_check(
     Returns the disagreements, by subject, beyond the relative error `required`. All subjects are
     tried in one go with a few steps; only what does not agree there climbs the whole ladder.
     """
-    sampled = [(subject, entry) for subject in subjects for entry in _entry(subject, seed)]
+    chosen = [(subject, _entry(subject, seed)) for subject in subjects]
+    sampled = [(subject, *found) for subject, found in chosen if found is not None]
     if not sampled:
         return {}
-    n = np.array([_numeric(subject, entry) for subject, entry in sampled])
+    n = np.array([slope for _, _, slope in sampled])
     quick = _climb_together(sampled)
     found = {}
     told = np.isfinite(quick.central.uncertainty)
     for at in np.flatnonzero(_differs(quick, n, required) | ~told):
-        subject, entry = sampled[at]
+        subject, entry, _ = sampled[at]
         ladder = subject.climb(np.array([entry]))
         if _differs(ladder, n[at : at + 1], required)[0]:
             central = ladder.central
@@ -54,31 +55,32 @@ def cross_check(
     return found
 
 
-def _entry(subject: Subject, seed: int) -> list[int]:
-    """An entry with a slope that is not zero, by chance; none if there is none."""
+def _entry(subject: Subject, seed: int) -> tuple[int, float] | None:
+    """An entry by chance and its complex-step slope, which is not zero; None if there is none."""
+    rng = generator(seed, f"cross-check of {subject.name}")
+    if subject.large is not None and subject.large.numeric is not None:
+        entry = int(rng.integers(len(subject.x)))
+        slope = float(subject.large.numeric(np.array([entry])).value[0])
+        return (entry, slope) if slope else None
     if subject.numeric is None:
-        return []
+        return None
     pool = np.flatnonzero(subject.numeric.value)
     if subject.pool is not None:
         pool = np.intersect1d(pool, subject.pool)
     if subject.kinks is not None:
         pool = pool[~subject.kinks[pool]]
     if not len(pool):
-        return []
-    return [int(generator(seed, f"cross-check of {subject.name}").choice(pool))]
+        return None
+    entry = int(rng.choice(pool))
+    return entry, float(subject.numeric.value[entry])
 
 
-def _numeric(subject: Subject, entry: int) -> float:
-    assert subject.numeric is not None
-    return float(subject.numeric.value[entry])
-
-
-def _climb_together(sampled: Sequence[tuple[Subject, int]]) -> Ladder:
+def _climb_together(sampled: Sequence[tuple[Subject, int, float]]) -> Ladder:
     """A few rungs at one entry of each of several subjects, with the noise assumed."""
-    x = np.array([subject.x[entry] for subject, entry in sampled])
-    value = np.array([np.broadcast_to(s.value, s.x.shape)[entry] for s, entry in sampled])
-    scale = np.array([subject.rho[entry] for subject, entry in sampled])
-    eps = max(subject.eps_f for subject, _ in sampled)
+    x = np.array([subject.x[entry] for subject, entry, _ in sampled])
+    value = np.array([np.broadcast_to(s.value, s.x.shape)[entry] for s, entry, _ in sampled])
+    scale = np.array([subject.rho[entry] for subject, entry, _ in sampled])
+    eps = max(subject.eps_f for subject, _, _ in sampled)
 
     def probe(columns: Array, points: Array) -> Array:
         values = [

@@ -10,6 +10,7 @@ from gradcli.analysis.gradcheck.crosscheck import Disagreement
 from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
 from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.projections import Projections, project
 from gradcli.analysis.gradcheck.report import TensorResult, Worst
 from gradcli.analysis.gradcheck.rule import (
     Gap,
@@ -53,6 +54,10 @@ def examine(
     A `disagreement` of the oracles (see `cross_check`) leaves that entry undecided.
     """
     checked = _choose_entries(subject, options)
+    projections = None
+    if subject.large is not None and options.entries is None:
+        projections = project(subject, options.seed)
+        checked = np.union1d(checked, projections.entries)
     if disagreement is not None:
         checked = np.union1d(checked, [disagreement.entry])
     examiner = _Examiner(subject, checked, options, required)
@@ -62,18 +67,43 @@ def examine(
         evidence.outcome[checked == disagreement.entry] = Outcome.UNDECIDED
         findings.append(_neither_is_relied_on(subject, disagreement))
     result = _summarise(subject, evidence)
+    if projections is not None:
+        result = _with_projections(result, projections)
+        findings += _unexplained(subject, evidence, projections)
+        if findings and result.verdict == "pass":
+            result = result.replace(verdict="inconclusive")
     findings = diagnose(subject, evidence, result) + findings
     if result.verdict == "pass":
         findings += small_mismatch(subject, evidence)
     return result, findings, examiner.evaluations
 
 
+def _with_projections(result: TensorResult, projections: Projections) -> TensorResult:
+    limit = max(result.detectable_error, projections.detectable)
+    return result.replace(projections=projections.count, detectable_error=limit)
+
+
+def _unexplained(subject: Subject, evidence: Evidence, projections: Projections) -> list[Finding]:
+    """A finding where projections differ and no entry that was looked at does."""
+    real = noticeable(evidence.gap, evidence.u, evidence.u_a, subject.eps)
+    if not projections.off or real.any():
+        return []
+    message = (
+        f"{projections.off} of {projections.count} random projections of the whole differ, but "
+        "none of the entries checked one by one does; --entries all checks them all"
+    )
+    return [finding("GC203", subject.name, message, line=subject.line)]
+
+
 def _choose_entries(subject: Subject, options: CheckOptions) -> Array:
     pool = np.arange(subject.x.size) if subject.pool is None else subject.pool
-    if options.entries is None or options.entries >= len(pool) or subject.kind == "definition":
+    wanted = options.entries
+    if wanted is None and subject.large is not None:
+        wanted = subject.large.sample
+    if wanted is None or wanted >= len(pool) or subject.kind == "definition":
         return pool
     rng = generator(options.seed, f"entries of {subject.name}")
-    edges = np.linspace(0, len(pool), options.entries + 1).astype(int)
+    edges = np.linspace(0, len(pool), wanted + 1).astype(int)
     return pool[[int(rng.integers(low, high)) for low, high in pairwise(edges)]]
 
 
@@ -159,6 +189,8 @@ class _Examiner:
                 ),
                 subject.oracle,
             )
+        if subject.large is not None and subject.large.numeric is not None:
+            return subject.large.numeric(self.checked), "complex"
         if wanted in ("central", "forward"):
             return self._fixed_step(wanted), wanted
         return self._ladder_oracle(), "ladder"

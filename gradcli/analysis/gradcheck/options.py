@@ -9,7 +9,10 @@ from gradcli.analysis.verdict import GRADES
 from gradcli.core.record import Record
 from gradcli.errors import UsageError
 
-__all__ = ["CheckOptions", "Oracle", "required_error"]
+__all__ = ["DEFAULT_BUDGET", "CheckOptions", "Oracle", "required_error"]
+
+DEFAULT_BUDGET = 1e10
+"""Multiply-adds of a check: a few seconds' worth."""
 
 Oracle = Literal["complex", "ladder", "central", "forward"]
 
@@ -18,7 +21,8 @@ class CheckOptions(Record):
     """Options of `check`, resolved.
 
     `required` is the worst relative error that passes, None for the default of the dtype;
-    `entries` the number checked of each tensor, None for all; `step` the fixed step of the
+    `entries` the number checked of each tensor, None for every one that the `budget` allows, which
+    is in multiply-adds; `step` the fixed step of the
     `central` and `forward` oracles, None for the textbook's optimum.
     """
 
@@ -28,6 +32,7 @@ class CheckOptions(Record):
     skip: tuple[str, ...] = ()
     wrt: Literal["all", "parameters", "inputs"] = "all"
     entries: int | None = None
+    budget: float = DEFAULT_BUDGET
     oracle: Oracle | None = None
     step: float | None = None
     strict: bool = False

@@ -34,7 +34,8 @@ class TensorResult(Record):
     """One tensor or definition. Errors are of graded entries; `grade` is None where none was.
 
     `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
-    `below_resolution` counts entries that passed because the arithmetic can tell no difference.
+    `below_resolution` counts entries that passed because the arithmetic can tell no difference,
+    `projections` random ones of a tensor of which not every entry was checked.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TensorResult(Record):
     oracle: str
     worst: Worst | None
     wrong: int = 0
+    projections: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         worst = self.worst
@@ -72,6 +74,7 @@ class TensorResult(Record):
             "vacuous": self.vacuous,
             "oracle": self.oracle,
             "wrong": self.wrong,
+            "projections": self.projections,
             "worst": None
             if worst is None
             else {

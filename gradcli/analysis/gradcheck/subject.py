@@ -18,7 +18,20 @@ from gradcli.engine.noise import Noise
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
 
-__all__ = ["Subject"]
+__all__ = ["Large", "Subject"]
+
+
+class Large(Record):
+    """How to look at a tensor of which every entry would cost too much.
+
+    `numeric(entries)` is the complex-step estimate of some entries, where there is one;
+    `along(direction)` the derivative along a direction (E,) and its uncertainty. `sample` is the
+    number of entries to check one by one.
+    """
+
+    along: Callable[[Array], tuple[float, float]]
+    sample: int
+    numeric: Callable[[Array], Estimate] | None = None
 
 
 class Subject(Record):
@@ -28,7 +41,8 @@ class Subject(Record):
     way, which `oracle` names, where there is one. `value` is the function (a scalar, or one per
     entry), `noise(entries)` its absolute noise, `jitter()` how far the claimed gradient moves when
     its arguments move by 2 ulp. `eps` is the precision of the gradient, `eps_f` that in which the
-    function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check.
+    function is evaluated. `kinks` marks entries known to lie at a kink, `pool` those to check;
+    `large` is set where not every entry is to be checked.
     `factors` are named quantities that a wrong factor may be; `variables` the values of a
     definition's variables at each entry; `whole_numbers` says that the gradient was claimed in a
     format that holds nothing else. The last ones serve to say what is wrong: `branches()` are
@@ -50,6 +64,7 @@ class Subject(Record):
     numeric: Estimate | None = None
     kinks: Mask | None = None
     pool: Array | None = None
+    large: Large | None = None
     line: int = 0
     factors: tuple[tuple[str, float], ...] = ()
     variables: Mapping[str, Array] = MappingProxyType({})

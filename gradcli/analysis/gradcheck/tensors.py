@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 
 from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.projections import DIRECTIONS
 from gradcli.analysis.gradcheck.report import Kind
-from gradcli.analysis.gradcheck.subject import Subject
-from gradcli.analysis.gradcheck.truth import Truth
+from gradcli.analysis.gradcheck.subject import Large, Subject
+from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged
 from gradcli.core.arrays import Array
+from gradcli.engine.cost import Part
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.errors import SpecError, SpecProblem
 from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
@@ -20,14 +22,17 @@ __all__ = ["NetworkTensors"]
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_ULPS = 2
-_OP_ULPS = 8  # by which the result of an op may be off, that of several operations
+_SAMPLE_SHARE = 8  # of the budget, one goes into the sample of a tensor
+_LEAST_SAMPLE = 32
+_MOST_SAMPLE = 256
 
 
 class NetworkTensors:
     """What a model claims of its tensors' gradients, beside the truth of them.
 
     The oracle runs in float64 on the model's own values; the analytic gradient in the model's
-    dtype. A `truth` that is known already is used as it is.
+    dtype. A `truth` that is known already is used as it is. `work` is what the numeric gradients
+    are planned to take, in multiply-adds.
     """
 
     def __init__(self, model: Model, options: CheckOptions, truth: Truth | None = None) -> None:
@@ -37,6 +42,7 @@ class NetworkTensors:
         if not np.isfinite(self.loss):
             raise SpecError([_no_gradient_here(model, self.loss)])
         self.truth = truth or Truth(model, options.seed, [name for name, _ in self.names()])
+        self._whole, self.work = self._plan_work()
         self._jitters: dict[str, Array] | None = None
 
     def names(self) -> list[tuple[str, Kind]]:
@@ -52,6 +58,7 @@ class NetworkTensors:
         truth = self.truth
         tensor = truth.point.tensor(name)
         wants_complex = self.options.oracle in (None, "complex")
+        large = None if name in self._whole else self._large(name, wants_complex)
         plan = self.model.plan.parameters.get(name)
         return Subject(
             name=name,
@@ -65,10 +72,43 @@ class NetworkTensors:
             probe=partial(truth.point.probe, name),
             noise=truth.noise(name),
             jitter=lambda: self._jitter(name),
-            numeric=truth.gradient(name) if wants_complex else None,
+            numeric=truth.gradient(name) if wants_complex and large is None else None,
+            large=large,
             line=0 if plan is None else plan.line,
             factors=self._factors(name, tensor),
             oracle=truth.oracle(name),
+        )
+
+    def _plan_work(self) -> tuple[set[str], float]:
+        """Tensors of which every entry is checked, and the multiply-adds that all take together.
+
+        The cheapest come first, while the budget lasts; of the others a sample is checked.
+        """
+        names = [name for name, _ in self.names()]
+        costs = self.truth.point.costs
+        needed = {name: costs.needed(name) for name in names}
+        paid: dict[Part, int] = {}
+        within = set()
+        for name in sorted(names, key=lambda name: sum(needed[name].values())):
+            bill = paid | needed[name]
+            if sum(bill.values()) <= self.options.budget:
+                paid = bill
+                within.add(name)
+        passes = (DIRECTIONS * ALONG + self._sample) * (len(names) - len(within))
+        return within, sum(paid.values()) + passes * costs.forward
+
+    @property
+    def _sample(self) -> int:
+        """Entries of a large tensor that are checked one by one."""
+        affordable = self.options.budget / (_SAMPLE_SHARE * max(1, self.truth.point.costs.forward))
+        return int(min(max(affordable, _LEAST_SAMPLE), _MOST_SAMPLE))
+
+    def _large(self, name: str, wants_complex: bool) -> Large:
+        by_complex_step = wants_complex and self.truth.oracle(name) == "complex"
+        return Large(
+            along=partial(self.truth.slope_along, name),
+            sample=self._sample,
+            numeric=partial(self.truth.gradient_at, name) if by_complex_step else None,
         )
 
     def _factors(self, name: str, tensor: Array) -> tuple[tuple[str, float], ...]:
@@ -106,11 +146,11 @@ class NetworkTensors:
             eps = np.finfo(self.model.dtype).eps
             for _ in range(_JITTER_TRIES):
                 moved = {
-                    key: _nudged(value, eps, rng)
+                    key: nudged(value, eps, rng, _JITTER_ULPS)
                     for key, value in {**self.model.parameters, **self.model.inputs}.items()
                 }
                 inputs = moved.pop(INPUTS)
-                with self.model.network.rounded(lambda value: _nudged(value, eps, rng, _OP_ULPS)):
+                with self.model.network.rounded(lambda value: nudged(value, eps, rng, OP_ULPS)):
                     _, gradients = self.model.value_and_grad_at(moved, inputs)
                 for key, gradient in gradients.items():
                     with np.errstate(invalid="ignore"):
@@ -137,10 +177,3 @@ def _no_gradient_here(model: Model, loss: float) -> SpecProblem:
         line,
         "smaller weights or inputs; `gradcli flow` shows where it grows" if node else "",
     )
-
-
-def _nudged(
-    value: Array, eps: float, rng: np.random.Generator, most: float = _JITTER_ULPS
-) -> Array:
-    ulps = rng.uniform(-most, most, value.shape)
-    return (value * (1 + eps * ulps)).astype(value.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.kinks import SettledKink, settle_kinks
 from gradcli.core.arrays import Array
+from gradcli.engine.cotangents import EPS, TERM_ULPS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
@@ -15,9 +16,15 @@ from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.numeric import NumericGradients
 from gradcli.engine.replicas import Point
 
-__all__ = ["Truth"]
+__all__ = ["ALONG", "OP_ULPS", "Truth", "nudged"]
 
-_EPS = float(np.finfo(np.float64).eps)
+OP_ULPS = 8
+"""By how many ulps the result of an op may be off, that of several operations."""
+
+_ROUNDING_TRIES = 2
+
+ALONG = 1 + _ROUNDING_TRIES
+"""Forward passes that a derivative along a direction takes."""
 
 
 class Truth:
@@ -57,6 +64,24 @@ class Truth:
         """What it is from: the complex step, or the ladder where that cannot pass."""
         return "ladder" if self._numeric.passes_opaque(name) else "complex"
 
+    def gradient_at(self, name: str, entries: Array) -> Estimate:
+        """The same for some entries only, where all of them would cost too much."""
+        return self._numeric.at(name, entries)
+
+    def slope_along(self, name: str, direction: Array) -> tuple[float, float]:
+        """The derivative along a direction (E,) in a tensor, and what rounding makes of it."""
+        directions = {name: direction.reshape(self.point.tensor(name).shape)}
+        value, doubt = self._numeric.slope_along(directions)
+        self.point.worked(ALONG * self.point.costs.forward)
+        if self._numeric.passes_opaque(name):
+            return value, doubt
+        rng = generator(self.seed, f"rounding along {name}")
+        moves = [TERM_ULPS * EPS * abs(value)]
+        for _ in range(_ROUNDING_TRIES):
+            with self.point.network.rounded(lambda each: nudged(each, EPS, rng, OP_ULPS)):
+                moves.append(abs(self.point.slope_along(directions) - value))
+        return value, max(moves)
+
     def noise(self, name: str) -> Callable[[Array], Noise]:
         """The absolute noise of the loss along a tensor, measured when first asked for."""
         return lambda entries: Noise.even(np.full(len(entries), self._noise_along(name)))
@@ -71,10 +96,16 @@ class Truth:
                 lambda offsets: self.point.along(name, direction, offsets.ravel())[:, None],
                 np.array([self.point.value]),
                 np.array([SPACING * scale]),
-                _EPS,
+                EPS,
             )
             self._noises[name] = float(level[0])
         return self._noises[name]
+
+
+def nudged(value: Array, eps: float, rng: np.random.Generator, most: float) -> Array:
+    """Values off by up to so many ulps of this precision, as other rounding would leave them."""
+    ulps = rng.uniform(-most, most, value.shape)
+    return (value * (1 + eps * ulps)).astype(value.dtype)
 
 
 def _point_of(model: Model) -> Point:

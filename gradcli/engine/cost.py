@@ -1,0 +1,103 @@
+"""What numeric gradients cost, before any is computed: multiply-adds, counted from shapes.
+
+A matrix with two or more axes is multiplied with every row that its node reads. What is done
+element by element is bound by memory; an element counts as many multiply-adds as a product could
+have done meanwhile. These are estimates for a budget, of the right order, not measurements.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+
+from gradcli.core.op import Activation
+from gradcli.engine.model import INPUTS
+from gradcli.engine.network import Network
+
+__all__ = ["Costs", "Part"]
+
+_ELEMENT = 16  # multiply-adds that an element of an elementwise pass takes the time of
+
+Part = tuple[str, int, str]
+"""One piece of the work, which several tensors may need: (kind, place, name)."""
+
+
+class Costs:
+    """Costs of a network's numeric gradients, in multiply-adds; `nodes` are those of each node."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.nodes = [self._node(index) for index in range(len(network.nodes))]
+        self._before = [0, *accumulate(self.nodes)]
+        self._coupling = [
+            index
+            for index, node in enumerate(network.nodes)
+            if node.op.layer_traits(node.options).couples_rows
+        ]
+
+    @cached_property
+    def forward(self) -> int:
+        """One forward pass, losses included."""
+        losses = sum(prod(self.network.slot_shape(loss.slot)) for loss in self.network.plan.losses)
+        return self._before[-1] + _ELEMENT * losses
+
+    def needed(self, name: str) -> dict[Part, int]:
+        """The pieces of work that every entry of a tensor's numeric gradient takes."""
+        pieces: dict[Part, int] = {}
+        for index, node in enumerate(self.network.nodes):
+            if name == INPUTS:
+                own = ["x"] * (0 in node.inputs)
+            else:
+                own = [local for local, full in node.parameters.items() if full == name]
+            affine = node.op.layer_traits(node.options).affine
+            for local in own:
+                if local in affine:
+                    pieces["contraction", index, local] = self.nodes[index]
+                    pieces |= self.cotangent(index + 1)
+                elif name == INPUTS:
+                    pieces |= self.cotangent(0)
+                else:
+                    entries = prod(self.network.plan.parameters[name].shape)
+                    pieces["entries", index, local] = entries * self.nodes[index]
+                    pieces |= self.cotangent(index + 1)
+        return pieces
+
+    def cotangent(self, slot: int) -> dict[Part, int]:
+        """The pieces of a slot's cotangent: its units, and the nodes behind that couple rows."""
+        pieces: dict[Part, int] = {("slot", slot, ""): self.by_unit(slot)}
+        for index in self._coupling:
+            if index >= slot:
+                entries = sum(
+                    prod(self.network.slot_shape(at)) for at in self.network.nodes[index].inputs
+                )
+                pieces["node", index, ""] = entries * self.nodes[index]
+                pieces["slot", index + 1, ""] = self.by_unit(index + 1)
+        return pieces
+
+    def _node(self, index: int) -> int:
+        node = self.network.nodes[index]
+        read = [self.network.slot_shape(slot) for slot in node.inputs]
+        matrices = sum(
+            prod(self.network.plan.parameters[full].shape)
+            for full in node.parameters.values()
+            if len(self.network.plan.parameters[full].shape) > 1
+        )
+        elements = max(prod(node.shape), *map(prod, read))
+        return prod(read[0][:-1]) * matrices + _ELEMENT * elements
+
+    def by_unit(self, slot: int) -> int:
+        """The cotangent of a slot by a copy a unit, up to the next node that couples rows.
+
+        One unit's move is cheap up to and through the first product; see `Tangents`.
+        """
+        shape = self.network.slot_shape(slot)
+        end = next((index for index in self._coupling if index >= slot), len(self.nodes))
+        start, cheap = slot, 0
+        while start < end:
+            node = self.network.nodes[start]
+            cheap += self.nodes[start] // max(1, shape[0])
+            start += 1
+            if not (isinstance(node.op, Activation) and node.op.elementwise):
+                break
+        return prod(shape[1:]) * (cheap + self._before[end] - self._before[start])
