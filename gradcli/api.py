@@ -323,7 +323,7 @@ def _plan_of(
 def _check_codes() -> list[str]:
     from gradcli.diagnostics.rules import all_rules
 
-    return [code for code in all_rules() if code.startswith("GC")]
+    return [code for code in all_rules() if code.startswith(("GC", "SP"))]
 
 
 def _name_of(source: Source | Model | tuple[str, str]) -> str:

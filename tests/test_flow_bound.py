@@ -109,7 +109,7 @@ def test_a_bound_that_is_too_small_is_reported_as_a_bug(monkeypatch: pytest.Monk
     exact = measure_module.spectral_norm
     monkeypatch.setattr(measure_module, "spectral_norm", lambda matrix: 0.3 * exact(matrix))
     data = {"inputs": {"shape": [5, 4]}, "targets": "auto"}
-    network = [{"dense": {"units": 4, "init": "orthogonal"}}, {"dense": 1}]
+    network = [{"dense": {"units": 4, "init": "orthogonal"}}, "identity", {"dense": 1}]
     result = flow_of({"gradcli": 1, "data": data, "network": network, "loss": "mse"})
     assert {found.code for found in result.findings} == {"GF106"}
     assert result.exit_code == ExitCode.BUG

@@ -88,5 +88,5 @@ def test_every_op_is_listed() -> None:
 
 def test_every_rule_of_the_check_is_listed() -> None:
     section = README.partition("## Reading a check")[2].partition("\n## ")[0]
-    listed = set(re.findall(r"\bGC\d{3}\b", section))
-    assert listed == {code for code in all_rules() if code.startswith("GC")}
+    listed = set(re.findall(r"\b(?:GC|SP)\d{3}\b", section))
+    assert listed == {code for code in all_rules() if code.startswith(("GC", "SP"))}

@@ -73,7 +73,7 @@ def test_a_rule_has_all_headings_and_text_under_each(each: type[Rule]) -> None:
 
 @every_rule
 def test_codes_and_names_follow_their_patterns(each: type[Rule]) -> None:
-    assert re.fullmatch(r"G[CFT]\d{3}", each.code)
+    assert re.fullmatch(r"G[CFT]\d{3}|SP1\d{2}", each.code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", each.name)
     assert each.severity in ("error", "warning", "note")
     assert RULES[each.code] is each

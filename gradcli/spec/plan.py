@@ -219,7 +219,6 @@ class Plan(Record):
     definitions: tuple[Definition, ...]
     expect: Expectation
     sections: Mapping[str, Mapping[str, Any]]
-    smells: tuple[Any, ...] = ()
     memory: int = 0
     lines: tuple[str, ...] = ()
     buffers: Mapping[str, Buffer] = MappingProxyType({})

@@ -19,7 +19,7 @@ __all__ = ["DTYPE", "SEED", "checked_overrides", "read_expectation", "read_secti
 SEED: Final = Param("seed", 0, kind="integer", at_least=0)
 DTYPE: Final = Param("dtype", "float64", kind="choice", choices=DTYPES)
 
-_CODE: Final = re.compile(r"G[A-Z][0-9]{3}")
+_CODE: Final = re.compile(r"(?:G[A-Z]|SP)[0-9]{3}")
 _OUTCOME: Final = Param("expect", "pass", kind="choice", choices=("pass", "fail"))
 _VERDICT: Final = Param("flow", kind="choice", choices=FLOW_VERDICTS)
 
@@ -74,8 +74,10 @@ def read_expectation(node: Node | None, context: Context) -> Expectation:
 
 
 def _nearest_code(code: str, codes: list[str]) -> str:
-    """The code of the nearest number."""
-    return min(codes, key=lambda known: abs(int(known[2:]) - int(code[2:])))
+    """The code of the nearest number, of the same family if there is one."""
+    return min(
+        codes, key=lambda known: (known[:2] != code[:2], abs(int(known[2:]) - int(code[2:])))
+    )
 
 
 def checked_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,10 +20,16 @@ from gradcli.analysis.flow.verdict import (
     underflow,
     verdict_of,
 )
+from gradcli.analysis.smells import penalty_smells, smells
+from gradcli.diagnostics.finding import Finding
+from gradcli.engine.model import Model
 from gradcli.errors import UsageError
 from gradcli.spec.plan import Plan
 
 __all__ = ["FlowOptions", "analyse_flow", "invalid_flow", "memory_needed"]
+
+_WHOLE = 256 * 2**20
+"""Bytes up to which a network is run as a whole; what flow itself measures needs far less."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,27 @@ def analyse_flow(
 
     results = [_analysed(own, head, options, advance) for head, own in heads.items()]
     worst = FlowReport(tuple(results)).verdict
-    return FlowReport(
-        tuple(
-            result if result.verdict == worst else replace(result, expected=None)
-            for result in results
-        ),
-        plan.seed,
-    )
+    found = [each.replace(file=plan.file) for each in (*smells(plan), *_penalties(plan))]
+    nodes = {node.name for node in plan.nodes}
+    judged = []
+    for result, own in zip(results, heads.values(), strict=True):
+        elsewhere = nodes.difference(node.name for node in own.nodes)
+        judged.append(
+            replace(
+                result,
+                expected=result.expected if result.verdict == worst else None,
+                findings=(*result.findings, *(f for f in found if f.where not in elsewhere)),
+            )
+        )
+    return FlowReport(tuple(judged), plan.seed)
+
+
+def _penalties(plan: Plan) -> list[Finding]:
+    """Penalties that outweigh the loss, of a network that can be kept in memory as a whole."""
+    if not plan.terms or plan.memory > _WHOLE:
+        return []
+    model = Model(plan)
+    return penalty_smells(model, *model.value_and_grad())
 
 
 def _analysed(

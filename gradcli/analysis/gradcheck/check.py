@@ -10,6 +10,7 @@ from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind, SpecResult
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
+from gradcli.analysis.smells import penalty_smells, smells
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import INPUTS, Model
@@ -85,6 +86,8 @@ class _SpecCheck:
         if network is not None:
             network.truth.point.on_work = self._work
             self._tensors(network, names)
+            self.collector.add(smells(plan))
+            self.collector.add(penalty_smells(network.model, network.loss, network.gradients))
 
     def _step(self, name: str) -> None:
         self._at = name
