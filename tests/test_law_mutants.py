@@ -207,6 +207,48 @@ def labels_that_are_not_smoothed() -> Op:
     return computing("cross_entropy", cross_entropy, Loss)
 
 
+def gaussian_nll(change: Callable[..., Any]) -> Op:
+    """A likelihood whose learned variance is wrong: `change(cotangent in, its own, p)`."""
+
+    def pulled(g: Any, found: Any, p: Any) -> Any:
+        return (found[0], change(g, found[1], p)) if isinstance(found, tuple) else found
+
+    return pulling("gaussian_nll", pulled, Loss)
+
+
+@mutant("learned parameters")
+def log_variance_gradient_without_its_half() -> Op:
+    return gaussian_nll(lambda g, own, p: 2 * own)
+
+
+@mutant("learned parameters")
+def log_variance_gradient_without_the_normalisation() -> Op:
+    return gaussian_nll(lambda g, own, p: own - 0.5 * g)
+
+
+@mutant("learned parameters")
+def log_variance_gradient_that_drops_imaginary_parts() -> Op:
+    return gaussian_nll(lambda g, own, p: own.real)
+
+
+@mutant("learned parameters")
+def learned_parameter_without_a_cotangent() -> Op:
+    def pulled(g: Any, found: Any, p: Any) -> Any:
+        return found[0] if isinstance(found, tuple) else found
+
+    return pulling("gaussian_nll", pulled, Loss)
+
+
+@mutant("replicas of learned parameters")
+def learned_parameter_in_float64() -> Op:
+    return gaussian_nll(lambda g, own, p: own.astype(np.float64))
+
+
+@mutant("replicas of learned parameters")
+def log_variance_that_mixes_replicas() -> Op:
+    return gaussian_nll(lambda g, own, p: own.mean(axis=0) + 0 * own if own.ndim > 2 else own)
+
+
 @mutant("replicas of targets")
 def loss_that_mixes_replicas() -> Op:
     def cross_entropy(p: Any, y: Any, **options: Any) -> Any:

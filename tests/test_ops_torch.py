@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.core.op import Activation, Layer, Loss, Op, Term
+from gradcli.core.param import Param
 from gradcli.core.registry import CATALOGUE
 from gradcli.testing import Case, cases
 from gradcli.testing.node_points import Point, node_point, node_shapes
@@ -39,6 +41,53 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "softmax": lambda x: F.softmax(x, -1),
     "log_softmax": lambda x: F.log_softmax(x, -1),
 }
+
+
+def gaussian_nll(p: Any, y: Any, *learned: Any, variance: float, learn: bool) -> Any:
+    of_each = learned[0].exp() if learn else torch.tensor(variance, dtype=p.dtype)
+    return F.gaussian_nll_loss(p, y, of_each.expand(p.shape))
+
+
+def focal(p: Any, y: Any, *, gamma: float, alpha: float | None) -> Any:
+    """Lin et al. 2017, equations 3 to 5."""
+    q = torch.sigmoid(p)
+    of_target = torch.where(y == 1, q, 1 - q)
+    weight = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
+    return (-weight * (1 - of_target) ** gamma * torch.log(of_target)).mean()
+
+
+@cache
+def gauss_legendre(end: float, panels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights from 0 on, 20 in each panel."""
+    node, weight = np.polynomial.legendre.leggauss(20)
+    half = end / panels / 2
+    middles = half * (2 * np.arange(panels) + 1)
+    return (middles[:, None] + half * node).ravel(), np.tile(half * weight, panels)
+
+
+def adaptive_robust(p: Any, y: Any, *learned: Any, alpha: float, scale: float, learn: str) -> Any:
+    """Barron 2019, equations 8 and 13 to 16, with Z by Gauss and Legendre's rule in arsinh."""
+    shape = torch.tensor(alpha, dtype=torch.float64)
+    if learn == "all":
+        shape = 2 * torch.sigmoid(learned[1].double())
+    width = learned[0].exp() if learned else scale
+
+    def general(z: Any) -> Any:
+        if learn != "all" and alpha == 0:
+            return torch.log(z**2 / 2 + 1)
+        if learn != "all" and alpha == 2:
+            return z**2 / 2
+        b = torch.abs(shape - 2)
+        return b / shape * ((z**2 / b + 1) ** (shape / 2) - 1)
+
+    value = general((p - y).double() / width)
+    if learned:
+        u, weight = map(torch.from_numpy, gauss_legendre(60.0, panels=60))
+        mass = 2 * (weight * torch.exp(-general(torch.sinh(u))) * torch.cosh(u)).sum()
+        value = value + learned[0] + torch.log(mass)
+    return value.mean().to(p.dtype)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
@@ -51,6 +100,14 @@ LOSSES: dict[str, Callable[..., Any]] = {
         "logits": F.binary_cross_entropy_with_logits,
         "probabilities": F.binary_cross_entropy,
     }[input](p, y),
+    "log_cosh": lambda p, y: torch.log(torch.cosh(p - y)).mean(),
+    "gaussian_nll": gaussian_nll,
+    "adaptive_robust": adaptive_robust,
+    "focal": focal,
+    "nll": F.nll_loss,
+    "kl_divergence": lambda p, y: F.kl_div(p, y, reduction="batchmean"),
+    "hinge": lambda p, y: torch.relu(1 - y * p).mean(),
+    "squared_hinge": lambda p, y: torch.relu(1 - y * p).square().mean(),
 }
 TERMS: dict[str, Callable[..., Any]] = {"l1": torch.abs, "l2": torch.square}
 
@@ -158,36 +215,82 @@ def predictions_and_targets(
     assert isinstance(case.op, Loss)
     low, high = case.op.traits(**case.options).domain
     p = rng.uniform(low, high, shape) if np.isfinite(high - low) else 3 * rng.standard_normal(shape)
+    labels = rng.integers(shape[-1], size=shape[:-1])
+    mixed = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
     targets = {
-        "numbers": lambda: [3 * rng.standard_normal(shape)],
-        "binary": lambda: [rng.random(shape), np.round(rng.random(shape))],
-        "classes": lambda: [
-            rng.integers(shape[-1], size=shape[:-1]),
-            rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]),
-        ],
-    }[case.op.reads]()
+        "numbers": [3 * rng.standard_normal(shape)],
+        "binary": [rng.random(shape), np.round(rng.random(shape))],
+        "events": [np.round(rng.random(shape))],
+        "signs": [2 * np.round(rng.random(shape)) - 1],
+        "classes": [labels, mixed],
+        "labels": [labels],
+        "probabilities": [mixed],
+    }[case.op.reads_at(case.options)]
     return [(p, y) for y in targets]
+
+
+def compare_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> None:
+    assert isinstance(case.op, Loss)
+    starts = case.op.weights(**case.options) if case.op.weights else {}
+    for p, y in predictions_and_targets(case, shape, rng):
+        p = p.astype(dtype)
+        y = y.astype(dtype) if y.dtype.kind == "f" else y
+        weights = [np.full((1,), w + rng.standard_normal(), dtype) for w in starts.values()]
+        value, pull = case.op.function(p, y, *weights, **case.options)
+        pulled = pull(np.full_like(value, 1 / value.size))
+        dp, *dweights = pulled if weights else (pulled,)
+
+        p_torch, y_torch = tensor(p), torch.from_numpy(y)
+        w_torch = list(map(tensor, weights))
+        rows = (p_torch, y_torch)
+        if not case.op.elementwise and len(shape) > 2:  # PyTorch wants the classes second
+            flat = y_torch.reshape(-1, *y_torch.shape[len(shape) - 1 :])
+            rows = (p_torch.reshape(-1, shape[-1]), flat)
+        expected = LOSSES[case.op.name](*rows, *w_torch, **case.options)
+        expected.backward()
+        close(value.mean(), expected, dtype)
+        close(dp, p_torch.grad, dtype)
+        for dweight, w in zip(dweights, w_torch, strict=True):
+            close(dweight.sum().reshape(1), w.grad, dtype)
 
 
 @dtypes
 @pytest.mark.parametrize("shape", [(7, 5), (6, 1), (2, 3, 4)])
 @pytest.mark.parametrize("case", tried(Loss), ids=str)
 def test_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Generator) -> None:
-    for p, y in predictions_and_targets(case, shape, rng):
-        p = p.astype(dtype)
-        y = y.astype(dtype) if y.dtype.kind == "f" else y
-        value, pull = case.op.function(p, y, **case.options)
-        dp = pull(np.full_like(value, 1 / value.size))
+    compare_loss(case, shape, dtype, rng)
 
-        p_torch, y_torch = tensor(p), torch.from_numpy(y)
-        rows = (p_torch, y_torch)
-        if not case.op.elementwise and len(shape) > 2:  # PyTorch wants the classes second
-            flat = y_torch.reshape(-1, *y_torch.shape[2:])
-            rows = (p_torch.reshape(-1, shape[-1]), flat)
-        expected = LOSSES[case.op.name](*rows, **case.options)
-        expected.backward()
-        close(value.mean(), expected, dtype)
-        close(dp, p_torch.grad, dtype)
+
+def drawn(param: Param, rng: np.random.Generator) -> Any:
+    """A value anywhere within the bounds of an option."""
+    if param.kind != "number":
+        return rng.choice(param.sweep).item()
+    low, high = max(param.above, param.at_least), min(param.below, param.at_most)
+    if np.isfinite(high - low):
+        return float(rng.uniform(low, high))
+    return float(low + rng.exponential() if np.isfinite(low) else rng.uniform(-3, 3))
+
+
+@dtypes
+@pytest.mark.parametrize(
+    "op", [op for op in CATALOGUE.all(Loss) if op.params], ids=lambda op: op.name
+)
+def test_loss_anywhere_in_its_parameters(op: Loss, dtype: str, rng: np.random.Generator) -> None:
+    tried = 0
+    while tried < 10:
+        case = Case(op, {param.name: drawn(param, rng) for param in op.params})
+        if accepted(case):
+            shape = (int(rng.integers(1, 9)), int(rng.integers(1, 9)))
+            compare_loss(case, shape, dtype, rng)
+            tried += 1
+
+
+def accepted(case: Case) -> bool:
+    try:
+        case.op.validate(**case.options) if case.op.validate else None
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("case", [case for case in tried(Loss) if case.op.name == "mae"], ids=str)

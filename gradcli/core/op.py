@@ -38,7 +38,8 @@ class Op(Record, kw_only=True):
 
     `summary` and `description` are the function's docstring: first line and all of it.
     `often_wrong` is what is often written of it instead, and why that is wrong. An op equals itself
-    alone.
+    alone. `validate(**options)` raises ValueError, saying why, for options that are each within
+    their bounds and do not go together.
     """
 
     kind: ClassVar[str]
@@ -48,6 +49,7 @@ class Op(Record, kw_only=True):
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     often_wrong: str = ""
+    validate: Callable[..., None] | None = None
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -261,9 +263,12 @@ class Loss(Op, kw_only=True):
     `values` has the shape of p where the loss is `elementwise`, else one axis less (a value a
     row); the engine takes their mean. With learned parameters, `function(p, y, *learned,
     **options)` and the pullback returns (dp, d_learned...), each d_learned shaped like the
-    values. `reads` says what targets are: numbers; binary (0 to 1); signs (-1, +1); classes
-    (labels (rows,) or probabilities (rows, features)); none (the loss has no target and y is
-    absent). `formula` and `gradient` are in p and y, of one element or one row.
+    values. `formula` and `gradient` are in p and y, of one element or one row.
+
+    `reads`, which may depend on the options, says what targets are. Shaped like the values:
+    numbers; binary (0 to 1); events (0 or 1); signs (-1 or 1). For losses on rows: labels (rows,);
+    probabilities (rows, features); classes, which are labels or probabilities. None: the loss has
+    no target and y is absent.
     """
 
     kind: ClassVar[str] = "loss"
@@ -271,12 +276,15 @@ class Loss(Op, kw_only=True):
     gradient: str | Callable[..., str] = ""
     traits: Callable[..., LossTraits] | None = None
     elementwise: bool = True
-    reads: str = "numbers"
+    reads: str | Callable[..., str] = "numbers"
     couples_rows: bool = False
     weights: Callable[..., dict[str, float]] | None = None
 
     def traits_at(self, options: Options) -> LossTraits | None:
         return None if self.traits is None else self.traits(**options)
+
+    def reads_at(self, options: Options) -> str:
+        return self.reads if isinstance(self.reads, str) else self.reads(**options)
 
 
 class Term(Op, kw_only=True):

@@ -35,6 +35,7 @@ REFERENCES: Final[dict[str, str]] = {
     "cody1969": "Cody, Rational Chebyshev approximations for the error function, Mathematics of "
     "Computation 23, 1969",
     "collobert2004": "Collobert, Large Scale Machine Learning, thesis, Université de Paris VI 2004",
+    "cortes1995": "Cortes and Vapnik, Support-vector networks, Machine Learning 20, 1995",
     "courbariaux2015": "Courbariaux, Bengio, David, BinaryConnect: training deep neural networks "
     "with binary weights during propagations, NeurIPS 2015",
     "donoho1983": "Donoho and Huber, The notion of breakdown point, A Festschrift for Erich L. "
@@ -54,6 +55,8 @@ REFERENCES: Final[dict[str, str]] = {
     "goodfellow2016": "Goodfellow, Bengio, Courville, Deep Learning, MIT Press 2016",
     "grandvalet2005": "Grandvalet and Bengio, Semi-supervised learning by entropy minimization, "
     "NeurIPS 2004",
+    "green1990": "Green, Bayesian reconstructions from emission tomography data using a modified "
+    "EM algorithm, IEEE Transactions on Medical Imaging 9, 1990",
     "griewank2000": "Griewank and Walther, Algorithm 799: revolve, an implementation of "
     "checkpointing for the reverse or adjoint mode of computational differentiation, ACM "
     "Transactions on Mathematical Software 26, 2000",
@@ -98,6 +101,7 @@ REFERENCES: Final[dict[str, str]] = {
     "for natural gradient descent, NeurIPS 2019",
     "lecun1998": "LeCun, Bottou, Orr, Müller, Efficient BackProp, Neural Networks: Tricks of the "
     "Trade, Springer 1998",
+    "lin2017": "Lin, Goyal, Girshick, He, Dollár, Focal loss for dense object detection, ICCV 2017",
     "lin2018": "Lin, Han, Mao, Wang, Dally, Deep gradient compression: reducing the communication "
     "bandwidth for distributed training, ICLR 2018",
     "liu1989": "Liu and Nocedal, On the limited memory BFGS method for large scale optimization, "
@@ -116,6 +120,8 @@ REFERENCES: Final[dict[str, str]] = {
     "nair2010": "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, "
     "ICML 2010",
     "nesterov2004": "Nesterov, Introductory Lectures on Convex Optimization, Kluwer 2004",
+    "nix1994": "Nix and Weigend, Estimating the mean and variance of the target probability "
+    "distribution, IEEE International Conference on Neural Networks 1994",
     "nocedal2006": "Nocedal and Wright, Numerical Optimization, 2nd edition, Springer 2006",
     "pascanu2013": "Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural "
     "networks, ICML 2013",
@@ -136,6 +142,8 @@ REFERENCES: Final[dict[str, str]] = {
     "Statistics 22, 1951",
     "rockafellar1970": "Rockafellar, Convex Analysis, Princeton University Press 1970",
     "romano2019": "Romano, Patterson, Candès, Conformalized quantile regression, NeurIPS 2019",
+    "rosasco2004": "Rosasco, De Vito, Caponnetto, Piana, Verri, Are loss functions all the "
+    "same?, Neural Computation 16, 2004",
     "rumelhart1986": "Rumelhart, Hinton, Williams, Learning representations by back-propagating "
     "errors, Nature 323, 1986",
     "sajjadi2016": "Sajjadi, Javanmardi, Tasdizen, Regularization with stochastic transformations "

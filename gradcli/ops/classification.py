@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from gradcli.ops.activations import Value, decay
 from gradcli.ops.losses import targets_like
 from gradcli.ops.softmax import log_softmax
 
-__all__ = ["binary_cross_entropy", "cross_entropy"]
+__all__ = ["binary_cross_entropy", "cross_entropy", "focal"]
 
 
 def _class_probabilities(p: Array, y: Array) -> Array:
@@ -161,3 +162,85 @@ def binary_cross_entropy(p: Array, y: Array, *, input: str) -> Value:
     """
     y = targets_like(p, y)
     return _on_logits(p, y) if input == "logits" else _on_probabilities(p, y)
+
+
+def _focus(a: Array, gamma: float) -> tuple[Array, Array]:
+    """The loss (1 - q)^gamma·(-log q) with q = sigmoid(a), and its slope in a."""
+    negative = a.real < 0
+    e = decay(a)
+    chance, complement = choose(negative, e, 1.0) / (1 + e), choose(negative, 1.0, e) / (1 + e)
+    cost = log1p(e) + choose(negative, -a, 0.0)
+    weight = np.exp(-gamma * (log1p(e) + choose(negative, 0.0, a)))
+    return weight * cost, -weight * (gamma * chance * cost + complement)
+
+
+def _focus_curvature(a: Array, gamma: float) -> Array:
+    """The second derivative of `_focus` at real numbers."""
+    complement = 1 / (1 + np.exp(a))
+    cost = np.logaddexp(0, -a)
+    inner = gamma * cost * (gamma * (1 - complement) - complement) + (2 * gamma + 1) * complement
+    return complement**gamma * (1 - complement) * inner
+
+
+def _supremum(function: Callable[[Array], Array]) -> float:
+    """The largest size of a smooth function of a logit, found between ever closer points."""
+    points = np.linspace(-60, 60, 401)
+    for _ in range(8):
+        size = np.abs(function(points))
+        best = int(np.argmax(size))
+        ends = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
+        points = np.linspace(*ends, len(points))
+    return float(size.max())
+
+
+def _balance(alpha: float | None) -> str:
+    """What an event adds to its probability, and what its absence takes away."""
+    hit, miss = ("", "") if alpha is None else ("alpha*", "(1 - alpha)*")
+    pull = "(gamma*sigmoid({0})*log1p(exp(-{0})) + sigmoid(-{0}))*sigmoid(-{0})**gamma"
+    return f"{hit}y*{pull.format('p')} - {miss}(1 - y)*{pull.format('(-p)')}"
+
+
+def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
+    largest = 1.0 if alpha is None else max(alpha, 1 - alpha)
+    return LossTraits(
+        convex=gamma == 0,
+        strong_convexity=0.0,
+        lipschitz=largest * _supremum(lambda a: _focus(a, gamma)[1]),
+        smoothness=largest * _supremum(lambda a: _focus_curvature(a, gamma)),
+        bounded=False,
+        argument="logit",
+        differentiable=math.inf,
+        influence=_balance(alpha),
+        outlier="constant",
+        noise=None if gamma or alpha is not None else Noise("Bernoulli", "sigmoid((2*y - 1)*p)"),
+        minimiser=Minimiser("logit at which events and others balance", balance=_balance(alpha)),
+        breakdown=None,
+    )
+
+
+@loss(
+    "focal",
+    params=[
+        Param("gamma", 2.0, at_least=0, sweep=(2.0, 0.0, 0.5)),
+        Param("alpha", 0.25, at_least=0, at_most=1, nullable=True, sweep=(0.25, None)),
+    ],
+    reads="events",
+    formula=lambda gamma, alpha: (
+        "where(y > 0.5, {hit}sigmoid(-p)**gamma*log1p(exp(-p)),"
+        " {miss}sigmoid(p)**gamma*log1p(exp(p)))"
+    ).format(hit="" if alpha is None else "alpha*", miss="" if alpha is None else "(1 - alpha)*"),
+    gradient=lambda gamma, alpha: f"-({_balance(alpha)})",
+    traits=_focal_traits,
+    references=["lin2017"],
+)
+def focal(p: Array, y: Array, *, gamma: float, alpha: float | None) -> Value:
+    """Cross-entropy times (1 - q)^gamma, q the probability of what happened: easy cases fade.
+
+    Events weigh alpha and their absence 1 - alpha; with `alpha: null` both weigh 1. It is not
+    convex for gamma above 0: the slope of a certain mistake falls off on its way to 1.
+    """
+    y = targets_like(p, y)
+    side = 2 * y - 1
+    value, slope = _focus(side * p, gamma)
+    weight = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
+    return weight * value, lambda g: g * weight * side * slope

@@ -6,6 +6,7 @@ Targets take the precision of the predictions. At a kink the gradient is 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,10 +14,23 @@ from gradcli.core.arrays import Array
 from gradcli.core.param import Param
 from gradcli.core.primitives import absolute, choose, where
 from gradcli.core.registry import loss
+from gradcli.core.special import log1p
 from gradcli.core.traits import Breakdown, LossTraits, Minimiser, Noise
-from gradcli.ops.activations import Value
+from gradcli.ops.activations import Value, decay
 
-__all__ = ["huber", "mae", "mse", "quantile", "targets_like"]
+__all__ = [
+    "LearnedValue",
+    "gaussian_nll",
+    "huber",
+    "log_cosh",
+    "mae",
+    "mse",
+    "quantile",
+    "targets_like",
+]
+
+LearnedValue = tuple[Array, Callable[[Array], Array | tuple[Array, ...]]]
+"""As `Value`; with learned parameters their cotangents follow the input's, one a value."""
 
 
 def targets_like(p: Array, y: Array) -> Array:
@@ -78,6 +92,40 @@ def mae(p: Array, y: Array) -> Value:
     """Mean absolute error: the likelihood of Laplace noise; its minimum is the median."""
     r = p - targets_like(p, y)
     return absolute(r), lambda g: g * np.sign(r.real)
+
+
+@loss(
+    "log_cosh",
+    formula="log(cosh(p - y))",
+    gradient="tanh(p - y)",
+    traits=lambda: LossTraits(
+        convex=True,
+        strong_convexity=0.0,
+        lipschitz=1.0,
+        smoothness=1.0,
+        bounded=False,
+        argument="residual",
+        differentiable=math.inf,
+        influence="tanh(y - p)",
+        outlier="constant",
+        noise=Noise("hyperbolic secant", "1/(pi*cosh(p - y))"),
+        minimiser=Minimiser("point at which the pulls tanh(y - p) cancel", balance="tanh(y - p)"),
+        breakdown=Breakdown(0.5, "huber2009"),
+    ),
+    references=["green1990"],
+)
+def log_cosh(p: Array, y: Array) -> Value:
+    """Half the square near zero, the absolute value less log 2 far out, and smooth between.
+
+    Near zero it is computed as log(1 + 2·sinh²(r/2)), in which nothing cancels.
+    """
+    r = p - targets_like(p, y)
+    size = choose(r.real < 0, -r, r)
+    near = size.real < 1
+    half = np.sinh(0.5 * choose(near, r, 0.0))
+    far = size + log1p(decay(2 * r)) - math.log(2)
+    slope = np.tanh(r)
+    return choose(near, log1p(2 * half * half), far), lambda g: g * slope
 
 
 @loss(
@@ -159,3 +207,56 @@ def quantile(p: Array, y: Array, *, tau: float) -> Value:
         return np.where(r.real > 0, -tau * g, np.where(r.real < 0, (1 - tau) * g, 0))
 
     return where(r.real >= 0, tau * r, (tau - 1) * r), pullback
+
+
+@loss(
+    "gaussian_nll",
+    params=[
+        Param("variance", 1.0, above=0, sweep=(0.25, 3.0)),
+        Param("learn", False, kind="boolean", sweep=(False, True)),
+    ],
+    weights=lambda variance, learn: {"log_variance": math.log(variance)} if learn else {},
+    formula=lambda variance, learn: (
+        "((p - y)**2*exp(-log_variance) + log_variance)/2"
+        if learn
+        else "((p - y)**2/variance + log(variance))/2"
+    ),
+    gradient=lambda variance, learn: "(p - y)*exp(-log_variance)" if learn else "(p - y)/variance",
+    traits=lambda variance, learn: LossTraits(
+        convex=True,
+        strong_convexity=1 / variance,
+        lipschitz=math.inf,
+        smoothness=1 / variance,
+        bounded=False,
+        argument="residual",
+        differentiable=math.inf,
+        influence="y - p",
+        outlier="grows",
+        noise=Noise(
+            f"Gaussian of variance {variance:g}",
+            "exp(-(p - y)**2/(2*variance))/sqrt(2*pi*variance)",
+        ),
+        minimiser=Minimiser("mean", "mean"),
+        breakdown=Breakdown(0.0, "huber2009"),
+    ),
+    references=["nix1994"],
+)
+def gaussian_nll(p: Array, y: Array, *learned: Array, variance: float, learn: bool) -> LearnedValue:
+    """The likelihood of Gaussian noise of a variance that is stated, or learned as its logarithm.
+
+    Without the constant ½·log 2π; a learned variance settles at the mean squared error.
+    """
+    r = p - targets_like(p, y)
+    log_variance: Array | float = math.log(variance)
+    precision: Array | float = 1 / variance
+    if learn:
+        (log_variance,) = learned
+        precision = np.exp(-log_variance)
+    scaled = r * precision
+    square = r * scaled
+
+    def pullback(g: Array) -> Array | tuple[Array, ...]:
+        dp = g * scaled
+        return (dp, 0.5 * g * (1 - square)) if learn else dp
+
+    return 0.5 * (square + log_variance), pullback

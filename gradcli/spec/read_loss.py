@@ -143,13 +143,14 @@ def plan_losses(
             named = f"{summand.name}.{{}}"
         output = summand.head or next(iter(layout.outputs))
         target = targets_of(output)
+        reads_none = summand.op.reads_at(call.options) == "none"
         plans.append(
             LossPlan(
                 summand.name,
                 summand.op,
                 call.options,
                 layout.outputs[output],
-                None if summand.op.reads == "none" or target not in with_targets else target,
+                None if reads_none or target not in with_targets else target,
                 summand.weight,
                 learn(call, named),
                 call.place.line,

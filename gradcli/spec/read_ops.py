@@ -153,6 +153,12 @@ def read_options(
             options[param.name] = param.default
     if any(value is INVALID for value in options.values()):
         return None
+    if op.validate is not None:
+        try:
+            op.validate(**options)
+        except ValueError as error:
+            problems.add("SP009", f"{op.name}: {error}", at, at_key=by_key)
+            return None
     others = {key: child for key, child in written.items() if op.param(key) is None}
     place = at.place if node is None else at.key_place
     return Call(op, options, frozenset(written), others, at, place)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Loss, Shape
+from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
@@ -20,6 +21,33 @@ __all__ = ["plan_targets"]
 
 _SUM_TOLERANCE: Final = 1e-6
 """By how much a row of probabilities may miss one: about the rounding of single precision."""
+
+_DRAWN_AS: Final = {"classes": "labels", "binary": "events"}
+"""What is drawn for losses that read more than one kind of target."""
+
+
+class _Reader(Record):
+    """A loss with the kind of targets that it reads for predictions of the shape `outputs`."""
+
+    op: Loss
+    call: Call
+    reads: str
+    outputs: Shape
+
+    @property
+    def draws(self) -> str:
+        return _DRAWN_AS.get(self.reads, self.reads)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes that its targets may have, the one that is drawn first."""
+        outputs = self.outputs
+        if self.reads == "classes":
+            return (outputs[:-1], outputs)
+        return (outputs[:-1],) if self.reads == "labels" else (outputs,)
+
+    def reads_labels(self, shape: Shape) -> bool:
+        return self.draws == "labels" and shape == self.outputs[:-1]
 
 
 def plan_targets(
@@ -44,52 +72,52 @@ def plan_targets(
             shape = list(outputs)
             note("SP012", f"{op.name} needs outputs with rows and features, got {shape}", call)
             return None
-    readers = [(op, call) for op, call in losses if op.reads != "none"]
+    kinds = [(op, call, op.reads_at(call.options)) for op, call in losses]
+    readers = [_Reader(op, call, reads, outputs) for op, call, reads in kinds if reads != "none"]
     if not readers:
         return None
-    op, call = readers[0]
+    first = readers[0]
     if given is None:
         hint = "write `targets: auto` to have them drawn"
         whose = "" if name == TARGETS else f" for {name}"
-        note("SP008", f"{op.name} needs targets, data have none{whose}", call, hint)
+        message = f"{first.op.name} needs targets, data have none{whose}"
+        note("SP008", message, first.call, hint)
         return None
     if given.is_drawn:
-        for other, other_call in readers[1:]:
-            if other.reads != op.reads:
-                message = f"targets drawn for {op.name} do not suit {other.name}"
-                note("SP015", message, other_call)
-        return _drawn(op, outputs, seed)
+        for other in readers[1:]:
+            if other.draws != first.draws:
+                message = f"targets drawn for {first.op.name} do not suit {other.op.name}"
+                note("SP015", message, other.call)
+        return _drawn(first, seed)
     source = given.source
-    if source is None or not all(_fits(source, op, outputs, context) for op, _ in readers):
+    if source is None or not all(_fits(source, reader, context) for reader in readers):
         return None
-    return _given(source, [op for op, _ in readers], outputs, context)
+    return _given(source, readers, context)
 
 
-def _given(
-    source: ArraySource, ops: list[Loss], outputs: Shape, context: Context
-) -> ArrayPlan | None:
-    allowed = _shapes(ops[0], outputs)
+def _given(source: ArraySource, readers: list[_Reader], context: Context) -> ArrayPlan | None:
+    allowed = readers[0].shapes
     shape = source.shape if source.shape in allowed else (*source.shape, 1)
     if source.drawn is not None:
-        picky = next((op for op in ops if op.reads != "numbers"), None)
+        picky = next((reader for reader in readers if reader.reads != "numbers"), None)
         if picky is None:
             return source.drawn.replace(shape=shape)
-        message = f"{picky.name} does not take targets drawn so"
+        message = f"{picky.op.name} does not take targets drawn so"
         hint = "write `targets: auto`, or values"
         context.problems.add("SP015", message, source.node, hint=hint)
         return None
     values = source.load()
     targets: Array | None = None if values is None else values.reshape(shape)
-    for op in ops:
+    for reader in readers:
         if targets is not None:
-            targets = _checked(targets, op, outputs, source.node, context)
+            targets = _checked(targets, reader, source.node, context)
     if targets is None or not representable(targets, source.node, "targets", context):
         return None
     return ArrayPlan(shape, values=targets, dtype="int" if targets.dtype.kind == "i" else "float64")
 
 
-def _fits(source: ArraySource, op: Loss, outputs: Shape, context: Context) -> bool:
-    allowed = _shapes(op, outputs)
+def _fits(source: ArraySource, reader: _Reader, context: Context) -> bool:
+    outputs, allowed = reader.outputs, reader.shapes
     if source.shape in allowed or (*source.shape, 1) in allowed:
         return True
     shape = list(source.shape)
@@ -97,58 +125,53 @@ def _fits(source: ArraySource, op: Loss, outputs: Shape, context: Context) -> bo
     if source.shape and source.shape[0] != outputs[0]:
         rows = f"{source.shape[0]} rows of targets for {outputs[0]} rows of outputs"
         message = f"{rows}: shapes {shape} and {list(outputs)}"
-    hint = f"{op.name} expects " + " or ".join(str(list(one)) for one in allowed)
+    hint = f"{reader.op.name} expects " + " or ".join(str(list(one)) for one in allowed)
     context.problems.add("SP012", message, source.node, hint=hint)
     return False
 
 
-def _shapes(op: Loss, outputs: Shape) -> tuple[Shape, ...]:
-    """The shapes that the targets of a loss may have, the one that is drawn first."""
-    return (outputs[:-1], outputs) if op.reads == "classes" else (outputs,)
-
-
-def _drawn(op: Loss, outputs: Shape, seed: Sequence[int]) -> ArrayPlan:
+def _drawn(reader: _Reader, seed: Sequence[int]) -> ArrayPlan:
     """Targets of the kind that the loss reads, the same for the same seed."""
-    shape = _shapes(op, outputs)[0]
+    shape, outputs = reader.shapes[0], reader.outputs
     rng = np.random.default_rng([*seed, len(outputs)])
-    if op.reads == "classes":
+    if reader.draws == "labels":
         return ArrayPlan(shape, dtype="int", high=outputs[-1], distribution="uniform")
-    if op.reads == "binary":
+    if reader.draws == "events":
         return ArrayPlan(shape, values=rng.integers(0, 2, shape).astype(np.float64))
-    if op.reads == "signs":
+    if reader.draws == "signs":
         return ArrayPlan(shape, values=2.0 * rng.integers(0, 2, shape) - 1.0)
+    if reader.draws == "probabilities":
+        return ArrayPlan(shape, values=rng.dirichlet(np.ones(shape[-1]), shape[:-1]))
     return ArrayPlan(shape, distribution="normal")
 
 
-def _checked(values: Array, op: Loss, outputs: Shape, node: Node, context: Context) -> Array | None:
+def _checked(values: Array, reader: _Reader, node: Node, context: Context) -> Array | None:
     """The targets as the loss takes them: labels whole numbers, all else float64.
 
     None, with the problem noted, where it cannot.
     """
-    if op.reads == "classes" and values.shape == outputs[:-1]:
-        return _labels(values, outputs[-1], op, node, context)
-    targets = values.astype(np.float64)
-    wrong = _RULES.get(op.reads)
-    found = None if wrong is None else wrong(targets)
-    if found is not None:
-        problem, hint = found
-        context.problems.add("SP015", f"{op.name}: {problem}", node, hint=hint)
-        return None
-    return targets
+    if reader.reads_labels(values.shape):
+        found = _labels(values, reader.outputs[-1])
+        targets = values.astype(np.int64)
+    else:
+        targets = values.astype(np.float64)
+        rule = _RULES.get(reader.reads)
+        found = None if rule is None else rule(targets)
+    if found is None:
+        return targets
+    problem, hint = found
+    context.problems.add("SP015", f"{reader.op.name}: {problem}", node, hint=hint)
+    return None
 
 
-def _labels(values: Array, classes: int, op: Loss, node: Node, context: Context) -> Array | None:
+def _labels(values: Array, classes: int) -> tuple[str, str] | None:
     bad = (values != np.floor(values)) | (values < 0) | (values >= classes)
-    if bad.any():
-        worst = values[tuple(np.argwhere(bad)[0])]
-        context.problems.add(
-            "SP015",
-            f"{op.name}: label {worst:g} does not fit {classes} outputs",
-            node,
-            hint=f"expected whole numbers from 0 to {classes - 1}",
-        )
+    if not bad.any():
         return None
-    return values.astype(np.int64)
+    return (
+        f"label {values[bad][0]:g} does not fit {classes} outputs",
+        f"expected whole numbers from 0 to {classes - 1}",
+    )
 
 
 Rule = Callable[[Array], tuple[str, str] | None]
@@ -157,6 +180,11 @@ Rule = Callable[[Array], tuple[str, str] | None]
 def _binary(values: Array) -> tuple[str, str] | None:
     bad = (values < 0) | (values > 1)
     return (f"target {values[bad][0]:g}", "expected 0, 1 or between") if bad.any() else None
+
+
+def _events(values: Array) -> tuple[str, str] | None:
+    bad = (values != 0) & (values != 1)
+    return (f"target {values[bad][0]:g}", "expected 0 or 1") if bad.any() else None
 
 
 def _signs(values: Array) -> tuple[str, str] | None:
@@ -177,6 +205,8 @@ def _probabilities(values: Array) -> tuple[str, str] | None:
 
 _RULES: Final[dict[str, Rule]] = {
     "binary": _binary,
+    "events": _events,
     "signs": _signs,
+    "probabilities": _probabilities,
     "classes": _probabilities,
 }

@@ -8,6 +8,7 @@ from gradcli.testing import (
     arithmetic_laws,  # noqa: F401  (importing a module registers its laws)
     catalogue_laws,  # noqa: F401
     gradient_laws,  # noqa: F401
+    learned_laws,  # noqa: F401
     loss_laws,  # noqa: F401
     node_laws,  # noqa: F401
     node_trait_laws,  # noqa: F401

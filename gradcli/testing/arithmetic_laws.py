@@ -213,13 +213,13 @@ def _compare(
 @law("replicas of targets", Loss)
 def replicas(case: Case) -> None:
     """Stacked predictions share the targets, and give what each gives alone."""
-    rng = case.rng()
+    subject, rng = case.subject, case.rng()
     for block in extremes(case, (-TAIL, 0.5, TAIL)):
         x = np.stack([block.x, block.x[::-1], rng.permutation(block.x)])
-        value, pull = case.op.function(x, block.y, **case.options)
+        value, pull = subject(block.at(x))
         g = rng.standard_normal(value.shape)
         slope = pull(g)
         for i in range(len(x)):
-            alone, pull_alone = case.op.function(x[i], block.y, **case.options)
+            alone, pull_alone = subject(block.at(x[i]))
             require(value[i], alone, 0, "value of a replica")
             require(slope[i], pull_alone(g[i]), 0, "pullback of a replica")

@@ -94,6 +94,17 @@ class Subject:
         traits = self.traits
         return traits.domain if isinstance(traits, LossTraits) else (-np.inf, np.inf)
 
+    def labelled(self, x: Array, label: int) -> Rows:
+        """Rows that all have this class as their target, as the loss reads it."""
+        labels = np.full(len(x), label)
+        return Rows(x, np.eye(x.shape[-1])[labels] if self.reads == "probabilities" else labels)
+
+    def place(self, rows: Rows) -> Array:
+        """What kinks are values of: p - y of a loss on numbers, y·p of one on signs, else x."""
+        if rows.y is None or self.reads not in ("numbers", "signs"):
+            return rows.x
+        return rows.x - rows.y if self.reads == "numbers" else rows.x * rows.y
+
     def written(self, formula: Formula, rows: Rows, g: Array | None = None) -> Array:
         """A formula's value for each row, of shape (rows, outputs)."""
         env: dict[str, Array | float] = {self.variable: rows.x, **self.constants}
@@ -132,6 +143,11 @@ def _first(cotangents: Array | tuple[Array, ...]) -> Array:
     return cotangents[0] if isinstance(cotangents, tuple) else cotangents
 
 
+def _filled(learned: Mapping[str, float], x: Array) -> list[Array]:
+    """Learned parameters at their first values, in the precision of x."""
+    return [np.full((1,), value, x.real.dtype) for value in learned.values()]
+
+
 @singledispatch
 def _subject(op: Op, options: Options) -> Subject:
     raise TypeError(f"{op.kind} {op.name} is not a function of one variable's rows")
@@ -143,8 +159,7 @@ def _activation(op: Activation, options: Options) -> Subject:
     constants = _constants(options, learned)
 
     def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
-        weights = [np.full((1,), value, x.real.dtype) for value in learned.values()]
-        value, pull = op.function(x, *weights, **options)
+        value, pull = op.function(x, *_filled(learned, x), **options)
         return value, lambda g: _first(pull(g))
 
     names = {"x", *constants}
@@ -160,20 +175,21 @@ def _activation(op: Activation, options: Options) -> Subject:
 def _loss(op: Loss, options: Options) -> Subject:
     learned = {} if op.weights is None else op.weights(**options)
     constants = _constants(options, learned)
+    reads = op.reads_at(options)
 
     def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
-        weights = [np.full((1,), value, x.real.dtype) for value in learned.values()]
-        value, pull = op.function(x, y, *weights, **options)
+        targets = () if reads == "none" else (y,)
+        value, pull = op.function(x, *targets, *_filled(learned, x), **options)
         if op.elementwise:
             return value, lambda g: _first(pull(g))
-        return value[:, None], lambda g: _first(pull(g[:, 0]))
+        return value[..., None], lambda g: _first(pull(g[..., 0]))
 
     names = {"p", "y", *constants}
     return Subject(
         function, "p", op.elementwise,
         Formula.parse(_text(op.formula, options), names),
         Formula.parse(_text(op.gradient, options), names),
-        False, constants, op.traits_at(options), op.reads,
+        False, constants, op.traits_at(options), reads,
     )  # fmt: skip
 
 
@@ -216,7 +232,7 @@ def cases(op: Op) -> Iterator[Case]:
     """The op at every combination of its parameters' sweeps, which stand for the default alone.
 
     A parameter of kind `layers` or `losses` is left empty: what it holds is an input of the op.
-    Raises ValueError for a required parameter without a sweep.
+    What the op refuses is left out. Raises ValueError for a required parameter without a sweep.
     """
     names, values = [], []
     for param in op.params:
@@ -228,4 +244,15 @@ def cases(op: Op) -> Iterator[Case]:
         names.append(param.name)
         values.append(tried)
     for combination in itertools.product(*values):
-        yield Case(op, dict(zip(names, combination, strict=True)))
+        options = dict(zip(names, combination, strict=True))
+        if _accepted(op, options):
+            yield Case(op, options)
+
+
+def _accepted(op: Op, options: Options) -> bool:
+    try:
+        if op.validate is not None:
+            op.validate(**options)
+    except ValueError:
+        return False
+    return True

@@ -12,7 +12,7 @@ from gradcli.core.op import Activation, Loss, Term
 from gradcli.testing.case import Case, Rows, Subject
 from gradcli.testing.law import LawBroken, law, require
 from gradcli.testing.numeric import EPS, complex_step, curvature, differences, jacobian
-from gradcli.testing.points import axis_points, kink_rows, moderate
+from gradcli.testing.points import kink_rows, moderate
 
 __all__: list[str] = []
 
@@ -78,7 +78,7 @@ def complex_steps(case: Case) -> None:
 def _reach(subject: Subject, rows: Rows) -> Array:
     """How far a difference may step: a part of the scale, on one side of all kinks and ends."""
     reach: Array = np.maximum(1.0, np.abs(rows.x).max(axis=-1)) / 16
-    place = rows.x - rows.y if subject.reads == "numbers" and rows.y is not None else rows.x
+    place = subject.place(rows)
     for border in (*subject.kinks, *subject.domain):
         if np.isfinite(border):
             reach = np.minimum(reach, 0.9 * np.abs(place - border).min(axis=-1))
@@ -176,6 +176,8 @@ def slope_at_kinks(case: Case) -> None:
 def labels(case: Case) -> None:
     """Labels mean the same as probabilities of one."""
     subject = case.subject
+    if subject.reads != "classes":
+        return
     for rows in moderate(case):
         if rows.y is None or rows.y.ndim > 1:
             continue
@@ -191,9 +193,9 @@ def branches(case: Case) -> None:
     subject = case.subject
     if not subject.elementwise or subject.traits is None:
         return
-    points = axis_points(subject)
-    expected = [any(a < kink < b for kink in subject.kinks) for a, b in pairwise(points)]
     for rows in moderate(case, np.inf):
+        places = subject.place(rows)[:, 0]
+        expected = [any((a < k) != (b < k) for k in subject.kinks) for a, b in pairwise(places)]
         with record_branches() as record:
             subject.value(rows)
         changes = np.zeros(len(rows) - 1, np.bool_)

@@ -187,13 +187,12 @@ def _far(subject: Subject, distance: float) -> Rows:
     low, high = subject.domain
     if not subject.elementwise:
         x = np.array([[-distance, 0.0], [distance, 0.0], [0.0, -distance]])
-        return Rows(x, np.ones(len(x), np.int64))
+        return subject.labelled(x, 1)
     if np.isfinite(high - low):
         x = np.array([low + (high - low) / distance])
     else:
         x = np.array([-distance, distance])
-    targets = {"numbers": 0.0, "binary": 1.0, "signs": 1.0}
-    return Rows(x[:, None], np.full((len(x), 1), targets[subject.reads or "numbers"]))
+    return Rows(x[:, None], np.full((len(x), 1), 0.0 if subject.reads == "numbers" else 1.0))
 
 
 @law("bounded", Loss, about="bounded")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,13 +27,18 @@ __all__ = [
 
 TAIL = 36.0  # results stay representable in float64
 FAR = 800.0  # exp overflows even in float64
-_TARGETS = {"numbers": (0.0, -3.0, 0.5), "binary": (0.0, 1.0, 0.3), "signs": (-1.0, 1.0)}
+_TARGETS = {
+    "numbers": (0.0, -3.0, 0.5),
+    "binary": (0.0, 1.0, 0.3),
+    "events": (0.0, 1.0),
+    "signs": (-1.0, 1.0),
+}
 _WIDTHS = (2, 3)
 GRADES = (1.0, 1e-9, 1e-18)  # beside each number, the next is less than its rounding
 
 
 def axis_points(subject: Subject) -> Array:
-    """Sorted points of one variable (of a loss on numbers: of p - y), none of them a kink."""
+    """Sorted points of one variable (see `Subject.place`), none of them a kink."""
     low, high = subject.domain
     if math.isfinite(low) and math.isfinite(high):
         near_end = np.geomspace(1e-12, 0.5, 120)
@@ -52,24 +58,28 @@ def at_targets(subject: Subject, points: ArrayLike) -> list[Rows]:
     x = np.asarray(points)[:, None]
     if subject.reads is None:
         return [Rows(x)]
-    return [
-        Rows(x + target if subject.reads == "numbers" else x, np.full_like(x, target))
-        for target in _TARGETS[subject.reads]
-    ]
+    place: Callable[[float], Array] = {
+        "numbers": lambda target: x + target,
+        "signs": lambda target: x * target,
+    }.get(subject.reads, lambda target: x)
+    return [Rows(place(target), np.full_like(x, target)) for target in _TARGETS[subject.reads]]
 
 
-def _targets_of_rows(rng: np.random.Generator, x: Array) -> list[Rows]:
-    """Rows of logits with labels, and the same with probabilities, also certain and graded ones."""
+def _with_targets(subject: Subject, rng: np.random.Generator, x: Array) -> list[Rows]:
+    """Rows with labels, and the same with probabilities, also certain and graded ones."""
+    if subject.reads in (None, "none"):
+        return [Rows(x)]
     count, width = x.shape
     labels = np.asarray(rng.integers(width, size=(count,)))
     mixed = rng.dirichlet(np.ones(width), size=count)
     mixed[::3] = np.eye(width)[labels[::3]]
     mixed[1::3] = rng.permuted(np.full((count, width), GRADES[:width])[1::3], axis=-1)
-    return [Rows(x, labels), Rows(x, mixed)]
-
-
-def _with_targets(subject: Subject, rng: np.random.Generator, x: Array) -> list[Rows]:
-    return [Rows(x)] if subject.reads in (None, "none") else _targets_of_rows(rng, x)
+    kinds: dict[str | None, list[Array]] = {
+        "labels": [labels],
+        "probabilities": [mixed],
+        "classes": [labels, mixed],
+    }
+    return [Rows(x, targets) for targets in kinds[subject.reads]]
 
 
 def grid(case: Case) -> list[Rows]:

@@ -65,6 +65,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sinh": lambda x: (x.exp() - (-x).exp()) / 2,
     "cosh": lambda x: (x.exp() + (-x).exp()) / 2,
     "tanh": _tanh,
+    "sigmoid": lambda x: 1 / (1 + (-x).exp()),
     "erf": _erf,
     "minimum": min,
     "maximum": max,

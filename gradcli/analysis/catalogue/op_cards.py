@@ -33,7 +33,10 @@ Facts = list[tuple[str, str]]
 READS: Final = {
     "numbers": "numbers, of the predictions' shape",
     "binary": "0 or 1, or between",
+    "events": "0 or 1",
     "signs": "-1 or +1",
+    "labels": "labels from 0, one a row",
+    "probabilities": "probabilities, one a feature",
     "classes": "labels from 0, one a row, or probabilities, one a feature",
     "none": "none",
 }
@@ -147,7 +150,7 @@ def _(op: Activation, options: Options) -> Facts:
 def _(op: Loss, options: Options) -> Facts:
     rows = "rows" if not op.couples_rows else "groups of rows"
     return [
-        ("targets", READS.get(op.reads, op.reads)),
+        ("targets", READS[op.reads_at(options)]),
         ("mean over", "all elements" if op.elementwise else rows),
     ]
 

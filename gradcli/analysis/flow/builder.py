@@ -69,7 +69,7 @@ def build_spec(
         },
         "network": [
             {"repeat": {"times": depth, "layers": layers}},
-            {"dense": {"units": _CLASSES if _on_classes(loss) else 1, "name": "head"}},
+            {"dense": {"units": _CLASSES if _on_rows(loss) else 1, "name": "head"}},
         ],
         "loss": loss,
     }
@@ -89,12 +89,12 @@ def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
     raise UsageError(f"{option}: there is no {op_class.kind} {name or entry!r}; {hint}")
 
 
-def _on_classes(loss: Entry) -> bool:
+def _on_rows(loss: Entry) -> bool:
     summands = loss.get(SUM) if isinstance(loss, Mapping) else None
     if not isinstance(summands, (list, tuple)):
-        return _known("loss", loss, Loss).reads == "classes"
+        return not _known("loss", loss, Loss).elementwise
     ops = (CATALOGUE.find(_named(entry)[0], Loss) for entry in summands if entry)
-    return any(op is not None and op.reads == "classes" for op in ops)
+    return any(op is not None and not op.elementwise for op in ops)
 
 
 def _named(entry: Entry) -> tuple[str, Any]:

@@ -1,0 +1,128 @@
+"""The check of every loss of the catalogue: alone, behind a network, and exactly at its kinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcli
+import gradcli.ops
+from gradcli.analysis.gradcheck.check import check_plan
+from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.core.op import Loss
+from gradcli.core.registry import CATALOGUE
+from gradcli.errors import SpecError
+from gradcli.spec import load_plan
+from gradcli.testing import Case, cases
+
+CASES = [case for op in CATALOGUE.all(Loss) for case in cases(op)]
+LAST = {"probability": "sigmoid", "log-probabilities": "log_softmax"}
+"""The activation that makes of outputs what a loss reads, by its argument."""
+
+every_loss = pytest.mark.parametrize("case", CASES, ids=str)
+dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+def written(case: Case) -> dict[str, Any]:
+    return {case.op.name: dict(case.options)}
+
+
+def passes(spec: dict[str, Any], case: Case) -> gradcli.CheckReport:
+    report = gradcli.check({"gradcli": 1, **spec})
+    assert report.verdict == "pass", report
+    assert not [found for found in report.findings if found.severity != "note"], report
+    learned = [tensor.name for tensor in report.tensors if tensor.kind == "loss-parameter"]
+    assert isinstance(case.op, Loss)
+    expected = case.op.weights(**case.options) if case.op.weights else {}
+    assert learned == [f"loss.{name}" for name in expected]
+    return report
+
+
+@dtypes
+@every_loss
+def test_alone(case: Case, dtype: str, rng: np.random.Generator) -> None:
+    assert isinstance(case.op, Loss)
+    traits = case.op.traits_at(case.options)
+    low, high = (-3.0, 3.0) if traits is None else traits.domain
+    inputs = rng.uniform(max(low, -3.0), min(high, 3.0), (12, 4))
+    data = {"inputs": {"values": inputs}, "targets": "auto"}
+    passes({"dtype": dtype, "data": data, "loss": written(case)}, case)
+
+
+@dtypes
+@every_loss
+def test_behind_a_network(case: Case, dtype: str) -> None:
+    argument = case.subject.traits.argument if case.subject.traits else None
+    data = {"inputs": {"shape": [12, 5]}, "targets": "auto"}
+    last = [LAST[argument]] if argument in LAST else []
+    network = [{"dense": 6}, "tanh", {"dense": 4}, *last]
+    passes({"dtype": dtype, "data": data, "network": network, "loss": written(case)}, case)
+
+
+@dtypes
+@pytest.mark.parametrize("case", [case for case in CASES if case.subject.kinks], ids=str)
+def test_exactly_at_a_kink(case: Case, dtype: str) -> None:
+    """Every element at its kink; beside it there is a dense layer to look through."""
+    target = -1.0 if case.subject.reads == "signs" else 0.5
+    kink = case.subject.kinks[0]
+    at = kink * target if case.subject.reads == "signs" else kink + target
+    data = {"inputs": {"values": [[at]] * 3}, "targets": {"values": [target] * 3}}
+    for network in ([], [{"dense": {"units": 1, "init": "ones", "bias": False}}]):
+        spec = {"dtype": dtype, "data": data, "loss": written(case), "network": network}
+        if not network:
+            del spec["network"]
+        report = passes(spec, case)
+        (note,) = [found for found in report.findings if found.code == "GC201"]
+        assert note.data["count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ({"adaptive_robust": {"alpha": 2, "learn": "all"}}, "cannot start at 2"),
+        ({"adaptive_robust": {"alpha": -1, "learn": "scale"}}, "no likelihood"),
+    ],
+)
+def test_options_that_do_not_go_together(loss: dict[str, Any], expected: str) -> None:
+    data = {"inputs": {"shape": [4, 2]}, "targets": "auto"}
+    with pytest.raises(SpecError) as caught:
+        gradcli.load({"gradcli": 1, "data": data, "loss": loss})
+    (problem,) = caught.value.errors
+    assert (problem.code, problem.key) == ("SP009", "loss.adaptive_robust")
+    assert expected in problem.message
+
+
+def test_learned_parameters_of_several_losses_are_told_apart() -> None:
+    summands = [{"gaussian_nll": {"learn": True}}, {"gaussian_nll": {"variance": 2, "learn": True}}]
+    data = {"inputs": {"shape": [4, 2]}, "targets": "auto"}
+    report = gradcli.check({"gradcli": 1, "data": data, "loss": {"sum": summands}})
+    assert report.verdict == "pass", report
+    names = [tensor.name for tensor in report.tensors if tensor.kind == "loss-parameter"]
+    assert names == ["loss.gaussian_nll.log_variance", "loss.gaussian_nll_2.log_variance"]
+
+
+def test_a_wrong_gradient_of_a_learned_parameter_is_found() -> None:
+    op = CATALOGUE.find("gaussian_nll", Loss)
+    assert op is not None
+
+    def doubled(*arguments: Any, **options: Any) -> Any:
+        value, pull = op.function(*arguments, **options)
+
+        def pullback(g: Any) -> Any:
+            dp, dlearned = pull(g)
+            return dp, 2 * dlearned
+
+        return value, pullback
+
+    catalogue = CATALOGUE.extended([op.replace(name="doubled_nll", function=doubled)])
+    data = {"inputs": {"shape": [8, 2]}, "targets": "auto"}
+    spec = {"gradcli": 1, "data": data, "loss": {"doubled_nll": {"learn": True}}}
+    result = check_plan(load_plan(spec, catalogue=catalogue), CheckOptions())
+    assert result.verdict == "fail"
+    (wrong,) = [tensor.name for tensor in result.tensors if tensor.verdict == "fail"]
+    assert wrong == "loss.log_variance"
+    (found,) = [found for found in result.findings if found.severity == "error"]
+    assert found.code == "GC102"
+    assert found.data["factor"] == pytest.approx(2)
