@@ -135,6 +135,7 @@ class LayerTraits(Record):
     """A layer.
 
     `couples_rows`: the output of a row depends on other rows.
+    `keeps_features`: the output at a feature depends on no other feature, of inputs and parameters.
     `affine`: for each operand in which the layer is affine (`x` or a parameter's name), the
     contraction of the output's cotangent with the other operands that is its cotangent, in einsum's
     notation with the row axes as one `b`: operands are the cotangent, then the named ones, e.g.
@@ -148,6 +149,7 @@ class LayerTraits(Record):
     """
 
     couples_rows: bool = False
+    keeps_features: bool = False
     affine: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     homogeneous_with: tuple[str, ...] | None = None
     mixing: str | None = None

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import accumulate
 from math import prod
 
-from gradcli.core.op import Activation
+from gradcli.core.op import Activation, Shape
 from gradcli.engine.model import INPUTS
 from gradcli.engine.network import Network
 
@@ -58,8 +58,8 @@ class Costs:
                 elif name == INPUTS:
                     pieces |= self.cotangent(0)
                 else:
-                    entries = prod(self.network.plan.parameters[name].shape)
-                    pieces["entries", index, local] = entries * self.nodes[index]
+                    copies = self._copies(index, self.network.plan.parameters[name].shape)
+                    pieces["entries", index, local] = copies * self.nodes[index]
                     pieces |= self.cotangent(index + 1)
         return pieces
 
@@ -68,12 +68,18 @@ class Costs:
         pieces: dict[Part, int] = {("slot", slot, ""): self.by_unit(slot)}
         for index in self._coupling:
             if index >= slot:
-                entries = sum(
-                    prod(self.network.slot_shape(at)) for at in self.network.nodes[index].inputs
+                pieces["node", index, ""] = self.nodes[index] * sum(
+                    self._copies(index, self.network.slot_shape(at))
+                    for at in self.network.nodes[index].inputs
                 )
-                pieces["node", index, ""] = entries * self.nodes[index]
                 pieces["slot", index + 1, ""] = self.by_unit(index + 1)
         return pieces
+
+    def _copies(self, index: int, shape: Shape) -> int:
+        """Copies in which a node's operand of this shape is moved, all entries in turn."""
+        node = self.network.nodes[index]
+        apart = node.op.layer_traits(node.options).keeps_features
+        return prod(shape[:-1] if apart else shape)
 
     def _node(self, index: int) -> int:
         node = self.network.nodes[index]

@@ -57,7 +57,7 @@ class NumericCotangents:
         return self._known[slot]
 
     def through_node(self, index: int, tensor: Array, run: Callable[[Array], Array]) -> Estimate:
-        """The cotangent of a tensor through one node alone, flat: a copy an entry.
+        """The cotangent of a tensor through one node alone, flat: a copy an entry, or a row.
 
         `run` evaluates the node with copies of the tensor, complex unless it is opaque.
         """
@@ -68,16 +68,23 @@ class NumericCotangents:
             rng = generator(self._seed, f"noise of {node.name}")
             y = self.point.slots[index + 1]
             return Projection(self._counted(run), tensor, y, behind.value, weight, rng).slopes()
-        value, doubt = np.zeros(tensor.size), np.zeros(tensor.size)
-        for part in chunks(tensor.size, self.point.copy_bytes([index], tensor.size, 16)):
-            moved = tensor + 1j * COMPLEX_STEP * one_hot(part, tensor.shape)
+        # where features keep to themselves, all of them are moved at once
+        apart = node.op.layer_traits(node.options).keeps_features
+        own = tensor.shape[:-1] if apart else tensor.shape
+        together = tensor.shape[-1] if apart else 1
+        value = np.zeros((prod(own), together))
+        doubt = np.zeros_like(value)
+        for part in chunks(len(value), self.point.copy_bytes([index], tensor.size, 16)):
+            places = one_hot(part, own)
+            moved = tensor + 1j * COMPLEX_STEP * (places[..., None] if apart else places)
             tangents = run(moved).imag / COMPLEX_STEP
             self.point.evaluations += len(moved)
-            axes = tuple(range(1, tangents.ndim))
-            value[part] = (tangents * behind.value).sum(axis=axes)
-            doubt[part] = (np.abs(tangents) * weight).sum(axis=axes)
+            axes = tuple(range(1, tangents.ndim - apart))
+            value[part] = (tangents * behind.value).sum(axis=axes).reshape(-1, together)
+            doubt[part] = _root_sum_square(tangents * weight, axes).reshape(-1, together)
             self.point.worked(len(moved) * self.point.costs.nodes[index])
-        return _with_rounding(value, doubt, np.abs(value).max(initial=0.0))
+        largest = np.abs(value).max(initial=0.0)
+        return _with_rounding(value.ravel(), doubt.ravel(), largest)
 
     def _counted(self, run: Callable[[Array], Array]) -> Callable[[Array], Array]:
         def counted(copies: Array) -> Array:
@@ -162,7 +169,7 @@ class NumericCotangents:
                 tangents[index + 1] = self._carry(index, tangents)
             for (at, end), weight in zip(ends, weights, strict=True):
                 columns[part] += tangents[at].dot(end.value)
-                doubts[part] += tangents[at].size.dot(weight)
+                doubts[part] = np.hypot(doubts[part], tangents[at].spread(weight))
             self.point.evaluations += part.stop - part.start
             share = (part.stop - part.start) / len(columns)
             self.point.worked(share * self.point.costs.by_unit(slot))
@@ -208,6 +215,12 @@ class NumericCotangents:
         for slot, value in changed.items():
             slots[slot] = value
         return self.network.run_node(index, slots, self.point.parameters)[0]
+
+
+def _root_sum_square(terms: Array, axes: tuple[int, ...]) -> Array:
+    """What independent doubts add up to; relative to the largest, so that no square vanishes."""
+    most = float(np.abs(terms).max(initial=0.0)) or 1.0
+    return np.asarray(most * np.sqrt(np.square(terms / most).sum(axis=axes)))
 
 
 def _with_rounding(value: Array, doubt: Array, largest: Array | float) -> Estimate:

@@ -117,7 +117,9 @@ class NumericGradients:
         self.point.worked(self.point.costs.nodes[index])
         doubt = rows(behind.uncertainty, behind.uncertainty.ndim)
         bound = TERM_ULPS * EPS * np.abs(g) + doubt
-        uncertainty = _einsum(subscripts, bound, *map(np.abs, operands))
+        squares = [_relative_square(each) for each in (bound, *operands)]
+        spread = np.sqrt(_einsum(subscripts, *(square for square, _ in squares)))
+        uncertainty = spread * math.prod(most for _, most in squares)
         return Estimate(value.ravel(), uncertainty.ravel())
 
     def _operand(self, index: int, name: str) -> Array:
@@ -244,6 +246,12 @@ def _grouped(names: Sequence[str], point: Point) -> list[list[str]]:
             cost = sum(point.costs.needed(name).values())
         groups[-1].append(name)
     return groups
+
+
+def _relative_square(values: Array) -> tuple[Array, float]:
+    """The squares of values relative to the largest, so that none vanishes, and that."""
+    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    return np.square(values / most), most
 
 
 def _einsum(subscripts: str, *operands: Array) -> Array:

@@ -64,11 +64,19 @@ class Tangents(Record):
         by_row: Array = np.einsum("cbf,bf->cb", pattern, flat)
         return by_row if self.scale is None else self.scale * by_row
 
-    @property
-    def size(self) -> Tangents:
-        """The absolute values."""
-        scale = None if self.scale is None else np.abs(self.scale)
-        return Tangents(np.abs(self.pattern), scale, self.units)
+    def spread(self, doubt: Array) -> Array:
+        """How far independent doubts (rows, *own) of a cotangent move its products, by row.
+
+        The root of the sum of squares, taken relative to the largest so that none vanishes.
+        """
+        most = float(doubt.max(initial=0.0)) or 1.0
+        steepest = float(np.abs(self.pattern).max(initial=0.0)) or 1.0
+        squares = Tangents(np.square(self.pattern / steepest), None, self.units)
+        if self.scale is None:
+            return most * steepest * np.sqrt(squares.dot(np.square(doubt / most)))
+        squares = squares.replace(scale=np.ones_like(self.scale))
+        moved = np.sqrt(squares.dot(np.square(doubt / most)))
+        return most * steepest * np.abs(self.scale) * moved
 
 
 def one_hot(places: slice, shape: tuple[int, ...]) -> Array:

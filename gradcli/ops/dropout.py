@@ -23,7 +23,7 @@ def _traits(*, p: float) -> LayerTraits:
     def lipschitz(inputs: tuple[Array, ...], parameters: Parameters) -> tuple[float, ...]:
         return (float(parameters["mask"].max()) / (1 - p),)
 
-    return LayerTraits(homogeneous_with=(), lipschitz=lipschitz)
+    return LayerTraits(keeps_features=True, homogeneous_with=(), lipschitz=lipschitz)
 
 
 @layer(

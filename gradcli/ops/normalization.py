@@ -120,6 +120,7 @@ def _batch_traits(*, mode: str, eps: float, affine: bool) -> LayerTraits:
     along = ("running_mean", "bias") if affine else ("running_mean",)
     return LayerTraits(
         couples_rows=mode == "train",
+        keeps_features=True,
         affine=_affine(affine),
         homogeneous_with=None if mode == "train" else along,
         lipschitz=lipschitz,

@@ -26,7 +26,9 @@ def _shapes(shape: Shape, branch: Shape, **_: Any) -> Shape:
     references=["he2016"],
     shapes=_shapes,
     traits=lambda scale, **_: LayerTraits(
-        homogeneous_with=(), lipschitz=lambda inputs, parameters: (1.0, abs(scale))
+        keeps_features=True,
+        homogeneous_with=(),
+        lipschitz=lambda inputs, parameters: (1.0, abs(scale)),
     ),
 )
 def residual(x: Array, branch: Array, *, scale: float, **_: Any) -> tuple[Array, Any]:

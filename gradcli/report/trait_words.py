@@ -104,6 +104,9 @@ _LABELS: Final[Mapping[str, Mapping[str, Say]]] = MappingProxyType(
             "rows": lambda claims: (
                 "depend on each other" if claims["couples_rows"] else "each on its own"
             ),
+            "features": lambda claims: (
+                "each on its own" if claims["keeps_features"] else "depend on each other"
+            ),
             "affine in": _affine,
             "mixes by": lambda claims: claims["mixing"],
         },

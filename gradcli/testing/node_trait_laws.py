@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, rows
-from gradcli.core.op import NodeOp
+from gradcli.core.op import Layer, NodeOp
 from gradcli.core.traits import LayerTraits
 from gradcli.testing.case import Case
 from gradcli.testing.law import LawBroken, law, require
@@ -33,6 +34,34 @@ def coupling(case: Case) -> None:
         coupled |= not np.array_equal(here[1:], there[1:])
     if coupled != claimed:
         raise LawBroken(f"claimed couples_rows={claimed}, found {coupled}")
+
+
+@law("features", Layer)
+def features(case: Case) -> None:
+    """Features stay apart, in inputs and parameters, exactly where `keeps_features` says so."""
+    claimed = _traits_of(case).keeps_features
+    mixed, told = False, False
+    for point, rng in node_points(case):
+        here = point.value()
+        told |= point.inputs[0].shape[-1] > 1
+        for moved in _moved_in_one_feature(point, rng):
+            there = moved.value()
+            mixed |= here.shape[-1] != point.inputs[0].shape[-1]
+            mixed |= not np.array_equal(here[..., 1:], there[..., 1:])
+    if told and mixed == claimed:
+        raise LawBroken(f"claimed keeps_features={claimed}, found {not mixed}")
+
+
+def _moved_in_one_feature(point: Point, rng: np.random.Generator) -> Iterator[Point]:
+    """The point with the first feature moved, of all inputs and of each parameter in turn."""
+    inputs = tuple(x.copy() for x in point.inputs)
+    for x in inputs:
+        x[..., 0] += rng.standard_normal(x[..., 0].shape)
+    yield point.moved(inputs, point.parameters)
+    for name, value in point.parameters.items():
+        other = value.copy()
+        other[..., 0] += rng.standard_normal(other[..., 0].shape)
+        yield point.moved(point.inputs, {**point.parameters, name: other})
 
 
 def _traits_of(case: Case) -> LayerTraits:

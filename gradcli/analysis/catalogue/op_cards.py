@@ -106,6 +106,7 @@ def claims_of(op: Op) -> dict[str, Any]:
         layer = op.layer_traits(options)
         return {
             "couples_rows": layer.couples_rows,
+            "keeps_features": layer.keeps_features,
             "affine": tuple(layer.affine),
             "homogeneous_with": layer.homogeneous_with,
             "mixing": layer.mixing,
