@@ -151,8 +151,9 @@ def graded_error(gap: Gap, u: Array, u_a: Array) -> Array:
 
 def noticeable(gap: Gap, u: Array, u_a: Array, eps: float) -> Mask:
     """Entries whose difference is real, far above the uncertainty."""
-    d = gap.distance
-    found: Mask = (d > _NOTICEABLE * (u + u_a)) & (d > gap.rounding(eps))
+    found: Mask = gap.distance > _NOTICEABLE * (u + u_a)
+    some = np.flatnonzero(found)
+    found[some] = gap.distance[some] > gap.take(some).rounding(eps)
     return found
 
 
