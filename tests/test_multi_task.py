@@ -165,6 +165,19 @@ def test_weights_of_the_loss_come_from_the_file_of_weights(tmp_path: Path) -> No
     assert model.parameters["loss.log_variance.depth"] == 0.0
 
 
+def test_a_task_keeps_what_its_own_loss_learns_apart() -> None:
+    robust = {"loss": {"adaptive_robust": {"learn": "all"}}}
+    model = gradcli.load(spec(depth=robust, label={"loss": {"gaussian_nll": {"learn": True}}}))
+    learned = [name for name in model.parameters if name.startswith("loss.")]
+    assert learned == [
+        "loss.depth.log_scale", "loss.depth.alpha_logit", "loss.log_variance.depth",
+        "loss.label.log_variance", "loss.log_variance.label",
+    ]  # fmt: skip
+    report = gradcli.check(moved(model, depth=-0.5, label=0.5))
+    assert report.verdict == "pass", report
+    assert {tensor.grade for tensor in report.tensors} == {"excellent"}
+
+
 def test_targets_and_outputs_are_by_head(rng: np.random.Generator) -> None:
     model = gradcli.load(SPEC)
     assert {name: array.shape for name, array in model.targets.items()} == {

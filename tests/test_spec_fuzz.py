@@ -15,7 +15,7 @@ import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.errors import SpecError
 from gradcli.spec import CODES, load_plan, load_text
 
-SPEC = """\
+CHAIN = """\
 gradcli: 1
 name: digits
 seed: 3
@@ -46,6 +46,26 @@ loss: {sum: [cross_entropy: {label_smoothing: 0.1}, {l2: {weight: 1.0e-4}}]}
 check: {require: good, entries: all, only: ["dense*"], allow-inconclusive: true}
 expect: {check: GC102, flow: vanishing}
 """
+HEADS = """\
+gradcli: 1
+data: {file: data.npz, inputs: x, targets: {depth: x, label: y, event: auto}, batch: 8}
+network:
+  trunk: [dense: 16, {layer_norm: {eps: 1.0e-4}}, tanh, dropout: 0.2]
+  heads:
+    depth: [dense: 4]
+    label: [dense: {units: 10, name: last}]
+    event: [residual: [dense: 16, gelu], dense: 1]
+loss:
+  sum:
+    - multi_task:
+        weighting: uncertainty
+        tasks:
+          depth: {loss: {adaptive_robust: {learn: all}}, weight: 2}
+          label: cross_entropy
+          event: {loss: {binary_cross_entropy: {input: logits}}}
+    - l1: 1.0e-4
+"""
+each_spec = pytest.mark.parametrize("text", [CHAIN, HEADS], ids=["chain", "heads"])
 PIECES = [
     "-1", "1e400", ".nan", "[", "]", "{", "}", ":", "- ", "\n", "  ", "null", "&b", "*b", "<<",
     "!!int", "auto", "values", "repeat", "1000000000000", "'", '"', "#", "|", "0x1F", "\t", "\x00",
@@ -97,21 +117,24 @@ def mutated(text: str, rng: np.random.Generator) -> str:
     return text
 
 
-def test_the_unmutated_spec_loads(folder: Path) -> None:
-    assert allowed(lambda: load_text(SPEC, folder=folder))
+@each_spec
+def test_the_unmutated_spec_loads(text: str, folder: Path) -> None:
+    assert allowed(lambda: load_text(text, folder=folder))
 
 
-def test_mutated_text(folder: Path) -> None:
+@each_spec
+def test_mutated_text(text: str, folder: Path) -> None:
     rng = np.random.default_rng(1)
-    texts = [mutated(SPEC, rng) for _ in range(300)]
+    texts = [mutated(text, rng) for _ in range(300)]
     loaded = [allowed(lambda text=text: load_text(text, folder=folder)) for text in texts]
     assert 0 < sum(loaded) < len(loaded)
 
 
-def test_mutated_bytes(folder: Path) -> None:
+@each_spec
+def test_mutated_bytes(text: str, folder: Path) -> None:
     rng = np.random.default_rng(2)
     for _ in range(100):
-        data = bytearray(SPEC.encode())
+        data = bytearray(text.encode())
         for position in rng.integers(len(data), size=3):
             data[position] = rng.integers(256)
         allowed(lambda data=data: load_text(bytes(data), folder=folder))
@@ -125,10 +148,10 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(child, (*path, key))
 
 
-def test_mutated_structure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@each_spec
+def test_mutated_structure(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    source = yaml.safe_load(SPEC)
-    source["loss"]["sum"][1]["l2"]["weight"] = 1e-4
+    source = yaml.safe_load(text)
     assert allowed(lambda: load_plan(source))
     rng = np.random.default_rng(3)
     paths = list(places(source))

@@ -272,6 +272,12 @@ MISTAKES: dict[str, tuple[str, str, int, str, str, str]] = {
         f"{DATA}\nnetwork: {{heads: [dense: 1]}}\nloss: mse",
         "SP009", 3, "[dense: 1]", "heads cannot be a list", "mapping of lists",
     ),
+    "parameters-of-one-name": (
+        f"{DATA}\nnetwork: {{heads: {{log_variance: [dense: 1]}}}}\nloss: {{multi_task: {{"
+        "weighting: uncertainty, tasks: {log_variance: {loss: {gaussian_nll: {learn: true}}}}}}",
+        "SP011", 4, "multi_task",
+        "two parameters of the loss are called loss.log_variance.log_variance", "",
+    ),
 }  # fmt: skip
 
 

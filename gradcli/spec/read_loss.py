@@ -136,11 +136,9 @@ def plan_losses(
         return names
 
     for summand in losses:
-        call, weighting = summand.call, None
+        call, weighting = summand.call, summand.weighting
         named = f"loss.{summand.name}.{{}}" if len(losses) > 1 else "loss.{}"
-        if summand.weighting is not None:
-            weighting = _plan_weighting(summand.weighting, learn, summand.head)
-            named = f"{summand.name}.{{}}"
+        own = learn(call, named if weighting is None else f"{summand.name}.{{}}")
         output = summand.head or next(iter(layout.outputs))
         target = targets_of(output)
         reads_none = summand.op.reads_at(call.options) == "none"
@@ -152,16 +150,16 @@ def plan_losses(
                 layout.outputs[output],
                 None if reads_none or target not in with_targets else target,
                 summand.weight,
-                learn(call, named),
+                own,
                 call.place.line,
-                weighting,
+                None if weighting is None else _plan_weighting(weighting, learn, output),
             )
         )
     return tuple(plans), [summand.call for summand in losses], parameters
 
 
 def _plan_weighting(
-    call: Call, learn: Callable[[Call, str], dict[str, str]], head: str | None
+    call: Call, learn: Callable[[Call, str], dict[str, str]], head: str
 ) -> WeightingPlan:
     op: Any = call.op
     options = {name: value for name, value in call.options.items() if name != op.holds_tasks}

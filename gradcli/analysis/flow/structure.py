@@ -55,11 +55,11 @@ class Structure:
 
 
 def structure_of(plan: Plan) -> Structure:
-    """Find the layers of a network, without running it.
+    """Find the layers of a network of one output, without running it.
 
-    Inside the products is every mixing node on which all outputs depend, except the head: a mixing
-    node without an elementwise activation whose output goes to the loss with no other node that
-    mixes units or joins two inputs in between. (If that leaves none, all of them are inside.)
+    Inside the products is every mixing node except the head: a mixing node without an elementwise
+    activation whose output goes to the loss with no other node that mixes units or joins two inputs
+    in between. (If that leaves none, all of them are inside.)
     Raises UsageError for a spec without a network, a loss, or a layer.
     """
     if plan.inputs is None or not plan.losses:
@@ -70,16 +70,15 @@ def structure_of(plan: Plan) -> Structure:
     )
     read_by = _readers(plan)
     ends = [loss.slot for loss in plan.losses]
-    reach = _reach(plan, ends)
     places: list[LayerPlace] = []
     heads: list[LayerPlace] = []
     for index, own in enumerate(traits):
-        if own.mixing is not None and reach[index + 1] == reach[0]:
+        if own.mixing is not None:
             place, is_head = _walk(index, plan, traits, elementwise, read_by)
             (heads if is_head else places).append(place)
     layers = tuple(places or heads)
     if not layers:
-        raise UsageError(f"{plan.name} has no layer on which every output depends")
+        raise UsageError(f"{plan.name} has no layer that mixes units")
     last_use = [max(nodes, default=-1) for nodes in read_by]
     for slot in ends:
         last_use[slot] = len(plan.nodes)
@@ -107,17 +106,6 @@ def _readers(plan: Plan) -> list[list[int]]:
         for slot in node.inputs:
             read_by[slot].append(index)
     return read_by
-
-
-def _reach(plan: Plan, ends: list[int]) -> list[int]:
-    """For each slot the ends that depend on it, one bit each."""
-    reach = [0] * (len(plan.nodes) + 1)
-    for bit, slot in enumerate(dict.fromkeys(ends)):
-        reach[slot] |= 1 << bit
-    for index in reversed(range(len(plan.nodes))):
-        for slot in plan.nodes[index].inputs:
-            reach[slot] |= reach[index + 1]
-    return reach
 
 
 def _walk(
