@@ -11,7 +11,7 @@ import gradcli
 import gradcli.ops
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.core.op import Loss
+from gradcli.core.op import Loss, OutputTerm
 from gradcli.core.registry import CATALOGUE
 from gradcli.errors import SpecError
 from gradcli.spec import load_plan
@@ -26,6 +26,8 @@ dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
 def written(case: Case) -> dict[str, Any]:
+    if isinstance(case.op, OutputTerm):
+        return {"sum": [{case.op.name: {"weight": -0.5, **case.options}}]}
     return {case.op.name: dict(case.options)}
 
 
@@ -126,3 +128,27 @@ def test_a_wrong_gradient_of_a_learned_parameter_is_found() -> None:
     (found,) = [found for found in result.findings if found.severity == "error"]
     assert found.code == "GC102"
     assert found.data["factor"] == pytest.approx(2)
+
+
+def test_terms_on_outputs_stand_in_a_sum_with_a_weight() -> None:
+    data = {"inputs": {"shape": [6, 3]}, "targets": "auto"}
+    for loss, code, hint in (
+        ("entropy", "SP007", "entropy is the name of a term"),
+        ({"sum": ["cross_entropy", "entropy"]}, "SP008", "write `entropy: {weight: 0.1}`"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            gradcli.load({"gradcli": 1, "data": data, "loss": loss})
+        (problem,) = caught.value.errors
+        assert (problem.code, problem.hint) == (code, hint)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 0.25])
+def test_entropy_adds_to_the_loss_with_the_sign_of_its_weight(weight: float) -> None:
+    """Equal logits have the entropy log(features), and there its slope is zero."""
+    data = {"inputs": {"values": [[2.0, 2.0, 2.0]] * 2}, "targets": {"values": [0, 1]}}
+    summands = ["cross_entropy", {"entropy": {"weight": weight}}]
+    model = gradcli.load({"gradcli": 1, "data": data, "loss": {"sum": summands}})
+    value, gradients = model.value_and_grad()
+    assert value == pytest.approx(np.log(3) * (1 + weight), rel=1e-15)
+    expected = (np.full((2, 3), 1 / 3) - np.eye(3)[:2]) / 2
+    np.testing.assert_allclose(gradients["inputs"], expected, rtol=1e-15)

@@ -106,6 +106,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "focal": focal,
     "nll": F.nll_loss,
     "kl_divergence": lambda p, y: F.kl_div(p, y, reduction="batchmean"),
+    "entropy": lambda p: torch.distributions.Categorical(logits=p).entropy().mean(),
     "hinge": lambda p, y: torch.relu(1 - y * p).mean(),
     "squared_hinge": lambda p, y: torch.relu(1 - y * p).square().mean(),
 }
@@ -210,14 +211,16 @@ def test_slope_exactly_at_kinks(case: Case) -> None:
 
 def predictions_and_targets(
     case: Case, shape: tuple[int, ...], rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Predictions, and every kind of target that the loss reads."""
     assert isinstance(case.op, Loss)
-    low, high = case.op.traits(**case.options).domain
+    traits = case.op.traits_at(case.options)
+    low, high = (-np.inf, np.inf) if traits is None else traits.domain
     p = rng.uniform(low, high, shape) if np.isfinite(high - low) else 3 * rng.standard_normal(shape)
     labels = rng.integers(shape[-1], size=shape[:-1])
     mixed = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
     targets = {
+        "none": [None],
         "numbers": [3 * rng.standard_normal(shape)],
         "binary": [rng.random(shape), np.round(rng.random(shape))],
         "events": [np.round(rng.random(shape))],
@@ -234,18 +237,17 @@ def compare_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.
     starts = case.op.weights(**case.options) if case.op.weights else {}
     for p, y in predictions_and_targets(case, shape, rng):
         p = p.astype(dtype)
-        y = y.astype(dtype) if y.dtype.kind == "f" else y
+        targets = () if y is None else (y.astype(dtype) if y.dtype.kind == "f" else y,)
         weights = [np.full((1,), w + rng.standard_normal(), dtype) for w in starts.values()]
-        value, pull = case.op.function(p, y, *weights, **case.options)
+        value, pull = case.op.function(p, *targets, *weights, **case.options)
         pulled = pull(np.full_like(value, 1 / value.size))
         dp, *dweights = pulled if weights else (pulled,)
 
-        p_torch, y_torch = tensor(p), torch.from_numpy(y)
+        p_torch = tensor(p)
         w_torch = list(map(tensor, weights))
-        rows = (p_torch, y_torch)
+        rows = (p_torch, *map(torch.from_numpy, targets))
         if not case.op.elementwise and len(shape) > 2:  # PyTorch wants the classes second
-            flat = y_torch.reshape(-1, *y_torch.shape[len(shape) - 1 :])
-            rows = (p_torch.reshape(-1, shape[-1]), flat)
+            rows = tuple(each.reshape(-1, *each.shape[len(shape) - 1 :]) for each in rows)
         expected = LOSSES[case.op.name](*rows, *w_torch, **case.options)
         expected.backward()
         close(value.mean(), expected, dtype)

@@ -16,7 +16,9 @@ from gradcli.spec import load_text
 from gradcli.spec.plan import Plan
 from gradcli.testing import Case, cases
 
-LOSSES = [case for op in CATALOGUE.all(Loss) for case in cases(op)]
+LOSSES = [
+    case for op in CATALOGUE.all(Loss) for case in cases(op) if op.reads_at(case.options) != "none"
+]
 BY_DRAWING = {
     "numbers": lambda y: np.unique(y).size == y.size,
     "events": lambda y: set(np.unique(y)) == {0.0, 1.0},

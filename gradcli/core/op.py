@@ -24,6 +24,7 @@ __all__ = [
     "NodeOp",
     "Op",
     "Options",
+    "OutputTerm",
     "Shape",
     "Term",
     "Weighting",
@@ -296,6 +297,15 @@ class Term(Op, kw_only=True):
     kind: ClassVar[str] = "term"
     formula: str = ""
     derivative: str = ""
+
+
+class OutputTerm(Loss, kw_only=True):
+    """A summand on the outputs that is no loss alone: in a `sum`, with a weight of either sign.
+
+    It states no traits.
+    """
+
+    kind: ClassVar[str] = "term"
 
 
 class Weighting(Op, kw_only=True):

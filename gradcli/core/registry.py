@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term, Weighting
+from gradcli.core.op import (
+    Activation,
+    Initializer,
+    Layer,
+    Loss,
+    Macro,
+    Op,
+    OutputTerm,
+    Term,
+    Weighting,
+)
 
 __all__ = [
     "CATALOGUE",
@@ -16,6 +26,7 @@ __all__ = [
     "loss",
     "macro",
     "nearest",
+    "output_term",
     "term",
     "weighting",
 ]
@@ -73,8 +84,12 @@ class Catalogue:
 
     def names(self, *classes: type[Op]) -> list[str]:
         """Every name and alias of the ops of these classes."""
+        kinds = {op_class.kind for op_class in classes}
         return sorted(
-            name for op in self if isinstance(op, classes) for name in (op.name, *op.aliases)
+            name
+            for op in self
+            if isinstance(op, classes) and op.kind in kinds
+            for name in (op.name, *op.aliases)
         )
 
 
@@ -113,6 +128,11 @@ def macro(name: str, **fields: Any) -> Callable[[Function], Function]:
 def loss(name: str, **fields: Any) -> Callable[[Function], Function]:
     """Define a loss; see `Loss` for the fields."""
     return _registering(Loss, name, fields)
+
+
+def output_term(name: str, **fields: Any) -> Callable[[Function], Function]:
+    """Define a summand on the outputs; see `OutputTerm` for the fields."""
+    return _registering(OutputTerm, name, fields)
 
 
 def term(name: str, **fields: Any) -> Callable[[Function], Function]:

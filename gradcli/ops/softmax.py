@@ -14,10 +14,10 @@ from gradcli.core.special import log1p
 from gradcli.core.traits import Traits
 from gradcli.ops.activations import Value
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["Normalised", "log_softmax", "normalised", "softmax"]
 
 
-class _Normalised(Record):
+class Normalised(Record):
     """exp(x) over its sum, with what keeps it accurate where one feature outweighs all others.
 
     `complement` is 1 - probability without cancellation, `others` the sum of exp(x - max) without
@@ -31,7 +31,8 @@ class _Normalised(Record):
     is_top: Array
 
 
-def _normalised(x: Array) -> _Normalised:
+def normalised(x: Array) -> Normalised:
+    """exp(x) over its sum along the features."""
     top = np.argmax(x.real, axis=-1, keepdims=True)
     difference = x - np.take_along_axis(x, top, axis=-1)
     is_top = np.arange(x.shape[-1]) == top
@@ -39,7 +40,7 @@ def _normalised(x: Array) -> _Normalised:
     others = np.where(is_top, 0, e).sum(axis=-1, keepdims=True)
     probability = e / (1 + others)
     complement = choose(is_top, others / (1 + others), 1 - probability)
-    return _Normalised(probability, complement, others, difference, is_top)
+    return Normalised(probability, complement, others, difference, is_top)
 
 
 def _sum_of_others(values: Array, is_top: Array) -> Array:
@@ -73,7 +74,7 @@ def softmax(x: Array) -> Value:
 
     It is the gradient of log Σ exp(x), hence monotone as an operator.
     """
-    rows = _normalised(x)
+    rows = normalised(x)
 
     def pullback(g: Array) -> Array:
         rest = _sum_of_others(g * rows.probability, rows.is_top)
@@ -101,7 +102,7 @@ def softmax(x: Array) -> Value:
 )
 def log_softmax(x: Array) -> Value:
     """The logarithm of softmax, accurate where a probability is close to 0 or to 1."""
-    rows = _normalised(x)
+    rows = normalised(x)
 
     def pullback(g: Array) -> Array:
         rest = _sum_of_others(g, rows.is_top)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from gradcli.core.op import Learned, Loss, Term, Weighting
+from gradcli.core.op import Learned, Loss, OutputTerm, Term, Weighting
 from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, read_value
 from gradcli.spec.heads import Heads
@@ -66,7 +66,9 @@ def _summands(
             "SP009",
             f"{call.op.name} reads one output, and the network has {len(heads)} heads",
             call.node,
-            hint=f"write it as a task of {weightings}, one for each of {', '.join(heads)}",
+            hint=""
+            if isinstance(call.op, OutputTerm)
+            else f"write it as a task of {weightings}, one for each of {', '.join(heads)}",
             place=call.place,
         )
         return []
@@ -82,7 +84,7 @@ def _sum(node: Node, heads: Heads, context: Context) -> list[Summand]:
     summands: list[Summand] = []
     for child in node.value:
         readers = {"losses": task_reader(heads, context)}
-        classes, extra = (Loss, Weighting, Term), (WEIGHT.name,)
+        classes, extra = (Loss, Weighting, Term, OutputTerm), (WEIGHT.name,)
         what = "a loss or penalty"
         call = read_call(child, what, context, classes, extra=extra, readers=readers)
         if call is None:
@@ -103,8 +105,9 @@ def _weight(call: Call, context: Context) -> Any:
     node = call.extra.get(WEIGHT.name)
     if node is not None:
         return read_value(node, WEIGHT, context.problems)
-    if isinstance(call.op, Term):
-        hint = f"write `{call.op.name}: {{weight: 1.0e-4}}`"
+    if isinstance(call.op, (Term, OutputTerm)):
+        usual = "1.0e-4" if isinstance(call.op, Term) else "0.1"
+        hint = f"write `{call.op.name}: {{weight: {usual}}}`"
         context.problems.add(
             "SP008", f"{call.op.name} needs a weight", call.node, hint=hint, place=call.place
         )

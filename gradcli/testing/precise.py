@@ -72,10 +72,18 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "clip": lambda x, low, high: min(max(x, low), high),
     "where": lambda condition, a, b: a if condition else b,
 }
-_REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
+
+
+def _softmax(x: list[Any]) -> list[Any]:
+    powers = [entry.exp() for entry in x]
+    return [power / sum(powers) for power in powers]
+
+
+_OF_ROWS: dict[str, Callable[[list[Any]], Any]] = {
     "sum": sum,
     "mean": lambda x: sum(x) / len(x),
     "max": max,
+    "softmax": _softmax,
 }
 
 
@@ -125,8 +133,8 @@ def _run(node: ast.AST, env: Mapping[str, Number]) -> Number:
             return _elementwise(_OPERATORS[type(op)], _run(left, env), _run(right, env))
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _elementwise(_OPERATORS[type(op)], _run(left, env), _run(right, env))
-        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _REDUCTIONS:
-            return _REDUCTIONS[name](_run(argument, env))
+        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _OF_ROWS:
+            return _OF_ROWS[name](_run(argument, env))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _elementwise(_FUNCTIONS[name], *(_run(part, env) for part in arguments))
     raise ValueError(f"cannot evaluate {ast.unparse(node)} in decimals")

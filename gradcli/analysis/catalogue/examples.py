@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
-from gradcli.core.op import Initializer, Loss, Op, Term, Weighting
+from gradcli.core.op import Initializer, Loss, Op, OutputTerm, Term, Weighting
 from gradcli.core.param import REQUIRED, Param
 
 __all__ = ["example_of", "example_options"]
@@ -41,8 +41,17 @@ def _(op: Loss) -> str:
 
 @example_of.register
 def _(op: Term) -> str:
-    entry = _entry(op.name, {"weight": 1e-4, **example_options(op)})
-    return f"loss:\n  sum:\n    - mse\n    - {entry}"
+    return _in_a_sum(op, "mse", 1e-4)
+
+
+@example_of.register
+def _(op: OutputTerm) -> str:
+    return _in_a_sum(op, "cross_entropy", 0.1)
+
+
+def _in_a_sum(op: Op, loss: str, weight: float) -> str:
+    entry = _entry(op.name, {"weight": weight, **example_options(op)})
+    return f"loss:\n  sum:\n    - {loss}\n    - {entry}"
 
 
 @example_of.register

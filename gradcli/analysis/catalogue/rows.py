@@ -9,7 +9,17 @@ from typing import Any, Final
 
 from gradcli.analysis.catalogue.op_cards import claims_of, learned_by
 from gradcli.analysis.catalogue.report import Row
-from gradcli.core.op import Activation, Initializer, Layer, Loss, Macro, Op, Term, Weighting
+from gradcli.core.op import (
+    Activation,
+    Initializer,
+    Layer,
+    Loss,
+    Macro,
+    Op,
+    OutputTerm,
+    Term,
+    Weighting,
+)
 from gradcli.core.param import REQUIRED, Param
 from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.diagnostics.concept import all_concepts
@@ -25,7 +35,7 @@ _OPS: Final[Mapping[str, tuple[type[Op], ...]]] = MappingProxyType(
         "activations": (Activation,),
         "layers": (Layer, Macro),
         "losses": (Loss, Weighting),
-        "terms": (Term,),
+        "terms": (Term, OutputTerm),
         "initializers": (Initializer,),
     }
 )
@@ -57,7 +67,7 @@ def catalogue_rows(
 def _of_kind(kind: str) -> Iterator[Row]:
     if kind in _OPS:
         for op in CATALOGUE:
-            if isinstance(op, _OPS[kind]):
+            if isinstance(op, _OPS[kind]) and op.kind == _OPS[kind][0].kind:
                 parameters = ", ".join(map(_signature, op.params))
                 yield Row(op.kind, op.name, op.aliases, parameters, op.summary, _properties(op))
     elif kind == "rules":

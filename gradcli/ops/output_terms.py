@@ -1,0 +1,35 @@
+"""Summands of a loss that look at the outputs alone, whatever the targets are."""
+
+from __future__ import annotations
+
+from gradcli.core.arrays import Array
+from gradcli.core.registry import output_term
+from gradcli.core.special import log1p
+from gradcli.ops.activations import Value
+from gradcli.ops.softmax import normalised
+
+__all__ = ["entropy"]
+
+
+@output_term(
+    "entropy",
+    elementwise=False,
+    reads="none",
+    formula="log(sum(exp(p))) - sum(p*softmax(p))",
+    gradient="softmax(p)*(sum(p*softmax(p)) - p)",
+    references=["shannon1948", "grandvalet2005", "pereyra2017"],
+    often_wrong="A positive weight is said to encourage uncertain predictions. Minimising plus the "
+    "entropy lowers it, which makes predictions more certain; the confidence penalty of Pereyra et "
+    "al. rewards entropy, with a negative weight.",
+)
+def entropy(p: Array) -> Value:
+    """How uncertain the softmax of a row of logits is: -Σ q·log q, at most log(features).
+
+    A negative weight rewards uncertainty and holds confidence back, a positive one demands
+    decisions.
+    """
+    rows = normalised(p)
+    probability, below_top = rows.probability, rows.difference
+    mean = (probability * below_top).sum(axis=-1, keepdims=True)
+    value = log1p(rows.others) - mean  # neither is negative, so that nothing cancels
+    return value[..., 0], lambda g: g[..., None] * probability * (mean - below_top)
