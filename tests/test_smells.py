@@ -35,7 +35,7 @@ def spec(network: str, loss: str, data: str = DATA) -> str:
 SMELLS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     "softmax": (
         ("[dense: 3, softmax]", "cross_entropy"),
-        "SP101", "softmax_1", "more than 2.72 times as likely",
+        "SP101", "softmax_1", "reads logits, numbers of any size, and applies a softmax itself",
     ),
     "softmax-in-a-sum": (
         ("[dense: 3, softmax]", "{sum: [cross_entropy, l2: 1.0e-4]}"), "SP101", "softmax_1", "",
@@ -45,7 +45,7 @@ SMELLS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
     ),
     "sigmoid": (
         ("[dense: 1, sigmoid]", "binary_cross_entropy"),
-        "SP102", "sigmoid_1", "reads logits and applies a sigmoid itself",
+        "SP102", "sigmoid_1", "0 to 1, and binary_cross_entropy reads logits",
     ),
     "sigmoid-before-classes": (
         ("[dense: 3, sigmoid]", "cross_entropy"), "SP102", "sigmoid_1", "applies a softmax itself",

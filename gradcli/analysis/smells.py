@@ -60,18 +60,16 @@ def _already_squashed(plan: Plan, loss: LossPlan) -> Iterator[Finding]:
     low, high = bounds
     if not 0 <= low < high <= 1:
         return
-    applies = "softmax" if argument == "logits" else "sigmoid"
-    effect = (
-        f"no class can become more than {math.exp(high - low):.3g} times as likely as another"
-        if argument == "logits"
-        else f"it sees probabilities of {_logistic(low):.3g} to {_logistic(high):.3g} only"
-    )
+    effect = "applies a softmax itself"
+    if argument == "logit":
+        seen = f"{_logistic(low):.3g} to {_logistic(high):.3g}"
+        effect = f"applies a sigmoid itself: it sees probabilities of {seen} only"
     assert isinstance(node.op, Activation)
     yield finding(
         "SP102" if node.op.elementwise else "SP101",
         node.name,
-        f"{node.op.name} gives numbers from {low:g} to {high:g}, and {loss.op.name} reads logits "
-        f"and applies a {applies} itself: {effect}",
+        f"{node.op.name} gives numbers from {low:g} to {high:g}, and {loss.op.name} reads logits, "
+        f"numbers of any size, and {effect}",
         line=node.line,
         data={"loss": loss.name, "range": [low, high]},
     )

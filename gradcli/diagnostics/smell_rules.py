@@ -16,10 +16,10 @@ class SoftmaxBeforeLogits(Rule):
     """The network ends in a softmax, and the loss applies one itself.
 
     Meaning:
-        The loss reads logits, numbers of any size, and gets probabilities. A softmax of numbers
-        between 0 and 1 makes no class more than e times as likely as another, so the loss cannot
-        become small however well the network has learned. Its gradient is that of this flattened
-        loss: correct, and weak.
+        The loss reads logits, numbers of any size, and gets probabilities. At temperature 1 a
+        softmax of numbers between 0 and 1 makes no class more than e times as likely as another,
+        so the loss cannot become small however well the network has learned. Its gradient is that
+        of this flattened loss: correct, and weak.
 
     Likely cause:
         The softmax that other libraries want at the end of a network. Here, as in PyTorch,
