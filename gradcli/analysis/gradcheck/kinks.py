@@ -17,7 +17,8 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Activation
 from gradcli.core.record import Record
-from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model
+from gradcli.engine.lines import Lines, StraightOp, X, find_lines
+from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model, generator
 from gradcli.engine.network import Network, Patch
 from gradcli.engine.replicas import Point
 from gradcli.spec.plan import LossPlan, NodePlan
@@ -58,12 +59,14 @@ class Settlement(Record):
     """The patches of a network at its kinks, where they are, and whether it stands at any.
 
     `contested` is whether some unit's branch flips within reach, whatever slope was chosen there:
-    without one, every model of the same forward settles alike.
+    without one, every model of the same forward settles alike. `lines` are those of nodes in
+    Python, whose branches are not known but whose slopes on either side are.
     """
 
     patches: Mapping[Place, Patch]
     kinks: tuple[SettledKink, ...]
     contested: bool
+    lines: Mapping[int, Lines]
 
     def install(self, network: Network) -> None:
         """Let the network follow the slopes that were chosen."""
@@ -74,9 +77,19 @@ class Settlement(Record):
                 network.loss_patches[index] = patch
             else:
                 network.term_patches[index, parameter] = patch
+        nodes = list(network.nodes)
+        for index, lines in self.lines.items():
+            op = StraightOp(name=nodes[index].op.name, function=len, inner=nodes[index].op,
+                            lines=lines)  # fmt: skip
+            nodes[index] = nodes[index].replace(op=op)
+        network.nodes = tuple(nodes)
 
     def same_as(self, other: Settlement) -> bool:
         """Whether the same units are settled with the same slopes."""
+        if self.lines.keys() != other.lines.keys():
+            return False
+        if not all(own.same_as(other.lines[index]) for index, own in self.lines.items()):
+            return False
         return self.patches.keys() == other.patches.keys() and all(
             np.array_equal(patch.mask, other.patches[place].mask)
             and np.array_equal(patch.slope[patch.mask], other.patches[place].slope[patch.mask])
@@ -84,7 +97,7 @@ class Settlement(Record):
         )
 
 
-def settle_kinks(point: Point, model: Model) -> Settlement:
+def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
     """Patches for every unit at a kink whose chosen slope is valid; the `point` has none yet.
 
     The slopes are those that the `model` chose in its own precision. In float32 a unit can fall on
@@ -103,7 +116,36 @@ def settle_kinks(point: Point, model: Model) -> Settlement:
         if patch is not None:
             patches[exact.place] = patch
             kinks.append(SettledKink(exact.name, exact.line, np.argwhere(patch.mask)))
-    return Settlement(patches, tuple(kinks), contested)
+    lines: dict[int, Lines] = {}
+    for index, node in enumerate(point.network.nodes):
+        if node.op.opaque:
+            kinked, found = _lines(point, own, index, seed)
+            contested |= kinked
+            if found is not None:
+                lines[index] = found
+                kinks.append(SettledKink(node.name, node.line, np.argwhere(found.outputs)))
+    return Settlement(patches, tuple(kinks), contested, lines)
+
+
+def _lines(point: Point, own: Point, index: int, seed: int) -> tuple[bool, Lines | None]:
+    """Whether a node in Python sits at a kink, and the lines of valid slopes it chose there."""
+    node, network = point.network.nodes[index], point.network
+    local = network.own(index, point.parameters)
+    at = {X: point.slots[node.inputs[0]], **local}
+
+    def evaluate(arrays: Mapping[str, Array]) -> Array:
+        parameters = {name: value for name, value in arrays.items() if name != X}
+        return node.op.evaluate((arrays[X],), parameters, node.rank, node.options)[0]
+
+    x = own.slots[node.inputs[0]]
+    _, pullback = own.network.run_node(index, own.slots, own.parameters)
+
+    def pull(g: Array) -> Mapping[str, Array]:
+        (dx,), cotangents = pullback(g.astype(x.dtype))
+        return {X: dx, **cotangents}
+
+    rng = generator(seed, f"noise at the kinks of {node.name}")
+    return find_lines(evaluate, at, point.slots[index + 1], pull, rng)
 
 
 class _Unit(Record):

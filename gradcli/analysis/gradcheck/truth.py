@@ -38,7 +38,7 @@ class Truth:
     def __init__(self, model: Model, seed: int, names: Sequence[str] = ()) -> None:
         self.seed = seed
         self.point = _point_of(model)
-        self._settled = settle_kinks(self.point, model)
+        self._settled = settle_kinks(self.point, model, seed)
         self._settled.install(self.point.network)
         self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
@@ -52,7 +52,7 @@ class Truth:
         """Whether this is the truth for another model of the same forward and values too."""
         if not self._settled.contested:
             return True
-        return self._settled.same_as(settle_kinks(_point_of(model), model))
+        return self._settled.same_as(settle_kinks(_point_of(model), model, self.seed))
 
     def gradient(self, name: str) -> Estimate:
         """The numeric gradient of a tensor, flat; see `oracle`."""
