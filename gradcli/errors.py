@@ -44,7 +44,11 @@ class UsageError(GradcliError, ValueError):
 
 
 class UserCodeError(UsageError):
-    """Code that a spec names raises, or returns what it must not."""
+    """Code that a spec names raises, or returns what it must not; `where` is what runs it."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(f"{where}: {message}")
+        self.where = where
 
 
 class InternalError(GradcliError):

@@ -58,7 +58,7 @@ class PythonLayer(Layer, kw_only=True):
         UserCodeError where any of it raises or returns nonsense.
         """
         with left_as_found():
-            with _users(f"{name}: the constructor of {self.function.__name__}"):
+            with _users(name, f"the constructor of {self.function.__name__}"):
                 instance = self.function(**options)
             layer = PlacedLayer(
                 name=self.name, function=self.function, node=name, instance=instance, shape=shape
@@ -89,7 +89,8 @@ class PlacedLayer(NodeOp, kw_only=True):
 
     `shape` is that of x, `own` those of the parameters, `out` that of the output, or None until it
     is known. `draws` names the global random generators that `forward` draws from, in the states in
-    which they are `found` in each call.
+    which they are `found` in each call. If it `is_lenient`, a cotangent that `backward` does not
+    give is NaN.
     """
 
     kind: ClassVar[str] = "layer"
@@ -101,6 +102,7 @@ class PlacedLayer(NodeOp, kw_only=True):
     out: Shape | None = None
     draws: str = ""
     found: Generators | None = None
+    is_lenient: bool = False
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
         assert self.out is not None
@@ -170,10 +172,10 @@ class PlacedLayer(NodeOp, kw_only=True):
         """`forward` at one example; raises UserCodeError where it raises or returns nonsense."""
         instance = _copied(self.instance)
         held = nullcontext() if self.found is None else self.found.held()
-        with _users(f"{self.node}: forward"), held:
+        with _users(self.node, "forward"), held:
             made = instance.forward(x, dict(parameters))
         has_saved = isinstance(made, tuple) and len(made) == 2
-        output = _real(made[0] if has_saved else made, f"{self.node}: forward returns", self.out)
+        output = self._real(made[0] if has_saved else made, "forward returns", self.out)
         saved = (made[1],) if has_saved else ()
 
         def backward(x: Array, parameters: Parameters, output: Array, cotangent: Array) -> Any:
@@ -187,20 +189,20 @@ class PlacedLayer(NodeOp, kw_only=True):
         draw = getattr(_copied(self.instance), "parameters", None)
         if draw is None:
             return {}
-        with _users(f"{self.node}: parameters"):
+        with _users(self.node, "parameters"):
             made = draw(self.shape, rng)
         if not isinstance(made, Mapping):
-            raise UserCodeError(f"{self.node}: parameters returns {_words(made)}, not a dict")
+            raise UserCodeError(self.node, f"parameters returns {_words(made)}, not a dict")
         if self.own is not None and set(made) != set(self.own):
-            raise UserCodeError(f"{self.node}: parameters gives other names than before")
+            raise UserCodeError(self.node, "parameters gives other names than before")
         found = {}
         for name, value in made.items():
             if not isinstance(name, str) or not name.isidentifier() or name == "x":
-                raise UserCodeError(f"{self.node}: a parameter cannot be called {name!r}")
+                raise UserCodeError(self.node, f"a parameter cannot be called {name!r}")
             shape = None if self.own is None else self.own.get(name)
-            found[name] = _real(value, f"{self.node}: parameters has as {name}", shape)
+            found[name] = self._real(value, f"parameters has as {name}", shape)
             if not np.isfinite(found[name]).all():
-                raise UserCodeError(f"{self.node}: parameters has a {name} that is not finite")
+                raise UserCodeError(self.node, f"parameters has a {name} that is not finite")
         return found
 
     def drawn_repeatably(self) -> dict[str, Array]:
@@ -212,7 +214,7 @@ class PlacedLayer(NodeOp, kw_only=True):
         moved = before.moved()
         if moved or any(not np.array_equal(value, second[name]) for name, value in first.items()):
             why = f"draws from {moved}" if moved else "is not the same twice"
-            raise UserCodeError(f"{self.node}: parameters {why}; it has to draw from its rng alone")
+            raise UserCodeError(self.node, f"parameters {why}; it has to draw from its rng alone")
         return first
 
     def _initializer(self, name: str) -> Initializer:
@@ -225,14 +227,28 @@ class PlacedLayer(NodeOp, kw_only=True):
         self, run: LayerRun, x: Array, parameters: Parameters, g: Array
     ) -> tuple[tuple[Array, ...], Cotangents]:
         """The cotangents; raises UserCodeError where they cannot be had."""
-        with _users(f"{self.node}: backward"):
-            made = run.backward(x.copy(), _copies(parameters), run.output.copy(), g.copy())
-        dx, cotangents = self.parted(made)
-        what = f"{self.node}: backward returns as the cotangent of"
-        return (_real(dx, f"{what} x", x.shape).astype(x.dtype),), {
-            name: _real(cotangents.get(name), f"{what} {name}", value.shape).astype(x.dtype)
+        try:
+            with _users(self.node, "backward"):
+                made = run.backward(x.copy(), _copies(parameters), run.output.copy(), g.copy())
+            dx, cotangents = self.parted(made)
+        except UserCodeError:
+            if not self.is_lenient:
+                raise
+            dx, cotangents = None, {}
+        return (self._cotangent("x", dx, x),), {
+            name: self._cotangent(name, cotangents.get(name), value)
             for name, value in parameters.items()
         }
+
+    def _cotangent(self, name: str, made: Any, value: Array) -> Array:
+        """What backward returned as the cotangent of a value, in the value's own format."""
+        try:
+            what = f"backward returns as the cotangent of {name}"
+            return self._real(made, what, value.shape).astype(value.dtype)
+        except UserCodeError:
+            if not self.is_lenient:
+                raise
+            return np.full(value.shape, np.nan, value.dtype)
 
     def parted(self, made: Any) -> tuple[Any, Mapping[str, Any]]:
         """What `backward` returned as the cotangents of x and of the parameters by name."""
@@ -241,17 +257,31 @@ class PlacedLayer(NodeOp, kw_only=True):
         if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Mapping):
             return made[0], made[1]
         hint = "(dx, {name: cotangent})"
-        raise UserCodeError(f"{self.node}: backward returns {_words(made)}, not {hint}")
+        raise UserCodeError(self.node, f"backward returns {_words(made)}, not {hint}")
+
+    def _real(self, value: Any, what: str, shape: Shape | None) -> Array:
+        """The value as an array of real numbers, of this shape if one is given."""
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            array = np.asarray(None)
+        if array.dtype.kind not in "fiub":
+            message = f"{what} {_words(value)}, not an array of real numbers"
+            raise UserCodeError(self.node, message)
+        if shape is not None and array.shape != shape:
+            message = f"{what} an array of shape {array.shape}, not {shape}"
+            raise UserCodeError(self.node, message)
+        return array
 
 
 @contextmanager
-def _users(what: str) -> Iterator[None]:
+def _users(where: str, what: str) -> Iterator[None]:
     """Around a call of the user's code: prints go to standard error, errors become messages."""
     try:
         with redirect_stdout(sys.stderr):
             yield
     except USER_ERRORS as error:
-        raise UserCodeError(f"{what} raises {type(error).__name__}: {error}") from error
+        raise UserCodeError(where, f"{what} raises {type(error).__name__}: {error}") from error
 
 
 def _copied(instance: Any) -> Any:
@@ -264,19 +294,6 @@ def _copied(instance: Any) -> Any:
 
 def _copies(parameters: Parameters) -> dict[str, Array]:
     return {name: value.copy() for name, value in parameters.items()}
-
-
-def _real(value: Any, what: str, shape: Shape | None) -> Array:
-    """The value as an array of real numbers, of this shape if one is given."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        raise UserCodeError(f"{what} {_words(value)}, not an array of real numbers")
-    if shape is not None and array.shape != shape:
-        raise UserCodeError(f"{what} an array of shape {array.shape}, not {shape}")
-    return array
 
 
 def _words(value: Any) -> str:

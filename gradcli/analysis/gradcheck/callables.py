@@ -87,8 +87,9 @@ class Callables:
 
     `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all
     entries where the function is known to be complex-safe. `draws` names the random generators
-    that a forward draws from, and finds in the same state each time. `at_point` and what follows
-    is set once the contracts are seen to be kept.
+    that a forward draws from, and finds in the same state each time; `further()` are findings on
+    contracts that only callables of this kind have. `at_point` and what follows is set once the
+    contracts are seen to be kept.
     """
 
     value: Value
@@ -103,6 +104,7 @@ class Callables:
     factors: tuple[tuple[str, float], ...] = ()
     pull: Pull | None = None
     draws: str = ""
+    further: Callable[[], list[Finding]] = list
     evaluations: int = 0
     at_point: float = float("nan")
     analytic: Arrays = field(default_factory=dict)

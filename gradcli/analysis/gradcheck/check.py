@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
 from gradcli.analysis.gradcheck.collect import Collector, Progress
 from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.examine import examine
@@ -14,8 +17,11 @@ from gradcli.analysis.smells import penalty_smells, smells
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import INPUTS, Model
-from gradcli.errors import SpecError, SpecProblem
+from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import ElementwiseDefinition, Plan
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.culprits import Culprit
 
 __all__ = ["check_plan"]
 
@@ -37,15 +43,29 @@ def check_plan(
         raise SpecError([SpecProblem("SP008", message, plan.file, key="loss")])
     check = _SpecCheck(plan, options, progress)
     try:
-        check.run(model)
+        with _generators_left_alone() if _has_python(plan) else nullcontext():
+            check.run(model)
     except KeyboardInterrupt:
         if not partial:
             raise
         check.interrupted = True
+    except UserCodeError as error:
+        line = next((node.line for node in plan.nodes if node.name == error.where), 0)
+        raise SpecError([plan.problem("SP021", str(error), line)]) from error
     return check.result()
 
 
 _DEFINITION = 1e6  # multiply-adds that a definition counts as, in the progress shown
+
+
+def _has_python(plan: Plan) -> bool:
+    return any(node.op.opaque for node in plan.nodes)
+
+
+def _generators_left_alone() -> AbstractContextManager[None]:
+    from gradcli.core.generators import left_as_found
+
+    return left_as_found()
 
 
 class _SpecCheck:
@@ -62,17 +82,17 @@ class _SpecCheck:
         self._progress = progress
         self._at = ""
         self._done = self._total = 0.0
+        self._known: tuple[Culprit, ...] = ()
 
     def run(self, model: Model | None) -> None:
         plan, options = self.plan, self.options
         definitions = [d for d in plan.definitions if options.selects(d.name, "definition")]
         network = None
         if plan.losses or plan.terms:
-            network = NetworkTensors(model or Model(plan), options)
-            self.loss = network.loss
+            network = self._network(model or Model(plan))
         names = [] if network is None else network.names()
         self._total = _DEFINITION * len(definitions) + (0 if network is None else network.work)
-        if not definitions and not names:
+        if not (definitions or names or self.collector.broken):
             self.collector.add([_nothing_selected(plan)])
             self.collector.undecided = True
         if definitions:
@@ -88,6 +108,22 @@ class _SpecCheck:
             self._tensors(network, names)
             self.collector.add(smells(plan))
             self.collector.add(penalty_smells(network.model, network.loss, network.gradients))
+
+    def _network(self, model: Model) -> NetworkTensors | None:
+        """The network's tensors; None where its layers in Python leave nothing to check."""
+        if _has_python(model.plan):
+            # hardly any network does
+            from gradcli.analysis.gradcheck.layer_contracts import hold_layers
+
+            held = hold_layers(model, self.options, self.required)
+            self.collector.add(held.findings)
+            self.collector.broken |= any(found.severity == "error" for found in held.findings)
+            if held.is_random:
+                return None
+            model, self._known = held.model, held.culprits
+        network = NetworkTensors(model, self.options)
+        self.loss = network.loss
+        return network
 
     def _step(self, name: str) -> None:
         self._at = name
@@ -134,13 +170,13 @@ class _SpecCheck:
         from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
 
         plan = self.plan
-        culprits = find_culprits(model, self.options, self.required)
+        culprits = find_culprits(model, self.options, self.required, self._known)
         self.collector.add(explain_failures(model, culprits, failures))
         own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
-        own |= {id(node.op) for node in plan.nodes if node.op.opaque}
+        own |= {id(node.op) for node in model.plan.nodes if node.op.opaque}
         builtin = [id(culprit.op) not in own for culprit in culprits]
         if not culprits:
-            used = [*(node.op for node in plan.nodes), *(loss.op for loss in plan.losses)]
+            used = [*(node.op for node in model.plan.nodes), *(loss.op for loss in plan.losses)]
             builtin = [not any(id(op) in own for op in used)]
         self.builtin_wrong = any(builtin)
 

@@ -39,7 +39,7 @@ def broken_contracts(callables: Callables) -> list[Finding]:
     itself cannot be evaluated at the point.
     """
     contract = _Contract(callables)
-    for step in (contract.function, contract.claim, contract.again):
+    for step in (contract.function, contract.claim, contract.again, contract.further):
         step()
         if contract.is_broken:
             break
@@ -126,6 +126,10 @@ class _Contract:
         if not self.is_broken:
             rounding = max(map(callables.eps, callables.wrt))
             self._is_repeated(1, _ULPS * max(rounding, self.noise), f", {after}")
+
+    def further(self) -> None:
+        """What is particular to callables of this kind."""
+        self.findings += self.callables.further()
 
     def _is_repeated(self, times: int, slack: float, why: str) -> bool:
         """Whether the function is what it was, up to a relative difference of `slack`."""

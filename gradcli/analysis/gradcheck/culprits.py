@@ -6,7 +6,7 @@ gradient is wrong as their consequence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradcli.analysis.gradcheck.examine import examine
@@ -102,10 +102,16 @@ class Judge:
         return found.replace(line=part.plan.line, data=data)
 
 
-def find_culprits(model: Model, options: CheckOptions, required: float) -> list[Culprit]:
-    """Every part of a network whose pullback alone is proven wrong."""
-    judges = (Judge(part, options, required) for part in parts_of(model, options.seed))
-    return [culprit for judge in judges if (culprit := judge.culprit()) is not None]
+def find_culprits(
+    model: Model, options: CheckOptions, required: float, known: Sequence[Culprit] = ()
+) -> list[Culprit]:
+    """Every part of a network whose pullback alone is proven wrong, or is `known` to be."""
+    named = {culprit.name: culprit for culprit in known}
+    found = (
+        named.get(part.name) or Judge(part, options, required).culprit()
+        for part in parts_of(model, options.seed)
+    )
+    return [culprit for culprit in found if culprit is not None]
 
 
 def explain_failures(

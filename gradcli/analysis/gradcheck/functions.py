@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -154,15 +155,24 @@ class _Forward:
 
 
 def _arrays_in(saved: Any) -> Iterator[Array]:
-    """The arrays among what a forward saved, in lists, tuples and dicts."""
-    if isinstance(saved, np.ndarray):
-        yield saved
-    elif isinstance(saved, Mapping):
-        for value in saved.values():
-            yield from _arrays_in(value)
-    elif isinstance(saved, (list, tuple)):
-        for value in saved:
-            yield from _arrays_in(value)
+    """The arrays among what a forward saved, in lists, tuples, dicts and objects."""
+    seen: dict[int, Any] = {}
+    pending = [saved]
+    while pending:
+        value = pending.pop()
+        if id(value) in seen or isinstance(value, (type, ModuleType)):
+            continue
+        seen[id(value)] = value  # kept, so that nothing new gets its id
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, Mapping):
+            pending += reversed(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            pending += reversed(value)
+        else:
+            slots = getattr(value, "__slots__", ())
+            pending += [getattr(value, name, None) for name in slots]
+            pending += reversed(list(getattr(value, "__dict__", {}).values()))
 
 
 def cotangent_for(output: Array, seed: int, name: str) -> Array:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from gradcli.analysis.gradcheck.callables import Callables
+import numpy as np
+
+from gradcli.analysis.gradcheck.callables import Arrays, Callables, WrongStructure, differs
 from gradcli.analysis.gradcheck.functions import scalarised
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array, Parameters
-from gradcli.core.python_layer import PlacedLayer
+from gradcli.core.python_layer import LayerRun, PlacedLayer
+from gradcli.engine.lines import X
 from gradcli.engine.model import draw_array, generator
+from gradcli.errors import UserCodeError
 from gradcli.spec.plan import LayerDefinition
 
 __all__ = ["definition_callables", "layer_callables"]
 
-INPUT = "x"
+_KEPT: Final = (
+    "differs when backward is called twice after one forward, so something is kept from call to "
+    "call"
+)
+_ULPS = 64
 
 
 def definition_callables(
@@ -22,7 +30,7 @@ def definition_callables(
 ) -> Callables:
     """The definition as callables, on its own input and with parameters drawn for it."""
     name, layer = definition.name, definition.layer
-    x = draw_array(definition.x, seed, f"{name}.{INPUT}", dtype)
+    x = draw_array(definition.x, seed, f"{name}.{X}", dtype)
     drawn = layer.drawn(generator(seed, name))
     parameters = {key: value.astype(dtype) for key, value in drawn.items()}
     result = layer_callables(layer, x, parameters, name, options)
@@ -31,7 +39,7 @@ def definition_callables(
     numbers = {key: value for key, value in definition.options.items() if _is_number(value)}
     result.factors = (*((key, float(value)) for key, value in numbers.items()), *result.factors)
     if not definition.x.differentiable:
-        result.wrt = tuple(key for key in result.wrt if key != INPUT)
+        result.wrt = tuple(key for key in result.wrt if key != X)
     return result
 
 
@@ -42,25 +50,66 @@ def layer_callables(
 
     The input goes by `x` among the parameters. Raises UsageError where forward cannot be evaluated.
     """
-
-    def forward(arrays: dict[str, Array]) -> tuple[Array, Any]:
-        own = {key: value for key, value in arrays.items() if key != INPUT}
-        run = layer.run(arrays[INPUT], own)
-        return run.output, (run.backward, *run.saved)
-
-    def backward(
-        arrays: dict[str, Array], output: Array, cotangent: Array, saved: Any
-    ) -> dict[str, Any]:
-        own = {key: value for key, value in arrays.items() if key != INPUT}
-        dx, cotangents = layer.parted(saved[0](arrays[INPUT], own, output, cotangent))
-        return {INPUT: dx, **cotangents}
-
-    point = {INPUT: x, **parameters}
+    alone = _Alone(layer)
+    point = {X: x, **parameters}
     wrt = tuple(key for key, value in point.items() if value.dtype.kind == "f")
-    result = scalarised(forward, backward, point, wrt, options, where)
+    result = scalarised(alone.forward, alone.backward, point, wrt, options, where)
     sizes = {f"the width {size}": float(size) for value in point.values() for size in value.shape}
     result.factors = (*sizes.items(), ("2", 2.0))
+    result.draws = layer.draws
+    result.further = lambda: [
+        result.finding("GC005", f"the gradient of {name} {_KEPT}", name)
+        for name in alone.changed_by_a_second_backward(result)
+    ]
     return result
+
+
+class _Alone:
+    """A layer as a forward and a backward of named arrays.
+
+    The backward is that of the latest forward, which went before it.
+    """
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        self._layer = layer
+        self._run: LayerRun | None = None
+
+    def forward(self, arrays: Arrays) -> tuple[Array, Any]:
+        own = {key: value for key, value in arrays.items() if key != X}
+        self._run = self._layer.run(arrays[X], own)
+        return self._run.output, self._run.saved
+
+    def changed_by_a_second_backward(self, callables: Callables) -> list[str]:
+        """Operands whose cotangents differ when backward is called twice after one forward."""
+        assert callables.pull is not None
+        output, saved = self.forward(callables.copies())
+        first, second = (
+            self.backward(callables.copies(), output.copy(), callables.pull.cotangent.copy(), saved)
+            for _ in range(2)
+        )
+        return [
+            name
+            for name in callables.wrt
+            if differs(np.asarray(first[name], float), second[name], _rounding(first[name]))
+        ]
+
+    def backward(
+        self, arrays: Arrays, output: Array, cotangent: Array, saved: Any
+    ) -> dict[str, Any]:
+        assert self._run is not None
+        own = {key: value for key, value in arrays.items() if key != X}
+        made = self._run.backward(arrays[X], own, output, cotangent)
+        try:
+            dx, cotangents = self._layer.parted(made)
+        except UserCodeError as error:
+            raise WrongStructure(str(error)) from error
+        return {X: dx, **cotangents}
+
+
+def _rounding(made: Any) -> float:
+    """What a sum in another order changes in a cotangent."""
+    array = np.asarray(made, float)
+    return _ULPS * float(np.finfo(np.float32).eps) * float(np.abs(array).max(initial=0.0))
 
 
 def _is_number(value: Any) -> bool:
