@@ -16,7 +16,7 @@ from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
-from gradcli.core.op import Weighting
+from gradcli.core.op import Loss, Weighting
 from gradcli.core.registry import CATALOGUE
 from gradcli.engine.model import INPUTS, Model
 from gradcli.errors import ExitCode
@@ -176,6 +176,32 @@ def test_a_task_keeps_what_its_own_loss_learns_apart() -> None:
     report = gradcli.check(moved(model, depth=-0.5, label=0.5))
     assert report.verdict == "pass", report
     assert {tensor.grade for tensor in report.tensors} == {"excellent"}
+
+
+def test_a_task_whose_loss_couples_rows_passes() -> None:
+    """Values need not be one for each row: here they are of neighbouring rows."""
+
+    def neighbours(p: Array) -> Any:
+        difference = p[..., 1:, :] - p[..., :-1, :]
+
+        def pullback(g: Array) -> Array:
+            pull = 2 * g[..., None] * difference
+            zero = np.zeros_like(pull[..., :1, :])
+            return np.concatenate([zero, pull], axis=-2) - np.concatenate([pull, zero], axis=-2)
+
+        return (difference**2).sum(axis=-1), pullback
+
+    coupled = Loss(
+        name="neighbours", function=neighbours, elementwise=False, reads="none", couples_rows=True
+    )
+    plan = load_plan(SPEC)
+    depth, label = plan.losses
+    plan = plan.replace(losses=(depth.replace(op=coupled, options={}, target=None), label))
+    result = check_plan(plan, CheckOptions(), model=moved(Model(plan), depth=0.6, label=-0.3))
+    assert result.verdict == "pass", result
+    grades = {tensor.name: tensor.grade for tensor in result.tensors}
+    assert grades.pop("depth.dense_2.bias") is None  # differences do not depend on it
+    assert set(grades.values()) == {"excellent"}
 
 
 def test_targets_and_outputs_are_by_head(rng: np.random.Generator) -> None:
