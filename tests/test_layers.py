@@ -61,7 +61,8 @@ def test_every_entry_passes_alone_and_between_others(case: Case, dtype: str) -> 
             report = gradcli.check(spec_of(network, list(shape), "mse", dtype=dtype))
             assert report.verdict == "pass", report
             assert all(tensor.checked == tensor.entries for tensor in report.tensors)
-            assert not [f for f in report.findings if f.severity != "note"], report
+            told = {f.code for f in report.findings if f.severity != "note"}
+            assert told <= {"SP104"}, report  # that dropout is the last layer here
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -30,6 +30,14 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
         "coupling",
         claiming("batch_norm", Layer, couples_rows=False),
     ),
+    "layer_norm_claimed_to_keep_features_apart": (
+        "features",
+        claiming("layer_norm", Layer, keeps_features=True),
+    ),
+    "batch_norm_claimed_to_mix_features": (
+        "features",
+        claiming("batch_norm", Layer, keeps_features=False),
+    ),
     "batch_norm_claimed_homogeneous_without_its_mean": (
         "homogeneous with",
         claiming("batch_norm", Layer, homogeneous_with=("bias",)),
