@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from gradcli.core.param import Param
@@ -15,6 +15,7 @@ __all__ = [
     "GRADES",
     "ORACLES",
     "SECTIONS",
+    "Alternative",
     "Option",
     "Readable",
 ]
@@ -38,31 +39,40 @@ class Readable(Protocol):
     def convert(self, value: Any) -> Any: ...
 
 
+class Alternative(Record):
+    """One kind of value that an option may have: in words, and as the command takes it.
+
+    `form` is its form as far as a schema can say it: a `Param`, keywords of JSON Schema, or an
+    alternative of which there may be several.
+    """
+
+    words: str
+    accept: Callable[[Any], Any]
+    form: Param | Mapping[str, Any] | Alternative
+
+
 class Option(Record):
     """An option of a section: the alternatives are tried in turn."""
 
     name: str
-    alternatives: tuple[tuple[str, Callable[[Any], Any]], ...]
+    alternatives: tuple[Alternative, ...]
 
     def expected(self) -> str:
         """What a value has to be, in words."""
-        return " or ".join(words for words, _ in self.alternatives)
+        return " or ".join(alternative.words for alternative in self.alternatives)
 
     def convert(self, value: Any) -> Any:
         """The value as the command takes it; raises ValueError with what was expected."""
-        for _, accept in self.alternatives:
+        for alternative in self.alternatives:
             try:
-                return accept(value)
+                return alternative.accept(value)
             except ValueError:
                 continue
         raise ValueError(f"expected {self.expected()}")
 
 
-Alternative = tuple[str, Callable[[Any], Any]]
-
-
 def _param(param: Param) -> Alternative:
-    return param.expected(), param.convert
+    return Alternative(param.expected(), param.convert, param)
 
 
 def _number(*, above: float) -> Alternative:
@@ -74,7 +84,8 @@ def _count(at_least: float = 1) -> Alternative:
 
 
 def _one_of(*words: str) -> Alternative:
-    return " or ".join(words), Param("", "", kind="choice", choices=words).convert
+    choice = Param("", "", kind="choice", choices=words)
+    return Alternative(" or ".join(words), choice.convert, choice)
 
 
 def _flag() -> Alternative:
@@ -87,7 +98,7 @@ def _text() -> Alternative:
             return value
         raise ValueError
 
-    return "a word", accept
+    return Alternative("a word", accept, {"type": "string", "minLength": 1})
 
 
 def _several(one: Alternative) -> Alternative:
@@ -95,10 +106,10 @@ def _several(one: Alternative) -> Alternative:
 
     def accept(value: Any) -> tuple[Any, ...]:
         if isinstance(value, (list, tuple)):
-            return tuple(one[1](item) for item in value)
-        return (one[1](value),)
+            return tuple(map(one.accept, value))
+        return (one.accept(value),)
 
-    return f"{one[0]}, or a list of such", accept
+    return Alternative(f"{one.words}, or a list of such", accept, one)
 
 
 def _mapping() -> Alternative:
@@ -107,7 +118,7 @@ def _mapping() -> Alternative:
             return value
         raise ValueError
 
-    return "a mapping", accept
+    return Alternative("a mapping", accept, {"type": "object"})
 
 
 def _table(**options: tuple[Alternative, ...]) -> dict[str, Option]:

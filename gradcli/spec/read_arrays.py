@@ -16,14 +16,22 @@ from gradcli.spec.fields import INVALID, Context, fields, read_shape, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan
 
-__all__ = ["KEYS", "ArraySource", "finite", "read_array", "representable"]
+__all__ = [
+    "DISTRIBUTION",
+    "KEYS",
+    "STD",
+    "ArraySource",
+    "finite",
+    "read_array",
+    "representable",
+]
 
 KEYS: Final = ("values", "shape", "distribution", "std")
 """How an array may be written."""
 
 DISTRIBUTIONS: Final = ("normal", "uniform")
-_DISTRIBUTION: Final = Param("distribution", "normal", kind="choice", choices=DISTRIBUTIONS)
-_STD: Final = Param("std", 1.0, above=0)
+DISTRIBUTION: Final = Param("distribution", "normal", kind="choice", choices=DISTRIBUTIONS)
+STD: Final = Param("std", 1.0, above=0)
 
 
 class ArraySource(Record):
@@ -75,7 +83,7 @@ def read_array(
     shape = read_shape(known["shape"], problems, scalar=scalar)
     distribution, std = (
         read_value(known[option.name], option, problems) if option.name in known else option.default
-        for option in (_DISTRIBUTION, _STD)
+        for option in (DISTRIBUTION, STD)
     )
     if shape is None or INVALID in (distribution, std):
         return None

@@ -11,12 +11,13 @@ from gradcli.spec.fields import Context, fields, read_value
 from gradcli.spec.heads import Heads, by_head
 from gradcli.spec.layout import OUTPUTS
 from gradcli.spec.nodes import Node
-from gradcli.spec.read_arrays import KEYS, ArraySource, read_array
+from gradcli.spec.read_arrays import KEYS as ARRAY_KEYS
+from gradcli.spec.read_arrays import ArraySource, read_array
 
 if TYPE_CHECKING:
     from gradcli.spec.data_files import DataFile
 
-__all__ = ["DRAWN", "TARGETS", "Data", "Target", "read_data", "targets_of"]
+__all__ = ["BATCH", "DRAWN", "KEYS", "TARGETS", "Data", "Target", "read_data", "targets_of"]
 
 DRAWN: Final = "auto"
 """`targets: auto`: drawn to suit the loss."""
@@ -24,7 +25,9 @@ DRAWN: Final = "auto"
 TARGETS: Final = "targets"
 """What the targets of a network without heads are called."""
 
-_BATCH: Final = Param("batch", kind="integer", at_least=1)
+BATCH: Final = Param("batch", kind="integer", at_least=1, doc="only the first so many rows")
+KEYS: Final = ("file", "inputs", "targets", BATCH.name)
+"""What the section `data` may hold."""
 
 
 class Target(Record):
@@ -53,12 +56,12 @@ def targets_of(output: str) -> str:
 def read_data(node: Node, heads: Heads, context: Context) -> Data | None:
     """The `data` section; None where it is no mapping."""
     problems = context.problems
-    known = fields(node, ("file", "inputs", "targets", "batch"), problems, "data")
+    known = fields(node, KEYS, problems, "data")
     if known is None:
         return None
     batch: int | None = None
     if "batch" in known:
-        batch = read_value(known["batch"], _BATCH, problems, fallback=None)
+        batch = read_value(known["batch"], BATCH, problems, fallback=None)
     file: DataFile | None = None
     if "file" in known:
         # zipfile and csv take a while to import, and most specs read no file
@@ -101,7 +104,7 @@ def _target_nodes(node: Node | None, heads: Heads, context: Context) -> Mapping[
         return {TARGETS: node}
     if node.says(DRAWN):
         return dict.fromkeys(heads, node)
-    if not node.is_mapping or set(node.value) <= set(KEYS):
+    if not node.is_mapping or set(node.value) <= set(ARRAY_KEYS):
         if len(heads) == 1:
             return {heads[0]: node}
         message = f"targets cannot be {node}: the network has {len(heads)} heads"

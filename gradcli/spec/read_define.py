@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,9 +14,10 @@ from gradcli.core.arrays import Array
 from gradcli.core.formula import Formula
 from gradcli.core.op import Activation, Layer, Loss, Macro, Op, Term, Weighting
 from gradcli.core.param import Param
+from gradcli.core.registry import Catalogue
 from gradcli.spec.fields import INVALID, NAME, Context, fields, read_value
 from gradcli.spec.nodes import Node
-from gradcli.spec.options import Option
+from gradcli.spec.options import Alternative, Option
 from gradcli.spec.plan import Definition, ElementwiseDefinition
 from gradcli.spec.problems import did_you_mean
 from gradcli.spec.read_formula import read_formula
@@ -28,8 +30,25 @@ if TYPE_CHECKING:
     from gradcli.spec.read_arrays import ArraySource
     from gradcli.spec.read_layer import LayerSource
 
-__all__ = ["Definitions", "read_definitions"]
+__all__ = [
+    "BOUND",
+    "ELEMENTWISE",
+    "KIND",
+    "Definitions",
+    "elementwise_keys",
+    "names_taken",
+    "read_definitions",
+]
 
+ELEMENTWISE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = MappingProxyType(
+    {"activation": (("x",), "derivative"), "loss": (("p", "y"), "gradient")}
+)
+"""Variables of the elementwise kinds of definition, and the key of what they claim."""
+
+KIND: Final = Param("kind", kind="choice", choices=(*ELEMENTWISE, "function", "layer"))
+
+_NAMESPACES: Final = (Activation, Layer, Macro, Loss, Term, Weighting)
+_RESERVED: Final = (*RESERVED, SUM)
 _BOUND_WORDS: Final = {"inf": math.inf, "-inf": -math.inf}
 
 
@@ -40,7 +59,26 @@ def _bound(value: Any) -> float:
     raise ValueError
 
 
-_BOUND: Final = Option("a bound", (("a number, inf or -inf", _bound),))
+BOUND: Final = Option(
+    "a bound",
+    (
+        Alternative(
+            "a number, inf or -inf",
+            _bound,
+            {"anyOf": [{"type": "number"}, {"enum": list(_BOUND_WORDS)}]},
+        ),
+    ),
+)
+
+
+def elementwise_keys(kind: str) -> tuple[str, ...]:
+    """What a definition of an elementwise kind may hold."""
+    return ("kind", "params", "forward", ELEMENTWISE[kind][1], "domain", "at")
+
+
+def names_taken(catalogue: Catalogue) -> list[str]:
+    """Names that a definition cannot have."""
+    return sorted({*_RESERVED, *catalogue.names(*_NAMESPACES)})
 
 
 @dataclass
@@ -110,25 +148,20 @@ def read_definitions(node: Node, context: Context) -> Definitions:
 
 
 def _kind(node: Node, context: Context) -> str | None:
-    kinds = ("activation", "loss", "function", "layer")
     if not node.is_mapping or "kind" not in node.value:
-        hint = "write `kind: ` with one of " + ", ".join(kinds)
+        hint = "write `kind: ` with one of " + ", ".join(KIND.choices)
         context.problems.add("SP008", "a definition needs a kind", node, hint=hint, at_key=True)
         return None
-    option = Param("kind", "", kind="choice", choices=kinds)
-    kind: str | None = read_value(node.value["kind"], option, context.problems, fallback=None)
+    kind: str | None = read_value(node.value["kind"], KIND, context.problems, fallback=None)
     return kind
 
 
 def _check_name(name: str, node: Node, context: Context) -> bool:
-    taken = any(
-        context.catalogue.find(name, op_class) is not None
-        for op_class in (Activation, Layer, Macro, Loss, Term, Weighting)
-    )
+    taken = context.catalogue.find(name, *_NAMESPACES) is not None
     message = ""
     if not NAME.fullmatch(name):
         message = f"{name!r} is not a name"
-    elif name in (*RESERVED, SUM):
+    elif name in _RESERVED:
         message = f"the name {name} is reserved"
     elif taken:
         message = f"{name} is in the catalogue already"
@@ -143,10 +176,8 @@ def _elementwise(
 ) -> ElementwiseDefinition | None:
     """An activation in x, or a loss in p and y."""
     problems = context.problems
-    variables = ("x",) if kind == "activation" else ("p", "y")
-    claimed = "derivative" if kind == "activation" else "gradient"
-    keys = ("kind", "params", "forward", claimed, "domain", "at")
-    known = fields(node, keys, problems, f"definition {name}")
+    variables, claimed = ELEMENTWISE[kind]
+    known = fields(node, elementwise_keys(kind), problems, f"definition {name}")
     if known is None:
         return None
     params = read_params(known.get("params"), variables, context)
@@ -195,7 +226,7 @@ def _domain(
         {} if node is None else _by_variable(node, "domain", variables, context)
     ).items():
         ends = child.value if child.is_list else []
-        values = [read_value(end, _BOUND, context.problems) for end in ends]
+        values = [read_value(end, BOUND, context.problems) for end in ends]
         if INVALID in values:
             good = False
         elif len(values) != 2 or not values[0] < values[1]:

@@ -21,7 +21,14 @@ from gradcli.spec.read_arrays import ArraySource, read_array
 from gradcli.spec.read_formula import read_formula
 from gradcli.spec.read_params import COTANGENT, is_free, read_params
 
-__all__ = ["FunctionInput", "FunctionSource", "read_function", "read_input"]
+__all__ = [
+    "INPUT_OPTIONS",
+    "KEYS",
+    "FunctionInput",
+    "FunctionSource",
+    "read_function",
+    "read_input",
+]
 
 Forward = Callable[[Mapping[str, Array]], tuple[Array, Any]]
 Backward = Callable[[Mapping[str, Array], Array, Array, Any], Mapping[str, Any]]
@@ -29,6 +36,11 @@ Backward = Callable[[Mapping[str, Array], Array, Array, Any], Mapping[str, Any]]
 _DTYPE: Final = Param("dtype", "float", kind="choice", choices=("float", "int"))
 _HIGH: Final = Param("high", 2, kind="integer", at_least=1)
 _DIFFERENTIABLE: Final = Param("differentiable", True, kind="boolean")
+INPUT_OPTIONS: Final = (_DTYPE, _HIGH, _DIFFERENTIABLE)
+"""What an input may say beside its values."""
+
+KEYS: Final = ("kind", "inputs", "params", "forward", "gradient", "python", "backward")
+"""What a definition of kind function may hold."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,7 @@ class FunctionSource:
 
 def read_function(name: str, node: Node, context: Context) -> FunctionSource | None:
     """A definition of kind function."""
-    keys = ("kind", "inputs", "params", "forward", "gradient", "python", "backward")
-    known = fields(node, keys, context.problems, f"definition {name}")
+    known = fields(node, KEYS, context.problems, f"definition {name}")
     if known is None:
         return None
     inputs = _read_inputs(name, node, known.get("inputs"), context)
@@ -141,8 +152,7 @@ def _read_inputs(
 
 def read_input(name: str, node: Node, context: Context) -> FunctionInput | None:
     """One input: an array with a dtype, and whether it is differentiable."""
-    options = (_DTYPE, _HIGH, _DIFFERENTIABLE)
-    keys = tuple(option.name for option in options)
+    keys = tuple(option.name for option in INPUT_OPTIONS)
     found = read_array(node, f"input {name}", context, keys=keys, scalar=True)
     if found is None:
         return None
@@ -151,7 +161,7 @@ def read_input(name: str, node: Node, context: Context) -> FunctionInput | None:
         read_value(extra[option.name], option, context.problems)
         if option.name in extra
         else option.default
-        for option in options
+        for option in INPUT_OPTIONS
     )
     if INVALID in (dtype, high, differentiable):
         return None

@@ -16,7 +16,10 @@ from gradcli.spec.problems import did_you_mean
 from gradcli.spec.python_source import load_class
 from gradcli.spec.read_function import FunctionInput, read_input
 
-__all__ = ["LayerSource", "read_layer"]
+__all__ = ["INPUT", "KEYS", "NAME_OPTION", "LayerSource", "read_layer"]
+
+KEYS: Final = ("kind", "python", "class", "params", "inputs")
+"""What a definition of kind layer may hold."""
 
 INPUT: Final = "x"
 """What the one input of a layer is called."""
@@ -54,8 +57,7 @@ class LayerSource:
 
 def read_layer(name: str, node: Node, context: Context) -> LayerSource | None:
     """A definition of kind layer."""
-    keys = ("kind", "python", "class", "params", "inputs")
-    known = fields(node, keys, context.problems, f"definition {name}")
+    known = fields(node, KEYS, context.problems, f"definition {name}")
     if known is None:
         return None
     for key, hint in (("python", "`python: my_ops.py`"), ("class", "`class: MyDense`")):

@@ -14,10 +14,13 @@ from gradcli.spec.heads import Heads
 from gradcli.spec.nodes import Node
 from gradcli.spec.read_ops import Call, read_call
 
-__all__ = ["RESERVED", "Entry", "Tree", "read_network"]
+__all__ = ["CLASSES", "KEYS", "RESERVED", "Entry", "Tree", "read_network"]
 
 RESERVED: Final = ("loss",)
 """Names that a layer cannot have: the loss's own parameters are called `loss.…`."""
+
+KEYS: Final = ("trunk", "heads")
+"""What a network with heads holds."""
 
 
 class Entry(Record):
@@ -51,7 +54,7 @@ def read_network(node: Node, context: Context) -> Tree | None:
     """A list of entries, or a trunk with heads; None where there is neither."""
     if not node.is_mapping:
         return Tree(_entries(node, "network", context))
-    known = fields(node, ("trunk", "heads"), context.problems, "network")
+    known = fields(node, KEYS, context.problems, "network")
     if known is None:
         return None
     trunk = _entries(known["trunk"], "trunk", context) if "trunk" in known else []

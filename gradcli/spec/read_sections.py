@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from gradcli.core.param import Param
 from gradcli.errors import UsageError
 from gradcli.spec.fields import INVALID, Context, fields, read_value
 from gradcli.spec.nodes import Node
-from gradcli.spec.options import DTYPES, FLOW_VERDICTS, SECTIONS, Option
+from gradcli.spec.options import DTYPES, FLOW_VERDICTS, SECTIONS, Alternative, Option
 from gradcli.spec.plan import Expectation
 from gradcli.spec.problems import Problems
 
-__all__ = ["DTYPE", "SEED", "checked_overrides", "read_expectation", "read_sections"]
+__all__ = [
+    "DTYPE",
+    "EXPECTED",
+    "OUTCOME",
+    "SEED",
+    "checked_overrides",
+    "read_expectation",
+    "read_sections",
+]
 
 SEED: Final = Param("seed", 0, kind="integer", at_least=0)
 DTYPE: Final = Param("dtype", "float64", kind="choice", choices=DTYPES)
 
 _CODE: Final = re.compile(r"(?:G[A-Z]|SP)[0-9]{3}")
-_OUTCOME: Final = Param("expect", "pass", kind="choice", choices=("pass", "fail"))
+OUTCOME: Final = Param("expect", "pass", kind="choice", choices=("pass", "fail"))
 _VERDICT: Final = Param("flow", kind="choice", choices=FLOW_VERDICTS)
 
 
@@ -30,9 +39,14 @@ def _code(value: Any) -> str:
     raise ValueError
 
 
-_CHECK: Final = Option(
-    "check", (("pass or fail", _OUTCOME.convert), ("the code of a rule such as GC102", _code))
+_RULE: Final = Alternative(
+    "the code of a rule such as GC102", _code, {"type": "string", "pattern": f"^{_CODE.pattern}$"}
 )
+_CHECK: Final = Option("check", (Alternative("pass or fail", OUTCOME.convert, OUTCOME), _RULE))
+EXPECTED: Final[Mapping[str, Param | Option]] = MappingProxyType(
+    {option.name: option for option in (_CHECK, _VERDICT)}
+)
+"""What can be expected, by command."""
 
 
 def read_sections(known: Mapping[str, Node], problems: Problems) -> dict[str, dict[str, Any]]:
@@ -55,16 +69,14 @@ def read_expectation(node: Node | None, context: Context) -> Expectation:
         return Expectation()
     line = node.key_place.line
     if not node.is_mapping:
-        value = read_value(node, _OUTCOME, problems, fallback=None)
+        value = read_value(node, OUTCOME, problems, fallback=None)
         return Expectation(check=value, line=line)
-    known = fields(node, ("check", "flow"), problems, "expect") or {}
+    known = fields(node, EXPECTED, problems, "expect") or {}
     check, flow = (
-        read_value(known[option.name], option, problems, fallback=None)
-        if option.name in known
-        else None
-        for option in (_CHECK, _VERDICT)
+        read_value(known[name], option, problems, fallback=None) if name in known else None
+        for name, option in EXPECTED.items()
     )
-    if check is not None and check not in _OUTCOME.choices and context.check_codes is not None:
+    if check is not None and check not in OUTCOME.choices and context.check_codes is not None:
         codes = sorted(context.check_codes())
         if check not in codes:
             near = _nearest_code(check, codes)

@@ -13,10 +13,13 @@ from gradcli.spec.heads import Heads, by_head
 from gradcli.spec.nodes import Node
 from gradcli.spec.read_ops import Call, read_call
 
-__all__ = ["WEIGHT", "Task", "task_reader"]
+__all__ = ["KEYS", "WEIGHT", "Task", "task_reader"]
 
 WEIGHT: Final = Param("weight", 1.0)
 """What a task, or a summand of a sum, is multiplied by."""
+
+KEYS: Final = ("loss", WEIGHT.name)
+"""What a task may hold."""
 
 
 class Task(Record):
@@ -56,7 +59,7 @@ def _task(node: Node, head: str, context: Context) -> Task | None:
     if isinstance(node.value, str):
         call = read_call(node, "a loss", context, (Loss,))
         return None if call is None else Task(call, WEIGHT.default)
-    known = fields(node, ("loss", WEIGHT.name), context.problems, f"task {head}")
+    known = fields(node, KEYS, context.problems, f"task {head}")
     if known is None:
         return None
     call = None
