@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
 
-__all__ = ["catalogue", "check", "check_vjp", "explain", "flow", "gradcheck", "load"]
+__all__ = ["catalogue", "check", "check_vjp", "explain", "flow", "gradcheck", "load", "schema"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
@@ -268,6 +268,14 @@ def catalogue(
     from gradcli.analysis.catalogue import ListReport, catalogue_rows
 
     return ListReport(catalogue_rows(kind, search, where))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a spec, for editors and other programs."""
+    from gradcli.core.registry import CATALOGUE
+    from gradcli.spec.schema import json_schema
+
+    return json_schema(CATALOGUE, _check_codes())
 
 
 def _expand(

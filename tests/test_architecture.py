@@ -169,6 +169,7 @@ UNUSED_BY_A_CHECK: Final = {
     "gradcli.report.card_sections",
     "gradcli.report.svg",
     "gradcli.spec.data_files",
+    "gradcli.spec.schema",
     *("csv", "difflib", "importlib.metadata", "pathlib", "rich.progress", "zipfile"),
 }
 """What a check of a right network does without, and would take the longest to load."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gradcli.analysis.verdict import Report
@@ -17,7 +17,7 @@ from gradcli.report.surface import is_terminal, surface_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Output", "read_sources", "say_error"]
+__all__ = ["Output", "put_document", "read_sources", "say_error"]
 
 _ENOUGH: Final = 1 << 24
 """Bytes of standard input that are read: far more than any spec, so that an endless one ends."""
@@ -92,6 +92,14 @@ def _say_frames(found: tuple[SpecProblem, ...], *, no_color: bool = False) -> No
 
     surface = surface_of(sys.stderr, os.environ, no_color=no_color)
     say(draw(frames(found, surface), surface))
+
+
+def put_document(document: Mapping[str, Any]) -> ExitCode:
+    """Print a document that is JSON itself."""
+    from gradcli.report.json import encode
+
+    put(encode(document))
+    return ExitCode.OK
 
 
 def read_sources(specs: tuple[str, ...]) -> tuple[list[str], tuple[str, str] | None]:

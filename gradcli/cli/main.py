@@ -18,6 +18,7 @@ __all__ = ["main"]
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
         "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
         "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
+        "schema": ("gradcli.cli.schema", "JSON Schema of a spec, for editors."),
     },
     examples=(
         "gradcli check specs/        all specs of a folder; exit 1 if one is wrong",

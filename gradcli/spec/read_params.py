@@ -10,18 +10,18 @@ from gradcli.spec.fields import INVALID, Context, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.read_formula import SYMBOL
 
-__all__ = ["COTANGENT", "is_free", "read_params"]
+__all__ = ["COTANGENT", "TAKEN", "is_free", "read_params"]
 
 COTANGENT: Final = "g"
 """What the cotangent of a function's output is called in formulas."""
 
-_TAKEN: Final = frozenset({"pi", "inf", COTANGENT})
+TAKEN: Final = frozenset({"pi", "inf", COTANGENT})
 _NUMBER: Final = Param("a parameter")
 
 
 def is_free(name: str) -> bool:
     """Whether a variable or parameter of a formula may be called so."""
-    return SYMBOL.fullmatch(name) is not None and name not in _TAKEN
+    return SYMBOL.fullmatch(name) is not None and name not in TAKEN
 
 
 def read_params(
