@@ -236,11 +236,10 @@ def changed(spec: Any, rng: np.random.Generator) -> Any:
     return spec
 
 
-@pytest.mark.parametrize("name", [name for name in SPECS if "file:" not in SPECS[name]])
-def test_no_spec_that_loads_is_refused(name: str, rng: np.random.Generator) -> None:
-    spec = read(SPECS[name])
+def test_no_spec_that_loads_is_refused(rng: np.random.Generator) -> None:
+    specs = [read(text) for text in SPECS.values() if "file:" not in text]
     loaded = 0
-    for _ in range(40):
+    for spec in specs * 25:
         other = changed(spec, rng)
         try:
             load_plan(other)
@@ -248,7 +247,7 @@ def test_no_spec_that_loads_is_refused(name: str, rng: np.random.Generator) -> N
             continue
         loaded += 1
         assert VALIDATOR.is_valid(other), other
-    assert loaded or "python" in SPECS[name] or name.startswith(("GC", "README"))
+    assert loaded > 2 * len(specs)
 
 
 def test_a_section_that_the_schema_does_not_know_is_a_bug() -> None:

@@ -84,7 +84,7 @@ def _variable(op: Op) -> str:
     """What the op's formulas are in, and its derivative with respect to."""
     if isinstance(op, Weighting):
         return "L"
-    return {"loss": "p", "term": "w"}.get(op.kind, "x")
+    return "p" if isinstance(op, Loss) else "w" if isinstance(op, Term) else "x"
 
 
 def learned_by(op: Op) -> tuple[str, ...]:

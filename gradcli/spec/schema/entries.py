@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from gradcli.core.op import Initializer, Loss, Macro, Op, Term, Weighting
+from gradcli.core.op import Initializer, Loss, Macro, Op, OutputTerm, Term, Weighting
 from gradcli.core.param import REQUIRED
 from gradcli.core.registry import Catalogue
 from gradcli.spec.read_loss import SUM
@@ -66,7 +66,7 @@ def entry_definitions(catalogue: Catalogue) -> dict[str, Schema]:
         layers = _ops(catalogue, *CLASSES)
         losses = _ops(catalogue, Loss)
         mixed = [*losses, *_ops(catalogue, Weighting)]
-        summed = [*mixed, *_ops(catalogue, Term)]
+        summed = [*mixed, *_ops(catalogue, Term, OutputTerm)]
         found |= {
             f"{prefix}layer": _entry(layers, forms, _NAMED, own=own),
             f"{prefix}layers": list_of(ref(f"{prefix}layer")),
@@ -82,7 +82,8 @@ def entry_definitions(catalogue: Catalogue) -> dict[str, Schema]:
 
 
 def _ops(catalogue: Catalogue, *classes: type[Op]) -> list[Op]:
-    return [op for op in catalogue if isinstance(op, classes)]
+    kinds = {op_class.kind for op_class in classes}
+    return [op for op in catalogue if isinstance(op, classes) and op.kind in kinds]
 
 
 def _network(layers: Schema) -> Schema:
@@ -121,7 +122,7 @@ def _entry(
     options: dict[str, Schema] = dict(more)
     for op in ops:
         needed = [param.name for param in op.params if param.default is REQUIRED]
-        needed += [WEIGHT.name] * (isinstance(op, Term) and WEIGHT.name in extra)
+        needed += [WEIGHT.name] * (isinstance(op, (Term, OutputTerm)) and WEIGHT.name in extra)
         about = {"description": op.summary}
         for name in (op.name, *op.aliases):
             if not needed:
