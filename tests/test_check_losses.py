@@ -13,7 +13,7 @@ from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.op import Loss, OutputTerm
 from gradcli.core.registry import CATALOGUE
-from gradcli.errors import SpecError
+from gradcli.errors import ExitCode, SpecError
 from gradcli.spec import load_plan
 from gradcli.testing import Case, cases
 
@@ -34,7 +34,9 @@ def written(case: Case) -> dict[str, Any]:
 def passes(spec: dict[str, Any], case: Case) -> gradcli.CheckReport:
     report = gradcli.check({"gradcli": 1, **spec})
     assert report.verdict == "pass", report
-    assert not [found for found in report.findings if found.severity != "note"], report
+    found = [found.code for found in report.findings if found.severity != "note"]
+    flat = case.subject.traits is not None and case.subject.traits.outlier == "none"
+    assert found == ["SP107"] * flat, report
     learned = [tensor.name for tensor in report.tensors if tensor.kind == "loss-parameter"]
     assert isinstance(case.op, Loss)
     expected = case.op.weights(**case.options) if case.op.weights else {}
@@ -152,3 +154,12 @@ def test_entropy_adds_to_the_loss_with_the_sign_of_its_weight(weight: float) -> 
     assert value == pytest.approx(np.log(3) * (1 + weight), rel=1e-15)
     expected = (np.full((2, 3), 1 / 3) - np.eye(3)[:2]) / 2
     np.testing.assert_allclose(gradients["inputs"], expected, rtol=1e-15)
+
+
+def test_a_loss_without_slope_is_vacuous_and_strict_says_so() -> None:
+    data = {"inputs": {"shape": [8, 3]}, "targets": "auto"}
+    spec = {"gradcli": 1, "data": data, "network": [{"dense": 3}], "loss": "zero_one"}
+    report = gradcli.check(spec)
+    assert report.exit_code == ExitCode.OK
+    assert all(tensor.vacuous for tensor in report.tensors)
+    assert gradcli.check(spec, strict=True).exit_code == ExitCode.UNDECIDED

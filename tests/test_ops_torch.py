@@ -105,6 +105,9 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "adaptive_robust": adaptive_robust,
     "focal": focal,
     "nll": F.nll_loss,
+    "zero_one": lambda p, y: (
+        (p.gather(-1, y[:, None])[:, 0] < p.amax(-1)).to(p.dtype) + 0 * p.sum(-1)
+    ).mean(),
     "kl_divergence": lambda p, y: F.kl_div(p, y, reduction="batchmean"),
     "entropy": lambda p: torch.distributions.Categorical(logits=p).entropy().mean(),
     "hinge": lambda p, y: torch.relu(1 - y * p).mean(),

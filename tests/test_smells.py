@@ -87,6 +87,13 @@ SMELLS: dict[str, tuple[tuple[str, ...], str, str, str]] = {
         ("[dense: 3, tanh, dense: 1]", "{sum: [mse, l1: {weight: 1}, l2: {weight: 30}]}"),
         "SP106", "l2", "times as hard at the weights",
     ),
+    "mistakes": (
+        ("[dense: 4, tanh, dense: 3]", "zero_one"),
+        "SP107", "zero_one", "is zero wherever it has one: it measures, and cannot be trained on",
+    ),
+    "mistakes-in-a-sum": (
+        ("[dense: 3]", "{sum: [cross_entropy, zero_one]}"), "SP107", "zero_one", "",
+    ),
 }  # fmt: skip
 
 
@@ -100,7 +107,7 @@ def test_a_smell_is_a_warning_at_its_line(smell: str, command: str, tmp_path: Pa
     assert result.exit_code == ExitCode.OK
     (outcome,) = json.loads(result.stdout)["results"]
     (found,) = (each for each in outcome["findings"] if each["code"].startswith("SP"))
-    line = 4 if code == "SP106" else 3
+    line = 4 if code in ("SP106", "SP107") else 3
     assert (found["code"], found["severity"], found["where"]) == (code, "warning", where)
     assert (found["file"], found["line"]) == (str(path), line)
     assert message in found["message"]
@@ -108,6 +115,8 @@ def test_a_smell_is_a_warning_at_its_line(smell: str, command: str, tmp_path: Pa
 
 SOUND: dict[str, tuple[str, ...]] = {
     "logits": ("[dense: 3]", "cross_entropy"),
+    "hinge": ("[dense: 3]", "hinge"),
+    "log-probabilities": ("[dense: 3, log_softmax]", "nll"),
     "logits-of-events": ("[dense: 1]", "binary_cross_entropy"),
     "clipped-logits": ("[dense: 3, tanh]", "cross_entropy"),
     "logits-of-one-sign": ("[dense: 3, relu]", "cross_entropy"),
@@ -232,7 +241,7 @@ def test_a_smell_can_be_expected() -> None:
     assert gradcli.check(text=(other, "s.yaml")).exit_code == ExitCode.WRONG
     unknown = gradcli.check(text=(f"{text}expect: {{check: SP199}}\n", "s.yaml"))
     (problem,) = unknown.results[0].errors
-    assert (problem.code, problem.hint) == ("SP009", "did you mean SP106?")
+    assert (problem.code, problem.hint) == ("SP009", "did you mean SP107?")
 
 
 def test_the_table_shows_a_smell_with_its_line_and_how_to_read_on() -> None:

@@ -26,7 +26,7 @@ def smells(plan: Plan) -> list[Finding]:
     found = [
         each
         for loss in plan.losses
-        for rule in (_already_squashed, _dropped, _out_of_reach)
+        for rule in (_already_squashed, _dropped, _out_of_reach, _without_slope)
         for each in rule(plan, loss)
     ]
     found += _nothing_between(plan)
@@ -125,6 +125,19 @@ def _out_of_reach(plan: Plan, loss: LossPlan) -> Iterator[Finding]:
             "targets": total,
             "worst": worst,
         },
+    )
+
+
+def _without_slope(plan: Plan, loss: LossPlan) -> Iterator[Finding]:
+    traits = loss.op.traits_at(loss.options)
+    if traits is None or traits.outlier != "none":
+        return
+    yield finding(
+        "SP107",
+        loss.name,
+        f"the gradient of {loss.op.name} is zero wherever it has one: it measures, and cannot be "
+        "trained on",
+        line=loss.line,
     )
 
 

@@ -15,6 +15,8 @@ REFERENCES: Final[dict[str, str]] = {
     "1998",
     "ba2016": "Ba, Kiros, Hinton, Layer normalization, arXiv 1607.06450, 2016",
     "barron2019": "Barron, A general and adaptive robust loss function, CVPR 2019",
+    "bartlett2006": "Bartlett, Jordan, McAuliffe, Convexity, classification, and risk bounds, "
+    "Journal of the American Statistical Association 101, 2006",
     "baur1983": "Baur and Strassen, The complexity of partial derivatives, Theoretical Computer "
     "Science 22, 1983",
     "bengio1994": "Bengio, Simard, Frasconi, Learning long-term dependencies with gradient "

@@ -30,11 +30,18 @@ NOT_STATED: Any = type("NotStated", (), {"__repr__": lambda self: "not stated"})
 """A field about which an op says nothing; one that does not apply to it is None."""
 
 Argument = Literal[
-    "residual", "margin", "logit", "probability", "logits", "log-probabilities", "embeddings"
+    "residual",
+    "margin",
+    "logit",
+    "probability",
+    "logits",
+    "log-probabilities",
+    "scores",
+    "embeddings",
 ]
 """What a loss is a function of, for a fixed target: p - y; y·p; one logit or probability of an
 event; a row of logits, free up to a common summand; a row of log-probabilities, in which the loss
-is affine; rows of which only differences count."""
+is affine; a row of scores, of which only the order counts; rows of which only differences count."""
 
 Outlier = Literal["grows", "constant", "fades", "none"]
 """What becomes of the gradient's norm as one target moves ever farther from its prediction."""

@@ -187,3 +187,31 @@ class PenaltyDrownsLoss(Rule):
     code = "SP106"
     name = "penalty-drowns-loss"
     severity = "warning"
+
+
+@rule
+class LossWithoutSlope(Rule):
+    """The loss is constant but for its jumps, so that nothing can be trained on it.
+
+    Meaning:
+        Small changes of the predictions leave the loss as it is, until a class overtakes another
+        and it jumps. Its gradient is zero wherever it has one: every entry of every parameter
+        agrees, and no step follows from it. The check marks all of it as vacuous.
+
+    Likely cause:
+        The number of mistakes is what is to become small, and it was taken for the loss.
+
+    What to look at:
+        Train on a bound that has a slope, such as `cross_entropy` or `hinge`, and measure the
+        mistakes beside it. In a sum, this term adds nothing to the gradient.
+
+    Example:
+        gradcli: 1
+        data: {inputs: {shape: [8, 4]}, targets: auto}
+        network: [{dense: 6}, tanh, {dense: 3}]
+        loss: zero_one
+    """
+
+    code = "SP107"
+    name = "loss-without-slope"
+    severity = "warning"

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.param import Param
-from gradcli.core.primitives import choose
+from gradcli.core.primitives import choose, where
 from gradcli.core.registry import loss
 from gradcli.core.special import log1p
 from gradcli.core.traits import LossTraits, Minimiser, Noise
@@ -17,7 +17,7 @@ from gradcli.ops.activations import Value, decay
 from gradcli.ops.losses import targets_like
 from gradcli.ops.softmax import log_softmax
 
-__all__ = ["binary_cross_entropy", "cross_entropy", "focal"]
+__all__ = ["binary_cross_entropy", "cross_entropy", "focal", "zero_one"]
 
 
 def _class_probabilities(p: Array, y: Array) -> Array:
@@ -244,3 +244,42 @@ def focal(p: Array, y: Array, *, gamma: float, alpha: float | None) -> Value:
     value, slope = _focus(side * p, gamma)
     weight = 1.0 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
     return weight * value, lambda g: g * weight * side * slope
+
+
+@loss(
+    "zero_one",
+    elementwise=False,
+    reads="labels",
+    formula="1 - sum(y*where(p >= max(p), 1, 0))",
+    gradient="0*p",
+    traits=lambda: LossTraits(
+        convex=False,
+        strong_convexity=0.0,
+        lipschitz=math.inf,
+        smoothness=math.inf,
+        bounded=True,
+        argument="scores",
+        differentiable=-1,
+        influence="0*p",
+        outlier="none",
+        noise=Noise(
+            "class ahead, each other 1/e as likely",
+            "where(sum(y*where(p >= max(p), 1, 0)) > 0.5, 1, exp(-1))"
+            "/(1 + (sum(y**0) - 1)*exp(-1))",
+        ),
+        minimiser=Minimiser("any scores with the most probable class ahead", "q"),
+        breakdown=None,
+    ),
+    references=["bartlett2006"],
+)
+def zero_one(p: Array, y: Array) -> Value:
+    """The share of mistakes: 1 where another class scores higher than the label, else 0.
+
+    Its gradient is zero wherever it has one, so that it measures a classifier and cannot train
+    it: cross_entropy and hinge are convex bounds on it that can (Bartlett et al. 2006).
+    """
+    label = np.broadcast_to(y[..., None], (*p.shape[:-1], 1))
+    own = np.take_along_axis(p.real, label, axis=-1)[..., 0]
+    mistaken = own < p.real.max(axis=-1)
+    value = where(mistaken, np.ones_like(own, p.dtype), 0.0)
+    return value, lambda g: np.zeros_like(g[..., None] * p)

@@ -55,6 +55,10 @@ def _with_more(rows: Rows, by: float) -> Rows:
     return rows.at(rows.x + by)
 
 
+def _scaled(rows: Rows) -> Rows:
+    return rows.at(3 * rows.x)
+
+
 def _with_more_of_both(rows: Rows, by: float) -> Rows:
     assert rows.y is not None
     return Rows(rows.x + by, rows.y + by)
@@ -88,6 +92,8 @@ def _found_argument(case: Case) -> str:
     if subject.reads == "none":
         return "embeddings"
     if not subject.elementwise:
+        if _same(case, _scaled):
+            return "scores"
         if _affine(case):
             return "log-probabilities"
         free = all(_same(case, partial(_with_more, by=by)) for by in SHIFTS)
@@ -101,7 +107,7 @@ def _found_argument(case: Case) -> str:
 
 @law("argument", Loss, about="argument")
 def argument(case: Case) -> None:
-    """It depends on p - y, or on y·p, or is free up to a common summand, or affine, as claimed."""
+    """It depends on p - y, y·p or an order, is free up to a summand or affine, as claimed."""
     claimed, found = loss_traits(case).argument, _found_argument(case)
     if claimed != found:
         raise LawBroken(f"claimed a function of the {claimed}, found one of the {found}")
@@ -161,7 +167,8 @@ def influence(case: Case) -> None:
     pulls = [-jacobian(subject, rows)[:, 0] for rows in blocks]
     written = [np.broadcast_to(subject.written(formula, rows), rows.x.shape) for rows in blocks]
     if not any(pull.any() for pull in pulls):
-        require(np.concatenate(written), 0.0, 0.0, "influence of a loss without a gradient")
+        for each in written:
+            require(each, 0.0, 0.0, "influence of a loss without a gradient")
         return
     block = max(range(len(pulls)), key=lambda i: float(np.abs(pulls[i]).max()))
     place = np.unravel_index(int(np.argmax(np.abs(pulls[block]))), pulls[block].shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -88,10 +89,20 @@ def _wide(case: Case) -> list[Rows]:
     return [Rows(x, np.array([1])) for x in mistakes]
 
 
+def _jumps_itself(case: Case, claimed: float, what: str) -> bool:
+    """Whether the function is said to jump itself, which makes its constants infinite."""
+    jumps = getattr(_traits(case), "differentiable", math.inf) == -1
+    if jumps and math.isfinite(claimed):
+        raise LawBroken(f"{what} of a function that jumps is claimed {claimed!r}")
+    return jumps
+
+
 @law("lipschitz", Activation, Loss, about="lipschitz")
 def lipschitz(case: Case) -> None:
-    """The slope reaches the claimed bound and does not exceed it."""
+    """The slope reaches the claimed bound and does not exceed it; a jump knows no bound."""
     subject = case.subject
+    if _jumps_itself(case, _traits(case).lipschitz, "Lipschitz constant"):
+        return
 
     def slope(rows: Rows) -> Array:
         derivative = jacobian(subject, rows)
@@ -134,6 +145,8 @@ def kinks(case: Case) -> None:
 def smoothness(case: Case) -> None:
     """The slope's own slope reaches the claimed bound and stays within it; infinite with a kink."""
     traits = _traits(case)
+    if _jumps_itself(case, traits.smoothness, "smoothness"):
+        return
     if traits.kinks:
         if np.isfinite(traits.smoothness):
             raise LawBroken(f"a function with kinks is not {traits.smoothness!r}-smooth")
