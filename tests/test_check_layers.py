@@ -218,3 +218,24 @@ def test_many_kinks_at_once_inside_a_layer(entries: list[Any], factor: float) ->
     kinks = [found for found in report.findings if found.code == "GC201"]
     assert ("mine_1", 4) in [(kink.where, kink.data["count"]) for kink in kinks]
     assert set(errors(report)) == (set() if factor == 1 else {("mine_1", "GC102")}), report
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_many_kinks_at_once_in_a_layer_alone(factor: float) -> None:
+    definition = {**layer("ReluDense", factor=factor), "inputs": {"x": ZEROS}}
+    report = check({"gradcli": 1, "define": {"mine": definition}})
+    assert {code for _, code in errors(report)} == (set() if factor == 1 else {"GC102"}), report
+    assert ("mine", "GC201") in [(found.where, found.code) for found in report.findings]
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(0.0, "pass"), (0.3, "pass"), (1.2, "fail")])
+def test_many_kinks_at_once_in_a_vector_function(slope: float, verdict: str) -> None:
+    weight = np.array([[1.0, -2.0, 0.5], [0.5, 1.0, -1.0]])
+
+    def backward(inputs: Any, output: Any, cotangent: Any) -> Any:
+        z = inputs["x"] @ weight
+        return {"x": (cotangent * np.where(z == 0, slope, z > 0)) @ weight.T}
+
+    x = np.array([[0.0, 0.0], [1.0, -0.3]])
+    report = gradcli.check_vjp(lambda i: np.maximum(i["x"] @ weight, 0), backward, {"x": x})
+    assert report.verdict == verdict, report

@@ -20,7 +20,7 @@ from gradcli.engine.ladder import climb, position_scale, rungs
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.replicas import chunks
 
-__all__ = ["X", "Lines", "StraightOp", "find_lines"]
+__all__ = ["Evaluate", "Lines", "StraightOp", "X", "find_lines"]
 
 X = "x"
 """What the first input of a node goes by among its parameters."""

@@ -72,13 +72,16 @@ def differs(one: Array, other: Any, slack: float = 0.0) -> bool:
 class Pull(NamedTuple):
     """A claim that takes a cotangent, the one it is checked with, and another.
 
-    `value(arrays, cotangent)` is the function that `call` claims the gradient of.
+    `call` claims the gradient of `value`, the inner product of a cotangent with the `output`.
     """
 
     call: Callable[[Arrays, Array], Mapping[str, Any]]
     cotangent: Array
     other: Array
-    value: Callable[[Arrays, Array], float]
+    output: Callable[[Arrays], Array]
+
+    def value(self, arrays: Arrays, cotangent: Array) -> float:
+        return float(np.sum(cotangent.astype(float) * self.output(arrays)))
 
 
 @dataclass

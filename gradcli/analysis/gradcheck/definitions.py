@@ -117,30 +117,49 @@ def examine_callables(
 
     If it breaks one so that nothing more can be examined there are no results.
     """
-    from gradcli.analysis.gradcheck.function_parts import described  # most specs have none
+    # most specs have none
+    from gradcli.analysis.gradcheck.function_parts import described
+    from gradcli.analysis.gradcheck.straight import straightened
 
     function = definition if isinstance(definition, FunctionDefinition) else None
-    results: list[TensorResult] = []
+
+    def examined(of: Callables, name: str) -> tuple[TensorResult, list[Finding]]:
+        subject = described(of.subject(name), callables, name, function)
+        result, findings, _ = _examined(subject, options, required)
+        return result, findings
+
     with left_as_found():
-        all_findings = broken_contracts(callables)
-        if any(found.severity == "error" for found in all_findings):
-            return results, all_findings
+        broken = broken_contracts(callables)
+        if any(found.severity == "error" for found in broken):
+            return [], broken
+        found = {name: examined(callables, name) for name in callables.wrt}
+        failing = [name for name, (result, _) in found.items() if result.verdict == "fail"]
+        straight = straightened(callables) if failing else None
+        if straight is not None:
+            along, note = straight
+            broken.append(note)
+            found |= {name: examined(along, name) for name in failing}
         breaks = nonlinear(callables)
-        for name in callables.wrt:
-            subject = described(callables.subject(name), callables, name, function)
-            result, findings, _ = _examined(subject, options, required)
+        for name, (result, findings) in found.items():
             if name in breaks:
-                # what shows in the values (clipping, say) names the mistake better than this
-                errors = [found for found in findings if found.severity == "error"]
-                if all(found.code == "GC100" for found in errors):
-                    findings = [found for found in findings if found not in errors]
-                    findings.append(breaks[name])
-                    result = result.replace(verdict="fail")
-            if all(found.code != "GC003" for found in findings):
+                found[name] = _nonlinear(result, findings, breaks[name])
+            elif all(each.code != "GC003" for each in findings):
                 findings += wrong_dtype(callables, name)
-            results.append(result)
-            all_findings += findings
-    return results, all_findings
+    return [result for result, _ in found.values()], [
+        *broken,
+        *(each for _, findings in found.values() for each in findings),
+    ]
+
+
+def _nonlinear(
+    result: TensorResult, findings: list[Finding], broken: Finding
+) -> tuple[TensorResult, list[Finding]]:
+    """The same with the contract broken, unless what shows in the values names it better."""
+    errors = [found for found in findings if found.severity == "error"]
+    if any(found.code != "GC100" for found in errors):
+        return result, findings
+    rest = [found for found in findings if found not in errors]
+    return result.replace(verdict="fail"), [*rest, broken]
 
 
 def check_functions(

@@ -100,13 +100,13 @@ def scalarised(
         raise UsageError(f"{where}: forward returns {output.dtype}, not real numbers")
     cotangent = cotangent_for(output, options.seed, where)
 
-    def value(arrays: dict[str, Array], g: Array) -> float:
+    def output_of(arrays: dict[str, Array]) -> Array:
         found = np.asarray(forward(arrays)[0])
         if found.shape != cotangent.shape:
             raise UsageError(f"{where}: the shape of the output changes with the input's values")
-        return float(np.sum(g.astype(float) * found))
+        return found
 
-    def pull(arrays: dict[str, Array], g: Array) -> Mapping[str, Any]:
+    def call(arrays: dict[str, Array], g: Array) -> Mapping[str, Any]:
         made, saved = forward(arrays)
         given = {"the cotangent": g.copy(), "the output": np.asarray(made)}
         given |= {f"saved value {i}": value for i, value in enumerate(_arrays_in(saved))}
@@ -118,14 +118,15 @@ def scalarised(
         return found
 
     other = generator(options.seed, f"other cotangent of {where}").standard_normal(cotangent.shape)
+    pull = Pull(call, cotangent, other.astype(cotangent.dtype), output_of)
     return Callables(
-        lambda arrays: value(arrays, cotangent),
-        lambda arrays: pull(arrays, cotangent),
+        lambda arrays: pull.value(arrays, cotangent),
+        lambda arrays: call(arrays, cotangent),
         point,
         wrt,
         options,
         where,
-        pull=Pull(pull, cotangent, other.astype(cotangent.dtype), value),
+        pull=pull,
         draws=forward.draws,
     )
 
