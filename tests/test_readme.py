@@ -16,6 +16,7 @@ import gradcli.ops
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import ExitCode
+from gradcli.spec import CODES
 
 HERE = Path(__file__).parent
 README = (HERE.parent / "README.md").read_text("utf-8")
@@ -80,13 +81,20 @@ def test_every_exit_code_is_explained() -> None:
     assert listed == {int(code) for code in ExitCode}
 
 
-def test_every_op_is_listed() -> None:
-    catalogue = README.partition("**Layers**")[2].partition("\n## ")[0]
-    missing = {op.name for op in CATALOGUE} - set(re.findall(r"\w+", catalogue))
-    assert not missing
+@pytest.mark.parametrize("table", TOOL.tables(README), ids=lambda table: table.command)
+def test_tables_are_current(table: Any) -> None:
+    assert table.output == TOOL.table(table.command), "run: python tests/readme.py tables"
 
 
-def test_every_rule_of_the_check_is_listed() -> None:
-    section = README.partition("## Reading a check")[2].partition("\n## ")[0]
-    listed = set(re.findall(r"\b(?:GC|SP)\d{3}\b", section))
-    assert listed == {code for code in all_rules() if code.startswith(("GC", "SP"))}
+def test_every_op_and_rule_is_in_a_table() -> None:
+    tables = "".join(table.output for table in TOOL.tables(README))
+    listed = set(re.findall(r"^\| `(\w+)`", tables, re.M))
+    assert listed == {op.name for op in CATALOGUE} | set(all_rules()) | set(CODES)
+
+
+def test_tables_are_written_anew_between_their_markers() -> None:
+    text = "before\n<!-- gradcli list terms -->\nold\n<!-- end -->\nafter\n"
+    shown = TOOL.with_tables(text)
+    assert shown == text.replace("old\n", TOOL.table("gradcli list terms"))
+    assert "| `l2` |" in shown
+    assert TOOL.with_tables(shown) == shown

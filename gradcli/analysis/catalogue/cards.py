@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -11,8 +12,19 @@ from gradcli.core.references import REFERENCES
 from gradcli.diagnostics.concept import Concept, flowing
 from gradcli.diagnostics.explanation import explanation, sections
 from gradcli.diagnostics.rules import Rule
+from gradcli.spec.problems import CODES
 
-__all__ = ["Card", "ConceptCard", "Form", "OpCard", "Parameter", "RuleCard", "SpecErrorCard"]
+__all__ = [
+    "Card",
+    "ConceptCard",
+    "Form",
+    "OpCard",
+    "Parameter",
+    "RuleCard",
+    "SpecErrorCard",
+    "cited",
+    "spec_errors",
+]
 
 
 class Parameter(Record):
@@ -97,6 +109,15 @@ class SpecErrorCard(Record):
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "spec error", **self.as_dict()}
+
+
+@cache
+def spec_errors() -> Mapping[str, SpecErrorCard]:
+    """The cards of all errors of specs, by code."""
+    return {
+        code: SpecErrorCard(code, error.name, f"{error.meaning[0].upper()}{error.meaning[1:]}.")
+        for code, error in CODES.items()
+    }
 
 
 class ConceptCard(Record):

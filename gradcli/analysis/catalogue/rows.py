@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from gradcli.analysis.catalogue.cards import spec_errors
 from gradcli.analysis.catalogue.op_cards import claims_of, learned_by
 from gradcli.analysis.catalogue.report import Row
 from gradcli.core.op import (
@@ -26,7 +27,6 @@ from gradcli.diagnostics.concept import all_concepts
 from gradcli.diagnostics.explanation import sections
 from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import UsageError
-from gradcli.spec.problems import CODES
 
 __all__ = ["KINDS", "catalogue_rows"]
 
@@ -42,6 +42,11 @@ _OPS: Final[Mapping[str, tuple[type[Op], ...]]] = MappingProxyType(
 
 KINDS: Final = (*_OPS, "rules", "concepts")
 """What can be listed, in the order in which all of it is."""
+
+_FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
+    {"GC": "check", "GF": "flow", "GT": "training", "SP": "spec"}
+)
+"""What finds a rule, by the letters of its code."""
 
 _NOT: Final = "not-"
 
@@ -71,10 +76,13 @@ def _of_kind(kind: str) -> Iterator[Row]:
                 parameters = ", ".join(map(_signature, op.params))
                 yield Row(op.kind, op.name, op.aliases, parameters, op.summary, _properties(op))
     elif kind == "rules":
-        for code, rule in all_rules().items():
-            yield Row("rule", code, (rule.name,), "", sections(rule)[""], (rule.severity,))
-        for code, error in CODES.items():
-            yield Row("rule", code, (error.name,), "", error.meaning, ("error",))
+        told = {
+            code: (rule.name, sections(rule)[""], rule.severity)
+            for code, rule in all_rules().items()
+        }
+        told |= {code: (card.name, card.summary, "error") for code, card in spec_errors().items()}
+        for code, (name, summary, severity) in sorted(told.items()):
+            yield Row("rule", code, (name,), "", summary, (_FAMILIES[code[:2]], severity))
     else:
         for each in all_concepts().values():
             yield Row("concept", each.name, each.aliases, "", each.summary, (each.area,))

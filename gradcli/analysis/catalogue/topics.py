@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from gradcli.analysis.catalogue.cards import Card, ConceptCard, RuleCard, SpecErrorCard
+from gradcli.analysis.catalogue.cards import (
+    Card,
+    ConceptCard,
+    RuleCard,
+    SpecErrorCard,
+    spec_errors,
+)
 from gradcli.analysis.catalogue.op_cards import op_card
 from gradcli.core.op import Op
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.concept import Concept, all_concepts
 from gradcli.diagnostics.rules import Rule, all_rules
 from gradcli.errors import UsageError
-from gradcli.spec.problems import CODES
 
 __all__ = ["find_cards", "key_of_topic", "topics"]
 
-Topic = Op | Concept | type[Rule] | str
-"""What a card is of; a spec error is its code."""
+Topic = Op | Concept | type[Rule] | SpecErrorCard
+"""What a card is of."""
 
 _SURE: Final = 0.85
 """Likeness beyond which one topic is meant, and not one of several."""
@@ -62,8 +67,8 @@ def _named() -> Iterator[tuple[str, Topic]]:
         yield from ((name, concept) for name in (concept.name, concept.title, *concept.aliases))
     for code, rule in all_rules().items():
         yield from ((name, rule) for name in (code, rule.name))
-    for code, error in CODES.items():
-        yield from ((name, code) for name in (code, error.name))
+    for code, error in spec_errors().items():
+        yield from ((name, error) for name in (code, error.name))
 
 
 def key_of_topic(name: str) -> str:
@@ -93,14 +98,9 @@ def _card(topic: Topic) -> Card:
         return op_card(topic, _naming(topic.name))
     if isinstance(topic, Concept):
         return ConceptCard(topic, topic.see)
-    if isinstance(topic, str):
-        error = CODES[topic]
-        return SpecErrorCard(topic, error.name, _sentence(error.meaning))
+    if isinstance(topic, SpecErrorCard):
+        return topic
     return RuleCard(topic, _naming(topic.code))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _naming(name: str) -> tuple[str, ...]:
