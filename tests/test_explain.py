@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,19 @@ def test_a_card_says_what_its_op_claims() -> None:
 def test_every_topic_has_one_card_or_several() -> None:
     assert {type(card).__name__ for card in CARDS} == {each.__name__ for each in Card.__args__}
     assert all(topics().values())
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if CODES[code].example])
+def test_the_example_of_a_spec_error_has_it_and_no_other(code: str, tmp_path: Path) -> None:
+    example = CODES[code].example
+    path = tmp_path / "example.yaml"
+    if example.startswith("gradcli check"):
+        path = tmp_path / example.split()[-1]
+    else:
+        path.write_text(example, encoding="utf-8")
+    report = gradcli.check(path, allow_python="--allow-python" in example)
+    assert {problem.code for problem in report.results[0].errors} == {code}
+
+
+def test_only_what_no_spec_can_have_today_has_no_example() -> None:
+    assert [code for code in CODES if not CODES[code].example] == ["SP020"]

@@ -46,7 +46,7 @@ class Section(NamedTuple):
     blocks: tuple[Block, ...]
 
 
-_RULE_CODE: Final = "Example"
+_EXAMPLE: Final = "Example"
 
 
 @singledispatch
@@ -72,7 +72,7 @@ def _(card: RuleCard) -> Iterator[Section]:
     yield Section("", (Block(told["summary"]),))
     for heading in HEADINGS:
         text = told[key_of(heading)]
-        yield Section(heading, (Block(text, "code" if heading == _RULE_CODE else "prose"),))
+        yield Section(heading, (Block(text, "code" if heading == _EXAMPLE else "prose"),))
     yield from _see(card.see)
 
 
@@ -84,6 +84,9 @@ def _(card: SpecErrorCard) -> Head:
 @sections_of.register
 def _(card: SpecErrorCard) -> Iterator[Section]:
     yield Section("", (Block(card.summary),))
+    yield Section("What to look at", (Block(card.what_to_look_at),))
+    if card.example:
+        yield Section(_EXAMPLE, (Block(card.example, "code"),))
 
 
 @head.register

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gradcli.spec.codes import CODES
 from gradcli.spec.find import find_specs
 from gradcli.spec.load import DEFAULT_MEMORY, load_plan, load_text
-from gradcli.spec.problems import CODES
 
 __all__ = ["CODES", "DEFAULT_MEMORY", "find_specs", "load_plan", "load_text"]

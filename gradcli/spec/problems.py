@@ -1,56 +1,16 @@
-"""The codes of spec errors, and the collector that lets a file report all of its errors at once."""
+"""The collector that lets a file report all of its errors at once."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from gradcli.core.registry import nearest
 from gradcli.errors import SpecError, SpecProblem
+from gradcli.spec.codes import CODES
 from gradcli.spec.nodes import Node, Place
 
-__all__ = ["CODES", "MAX_PROBLEMS", "Code", "Problems", "did_you_mean"]
+__all__ = ["MAX_PROBLEMS", "Problems", "did_you_mean"]
 
-
-class Code(NamedTuple):
-    """A spec error's short name, and what it means."""
-
-    name: str
-    meaning: str
-
-
-CODES: Final[dict[str, Code]] = {
-    "SP001": Code("unreadable", "the spec cannot be read, or is not UTF-8 text"),
-    "SP002": Code("not-yaml", "the text is not valid YAML"),
-    "SP003": Code("not-allowed", "YAML that specs do not use: tags, merge keys, several documents"),
-    "SP004": Code("too-large", "a bound on the size of a spec is exceeded"),
-    "SP005": Code("duplicate-key", "a key stands twice in one mapping"),
-    "SP006": Code("unknown-key", "a key, or an option of an op, that does not exist"),
-    "SP007": Code("unknown-name", "no op, loss, initializer, head or array of this name exists"),
-    "SP008": Code("missing", "something required is not there"),
-    "SP009": Code("wrong-value", "a value of the wrong type or outside its bounds"),
-    "SP010": Code(
-        "spec-version", "`gradcli: 1`, the version of the spec format, is missing or not known"
-    ),
-    "SP011": Code("bad-name", "a name that is taken, reserved or not a name"),
-    "SP012": Code("shape-mismatch", "shapes that do not fit each other"),
-    "SP013": Code(
-        "bad-file", "a file of arrays is missing, damaged, or of a kind that is not read"
-    ),
-    "SP014": Code("not-finite", "NaN or infinity in data or weights"),
-    "SP015": Code("bad-targets", "targets that the loss cannot be computed with"),
-    "SP016": Code("too-much-memory", "the arrays would not fit the memory allowed"),
-    "SP017": Code(
-        "bad-formula", "a formula that cannot be read, or uses what formulas do not have"
-    ),
-    "SP018": Code("python-not-allowed", "a definition in Python without --allow-python"),
-    "SP019": Code(
-        "python-failed",
-        "the Python of a definition cannot be imported, or lacks what the spec names",
-    ),
-    "SP020": Code("not-available", "something this version does not have"),
-    "SP021": Code("not-runnable", "a function of the spec cannot be evaluated at its own point"),
-}
-"""Every code a `SpecProblem` can have."""
 
 MAX_PROBLEMS: Final = 100
 """Problems after which reading stops, so that a wrong file of a megabyte is refused quickly."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from gradcli.core.record import Record
 from gradcli.core.references import REFERENCES
 from gradcli.diagnostics.concept import Concept, flowing
 from gradcli.diagnostics.explanation import explanation, sections
 from gradcli.diagnostics.rules import Rule
-from gradcli.spec.problems import CODES
+from gradcli.spec.codes import CODES
 
 __all__ = [
     "Card",
@@ -100,22 +100,36 @@ class RuleCard(Record):
 
 
 class SpecErrorCard(Record):
-    """An error that a spec can have, by its code."""
+    """An error that a spec can have, by its code; `example` is a spec or a command that has it."""
 
     code: str
     name: str
     summary: str
-    see: tuple[str, ...] = ()
+    what_to_look_at: str
+    example: str
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "spec error", **self.as_dict()}
+
+
+_WHERE_IN_A_SPEC: Final = (
+    "The message has the line and column, the source with a caret, the key, what was expected "
+    "and the nearest valid name. All errors of a file are reported at once, before anything is "
+    "computed."
+)
 
 
 @cache
 def spec_errors() -> Mapping[str, SpecErrorCard]:
     """The cards of all errors of specs, by code."""
     return {
-        code: SpecErrorCard(code, error.name, f"{error.meaning[0].upper()}{error.meaning[1:]}.")
+        code: SpecErrorCard(
+            code,
+            error.name,
+            f"{error.meaning[0].upper()}{error.meaning[1:]}.",
+            _WHERE_IN_A_SPEC,
+            error.example,
+        )
         for code, error in CODES.items()
     }
 
