@@ -388,7 +388,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 
 def test_every_code_says_what_it_means() -> None:
-    for code, (name, meaning) in CODES.items():
+    for code, (name, meaning, _) in CODES.items():
         assert code[:3] == "SP0"
         assert name.replace("-", "").isalpha()
         assert meaning
