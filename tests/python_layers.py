@@ -153,6 +153,15 @@ class Single(Dense):
         return super().forward(x.astype(np.float32), own)
 
 
+class OnlySingle(Dense):
+    """Takes float32 and nothing else."""
+
+    def forward(self, x: Array, parameters: Arrays) -> Any:
+        if {x.dtype, *(value.dtype for value in parameters.values())} != {np.dtype(np.float32)}:
+            raise TypeError("only float32")
+        return super().forward(x, parameters)
+
+
 # Wrong ones
 
 

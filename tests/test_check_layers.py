@@ -78,6 +78,23 @@ def test_a_right_layer_passes(
     assert any("NumPy's" in note for note in notes) == (name.endswith("generator"))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["Single", "OnlySingle"])
+def test_a_layer_that_computes_in_float32_is_judged_by_what_that_can_tell(
+    name: str, place: str, dtype: str
+) -> None:
+    right, wrong = (PLACES[place](layer(name, factor=factor)) for factor in (1.0, 1.02))
+    report = check(right, dtype=dtype)
+    if (name, dtype) == ("OnlySingle", "float64"):
+        (problem,) = report.results[0].errors
+        assert (problem.code, "TypeError: only float32" in problem.message) == ("SP021", True)
+        return
+    assert report.verdict == "pass", report
+    assert max(tensor.detectable_error for tensor in report.tensors) > 1e-5
+    assert {code for _, code in errors(check(wrong, dtype=dtype))} == {"GC102"}
+
+
 SIX = [{"dense": 4}, "mine", {"dense": 4}, "relu", {"residual": ["mine"]}, {"dense": 3}]
 
 

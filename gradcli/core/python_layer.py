@@ -67,7 +67,7 @@ class PythonLayer(Layer, kw_only=True):
             layer = layer.replace(own={key: value.shape for key, value in parameters.items()})
             x = np.zeros(shape, int) if whole else np.random.default_rng(0).uniform(*_TRIAL, shape)
             before = Generators.now()
-            out = layer.run(x, parameters).output.shape
+            out = layer.tried(x, parameters).shape
             draws = before.moved()
             return layer.replace(out=out, draws=draws, found=before if draws else None)
 
@@ -89,7 +89,8 @@ class PlacedLayer(NodeOp, kw_only=True):
 
     `shape` is that of x, `own` those of the parameters, `out` that of the output, or None until it
     is known. `draws` names the global random generators that `forward` draws from, in the states in
-    which they are `found` in each call. If it `is_lenient`, a cotangent that `backward` does not
+    which they are `found` in each call. If it `is_single` it is given float32 whatever it is asked
+    for, and if it `is_lenient`, a cotangent that `backward` does not
     give is NaN.
     """
 
@@ -102,6 +103,7 @@ class PlacedLayer(NodeOp, kw_only=True):
     out: Shape | None = None
     draws: str = ""
     found: Generators | None = None
+    is_single: bool = False
     is_lenient: bool = False
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
@@ -170,6 +172,9 @@ class PlacedLayer(NodeOp, kw_only=True):
 
     def run(self, x: Array, parameters: Parameters) -> LayerRun:
         """`forward` at one example; raises UserCodeError where it raises or returns nonsense."""
+        if self.is_single:
+            x = x.astype(np.float32)
+            parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
         instance = _copied(self.instance)
         held = nullcontext() if self.found is None else self.found.held()
         with _users(self.node, "forward"), held:
@@ -183,6 +188,17 @@ class PlacedLayer(NodeOp, kw_only=True):
                 return instance.backward(x, dict(parameters), output, cotangent, *saved)
 
         return LayerRun(output, saved, backward)
+
+    def tried(self, x: Array, parameters: Parameters) -> Array:
+        """The output at an example in float64, or in float32 if that alone will do."""
+        try:
+            return self.run(x, parameters).output
+        except UserCodeError:
+            try:
+                return self.replace(is_single=True).run(x, parameters).output
+            except UserCodeError:
+                pass
+            raise
 
     def drawn(self, rng: np.random.Generator) -> dict[str, Array]:
         """The parameters; raises UserCodeError where they are no dict of real arrays."""

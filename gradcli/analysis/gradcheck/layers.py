@@ -12,17 +12,18 @@ from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array, Parameters
 from gradcli.core.python_layer import LayerRun, PlacedLayer
 from gradcli.engine.lines import X
-from gradcli.engine.model import draw_array, generator
+from gradcli.engine.model import Model, draw_array, generator
 from gradcli.errors import UserCodeError
-from gradcli.spec.plan import LayerDefinition
+from gradcli.spec.plan import LayerDefinition, Plan
 
-__all__ = ["definition_callables", "layer_callables"]
+__all__ = ["definition_callables", "kept_in_precision", "layer_callables"]
 
 _KEPT: Final = (
     "differs when backward is called twice after one forward, so something is kept from call to "
     "call"
 )
 _ULPS = 64
+_SAME = 1e-3  # relative difference up to which two precisions give the same
 
 
 def definition_callables(
@@ -62,6 +63,33 @@ def layer_callables(
         for name in alone.changed_by_a_second_backward(result)
     ]
     return result
+
+
+def kept_in_precision(model: Model) -> Plan:
+    """The model's plan for an oracle in float64.
+
+    A layer that gives something else there than in the model's own precision is kept in that.
+    """
+    slots = model.forward().slots
+    nodes = list(model.plan.nodes)
+    for index, node in enumerate(nodes):
+        if isinstance(node.op, PlacedLayer):
+            own = model.network.own(index, model.parameters)
+            x, y = slots[node.inputs[0]], slots[index + 1]
+            if not _is_faithful(node.op, x, own, y):
+                nodes[index] = node.replace(op=node.op.replace(is_single=True))
+    return model.plan.replace(nodes=tuple(nodes))
+
+
+def _is_faithful(layer: PlacedLayer, x: Array, parameters: Parameters, y: Array) -> bool:
+    """Whether a layer computes the same y in float64, and as precisely as that."""
+    wide = {name: value.astype(np.float64) for name, value in parameters.items()}
+    try:
+        made = layer.run(x.astype(np.float64), wide).output
+    except UserCodeError:
+        return False
+    slack = _SAME * float(np.abs(y).max(initial=0.0))
+    return made.dtype == np.float64 and not differs(y.astype(float), made, slack)
 
 
 class _Alone:

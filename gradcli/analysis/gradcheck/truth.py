@@ -114,7 +114,12 @@ def _point_of(model: Model) -> Point:
         {name: _float64(value) for name, value in arrays.items()}
         for arrays in (model.parameters, model.buffers, model.targets)
     )
-    network = Network(model.plan, targets, buffers)
+    plan = model.plan
+    if model.dtype != np.float64 and any(node.op.opaque for node in plan.nodes):
+        from gradcli.analysis.gradcheck.layers import kept_in_precision  # hardly ever needed
+
+        plan = kept_in_precision(model)
+    network = Network(plan, targets, buffers)
     return Point(network, parameters, _float64(model.inputs[INPUTS]))
 
 
