@@ -14,7 +14,7 @@ from gradcli.analysis.gradcheck.options import DEFAULT_BUDGET, CheckOptions, Ora
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
-from gradcli.errors import SpecError, SpecProblem, UsageError
+from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
 from gradcli.spec import DEFAULT_MEMORY, find_specs, load_plan, load_text
 from gradcli.spec.memory import in_bytes
 from gradcli.spec.plan import Plan
@@ -243,7 +243,10 @@ def flow(
         )
     options = FlowOptions().with_given({**plan.sections.get("flow", {}), **written})
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
-    return analyse_flow(plan, options, steps)
+    try:
+        return analyse_flow(plan, options, steps)
+    except UserCodeError as error:
+        return invalid_flow(plan.name, (plan.python_problem(error),), seed)
 
 
 def explain(*topics: str) -> ExplainReport:

@@ -239,3 +239,29 @@ class Wrong(Dense):
             case "exits":
                 sys.exit(0)
         return dx, gradients
+
+
+class Fussy(Dense):
+    """Raises `where`, once x is no longer what it was tried on."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    def forward(self, x: Array, parameters: Arrays) -> Any:
+        if self.where == "forward" and (x < 0).any():
+            raise ValueError("a negative number")
+        return super().forward(x, parameters)
+
+    def backward(self, x: Array, parameters: Arrays, output: Array, cotangent: Array) -> Any:
+        if self.where == "backward":
+            raise ValueError("no way back")
+        return super().backward(x, parameters, output, cotangent)
+
+
+class Fickle(Dense):
+    """Has another shape for another seed."""
+
+    def parameters(self, in_shape: tuple[int, ...], rng: np.random.Generator) -> Arrays:
+        size = 1 + int(rng.integers(0, 1000))
+        return {**super().parameters(in_shape, rng), "extra": np.zeros(size)}

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from layer_specs import PLACES, check, errors, in_the_middle, layer, network
 
 import gradcli
-from gradcli.analysis.gradcheck.report import CheckReport
 from gradcli.errors import ExitCode
-
-LAYERS = str(Path(__file__).parent / "python_layers.py")
-
-
-def layer(name: str, **params: Any) -> dict[str, Any]:
-    return {"kind": "layer", "python": LAYERS, "class": name, "params": params}
-
-
-def network(entries: list[Any], rows: int = 5, **definitions: Any) -> dict[str, Any]:
-    return {
-        "gradcli": 1,
-        "data": {"inputs": {"shape": [rows, 3]}, "targets": "auto"},
-        "network": entries,
-        "loss": "cross_entropy",
-        "define": definitions,
-    }
-
-
-def alone(definition: dict[str, Any]) -> dict[str, Any]:
-    inputs = {"x": {"shape": [5, 4]}}
-    return {"gradcli": 1, "define": {"mine": {**definition, "inputs": inputs}}}
-
-
-def in_the_middle(definition: dict[str, Any]) -> dict[str, Any]:
-    return network([{"dense": 4}, "tanh", "mine", {"dense": 3}], mine=definition)
-
-
-PLACES = {"alone": alone, "in the middle": in_the_middle}
-
-
-def check(spec: dict[str, Any], **options: Any) -> CheckReport:
-    return gradcli.check(spec, allow_python=True, **options)
-
-
-def errors(report: CheckReport) -> list[tuple[str, str]]:
-    return [(found.where, found.code) for found in report.findings if found.severity == "error"]
-
 
 RIGHT = {
     "plain": layer("Dense"),

@@ -22,7 +22,7 @@ from gradcli.core.op import (
     Weighting,
 )
 from gradcli.core.record import Record
-from gradcli.errors import SpecProblem
+from gradcli.errors import SpecProblem, UserCodeError
 
 if TYPE_CHECKING:
     from gradcli.core.formula import Formula
@@ -222,6 +222,11 @@ class Plan(Record):
     memory: int = 0
     lines: tuple[str, ...] = ()
     buffers: Mapping[str, Buffer] = MappingProxyType({})
+
+    def python_problem(self, error: UserCodeError) -> SpecProblem:
+        """The problem that a user's Python raised when it was run."""
+        line = next((node.line for node in self.nodes if node.name == error.where), 0)
+        return self.problem("SP021", str(error), line)
 
     def problem(self, code: str, message: str, line: int, hint: str = "") -> SpecProblem:
         """A problem that shows only when the plan is run, at what the spec writes on a line."""

@@ -50,8 +50,7 @@ def check_plan(
             raise
         check.interrupted = True
     except UserCodeError as error:
-        line = next((node.line for node in plan.nodes if node.name == error.where), 0)
-        raise SpecError([plan.problem("SP021", str(error), line)]) from error
+        raise SpecError([plan.python_problem(error)]) from error
     return check.result()
 
 

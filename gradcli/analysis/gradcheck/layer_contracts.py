@@ -75,8 +75,8 @@ class _Held:
 
     @property
     def is_asked_for(self) -> bool:
-        names = (self.part.name, *self.part.operands.values())
-        return any(self._options.selects(name, "definition") for name in names)
+        own = [self.part.operands[name] for name in self._own]
+        return any(self._options.selects(name, "definition") for name in (self.part.name, *own))
 
     def hold(self) -> None:
         """Contracts alone, and the values only where these do not hold by their looks."""

@@ -1,0 +1,99 @@
+"""Users' Python layers in what is not the check of their gradients: flow, models, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from layer_specs import check, errors, in_the_middle, layer, network
+
+import gradcli
+from gradcli.errors import ExitCode, UsageError
+
+DEEP = [{"dense": 4}, "tanh", "mine", {"dense": 4}, "tanh", {"dense": 3}]
+
+
+def test_flow_goes_through_a_layer_and_knows_no_bound_for_it() -> None:
+    report = gradcli.flow(network(DEEP, mine=layer("Dense")), allow_python=True, seeds=2)
+    (result,) = report.results
+    assert [row.name for row in result.layers] == ["dense_1", "dense_2"]
+    assert np.isfinite(result.log10_total)
+    assert result.layers[0].log10_bound < np.inf == result.layers[1].log10_bound
+
+
+def test_the_gradient_through_a_layer_is_that_through_its_parts() -> None:
+    """tanh of a dense layer with the same weights, in Python and in the catalogue."""
+    model = gradcli.load(network(["mine", {"dense": 3}], mine=layer("Dense")), allow_python=True)
+    _, gradients = model.value_and_grad()
+    parts = gradcli.load(
+        network(
+            [
+                {"dense": 4},
+                "tanh",
+                {
+                    "dense": 3,
+                },
+            ]
+        )
+    )
+    for name, own in {"dense_1": "mine_1", "dense_2": "dense_1"}.items():
+        for local in ("weight", "bias"):
+            parts.parameters[f"{name}.{local}"][...] = model.parameters[f"{own}.{local}"]
+    _, expected = parts.value_and_grad()
+    np.testing.assert_allclose(gradients["inputs"], expected["inputs"], rtol=1e-13)
+    np.testing.assert_allclose(gradients["mine_1.bias"], expected["dense_1.bias"], rtol=1e-13)
+
+
+def test_flow_of_layers_in_python_alone_is_refused() -> None:
+    with pytest.raises(UsageError, match="no layer that mixes units"):
+        gradcli.flow(network(["mine"], mine=layer("Dense", units=3)), allow_python=True)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("forward", "ValueError: a negative number"), ("backward", "ValueError: no way back")],
+)
+def test_flow_says_what_a_layer_raises(where: str, words: str) -> None:
+    report = gradcli.flow(network(DEEP, mine=layer("Fussy", where=where)), allow_python=True)
+    (problem,) = report.results[0].errors
+    assert (report.exit_code, problem.code) == (ExitCode.INVALID, "SP021")
+    assert f"mine_1: {where} raises {words}" in problem.message
+
+
+def test_a_forward_that_raises_at_the_point_makes_the_spec_invalid() -> None:
+    report = check(in_the_middle(layer("Fussy", where="forward")))
+    (problem,) = report.results[0].errors
+    assert (report.exit_code, problem.code) == (ExitCode.INVALID, "SP021")
+    assert "mine_1: forward raises ValueError: a negative number" in problem.message
+
+
+def test_a_forward_that_raises_at_probes_only_is_no_mistake() -> None:
+    """At zero every step to the left raises; the right side decides."""
+    spec = network(["mine", {"dense": 3}], mine=layer("Fussy", where="forward"))
+    spec["data"]["inputs"] = {"values": [[0.0, 1.0, 2.0], [0.5, 0.0, 0.0]]}
+    report = check(spec)
+    assert report.verdict == "pass", report
+
+
+def test_parameters_have_the_same_shapes_for_every_seed() -> None:
+    report = check(in_the_middle(layer("Fickle")))
+    (problem,) = report.results[0].errors
+    assert (problem.code, "parameters has as extra" in problem.message) == ("SP021", True)
+
+
+def test_only_and_skip_choose_layers_too() -> None:
+    spec = in_the_middle(layer("Wrong", how="squared"))
+    assert errors(check(spec)) == [("mine_1", "GC001")] * 3
+    for options in ({"only": ["dense_2.*"]}, {"skip": ["mine_1*", "dense_1.*", "inputs"]}):
+        report = check(spec, **options)
+        assert (report.verdict, errors(report)) == ("pass", []), report
+
+
+def test_derivatives_by_the_complex_step_are_refused() -> None:
+    model = gradcli.load(in_the_middle(layer("Dense")), allow_python=True)
+    direction: dict[str, Any] = {"dense_1.bias": np.ones(4)}
+    for derivative in (model.jvp, model.hvp):
+        with pytest.raises(UsageError, match="takes real numbers only"):
+            derivative(direction)
+    assert set(model.vjp(np.ones((5, 3)))) == {*model.parameters, "inputs"}
