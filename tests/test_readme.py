@@ -69,6 +69,16 @@ def test_the_specs_shown_are_valid_and_pass(shown: str, tmp_path: Path) -> None:
     assert gradcli.check(path).passed
 
 
+def test_the_layer_shown_passes_in_the_spec_shown(tmp_path: Path) -> None:
+    code = next(block for block in fenced("python") if "ScaledNorm" in block)
+    spec = next(block for block in fenced("yaml") if "ScaledNorm" in block)
+    (tmp_path / "my_layers.py").write_text(code, "utf-8")
+    (tmp_path / "spec.yaml").write_text(spec, "utf-8")
+    report = gradcli.check(tmp_path / "spec.yaml", allow_python=True)
+    assert report.passed, report
+    assert {"scaled_norm.gain", "scaled_norm_2.gain"} <= {tensor.name for tensor in report.tensors}
+
+
 def test_the_workflow_uses_commands_that_exist() -> None:
     workflow = yaml.safe_load(next(block for block in fenced("yaml") if "runs-on" in block))
     steps = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
