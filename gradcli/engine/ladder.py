@@ -35,6 +35,8 @@ _STEEP = 1.25  # growth of a slope from rung to rung; a root's is 2, a bounded s
 _STEEP_RUNGS = 6
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
+_SMALL = 1e-3  # of the scale: a number this small has a scale of its own
+_NEAR = 1 / 4  # of the scale: steps up to which the function has the size that it has here
 _HIGHEST = 1000  # exponent of the largest step, so that x ± step is a number
 
 
@@ -43,6 +45,10 @@ class Estimate(Record):
 
     value: Array
     uncertainty: Array
+
+    def take(self, entries: Array) -> Estimate:
+        """The same for some of the entries."""
+        return Estimate(self.value[entries], self.uncertainty[entries])
 
 
 class Ladder(Record):
@@ -53,6 +59,8 @@ class Ladder(Record):
     is a good part of all that the function varies over the ladder: small steps drown in it and
     what large steps see need not be the slope, so that nothing can be proven wrong there; or where
     the differences still grow from rung to rung at the smallest steps, as beside a pole or a root.
+    `size` (E,) is the largest value of the function near the point, a small part of its scale away;
+    `rung` (E,) the smallest step that the central estimate was made of, by its place.
     """
 
     central: Estimate
@@ -60,7 +68,22 @@ class Ladder(Record):
     right: Estimate
     kink: Mask
     blind: Mask
+    size: Array
+    rung: Array
     evaluations: int
+
+    def take(self, entries: Array) -> Ladder:
+        """The same for some of the entries."""
+        return Ladder(
+            self.central.take(entries),
+            self.left.take(entries),
+            self.right.take(entries),
+            self.kink[entries],
+            self.blind[entries],
+            self.size[entries],
+            self.rung[entries],
+            0,
+        )
 
 
 def position_scale(x: Array) -> Array:
@@ -75,12 +98,16 @@ def position_scale(x: Array) -> Array:
 def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
     """Steps (K, E) for the points x (E,): from 4·max(|x|, scale, 1) down to a few ulps of x.
 
-    `scale` is the size at which the function is expected to vary; `shift` moves every rung, for a
-    second ladder with other steps.
+    `scale` is the size at which the function is expected to vary, unless x is far smaller and not
+    zero; `shift` moves every rung, for a second ladder with other steps.
     """
     top = 4.0 * np.maximum(np.maximum(np.abs(x), scale), 1.0)
-    bottom = 16.0 * eps * np.maximum(np.abs(x), scale)
-    count = int(np.ceil(np.log2(np.max(top / bottom, initial=1.0)) / 2)) + 1
+    size = np.abs(x)
+    is_small = (size > 0) & (size < _SMALL * scale)
+    bottom = 16.0 * eps * np.where(is_small, size, np.maximum(size, scale))
+    bottom = np.maximum(bottom, np.finfo(float).tiny)
+    height = np.max(np.log2(top) - np.log2(bottom), initial=0.0)
+    count = int(np.ceil(height / 2)) + 1
     first = np.exp2(np.minimum(np.ceil(np.log2(top)), _HIGHEST))
     steps = first * shift * _RATIO ** -np.arange(min(count, _MOST_RUNGS), dtype=float)[:, None]
     return np.where(steps < bottom / _RATIO, np.nan, steps)
@@ -94,11 +121,13 @@ def climb(
     steps: Array,
     noise: Noise,
     eps: float,
+    scale: Array | float = 1.0,
 ) -> Ladder:
     """Evaluate the function at x ± steps and estimate its derivative for each entry.
 
     `entries` (E,) names the coordinates to `probe`, x (E,) their values, `value` (E,) the
-    function there, `noise` its absolute noise, `eps` the precision in which it is evaluated.
+    function there, `noise` its absolute noise, `eps` the precision in which it is evaluated,
+    `scale` the size at which it is expected to vary.
     """
     above, below = x + steps, x - steps
     usable = np.isfinite(steps)
@@ -111,7 +140,8 @@ def climb(
         width = h_above + h_below
         to_right, to_left = (f_above - value) / h_above, (value - f_below) / h_below
         noise_of_side = 2 * level / np.minimum(h_above, h_below)
-        central = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
+        central, rung = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
+        nearby = np.where((steps <= _NEAR * scale) & np.isfinite(size), size, 0.0)
         right, left = _one_sided(to_right, to_left, noise_of_side, eps)
         kink = _kink(left, right, to_right - to_left, noise_of_side)
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
@@ -120,7 +150,8 @@ def climb(
     # noise at the level of rounding is no sign of it: the function is merely flat here
     rough = noise.near > _ROUGH_ULPS * eps * np.abs(value)
     blind: Mask = (rough & (noise.near > _BLIND * variation)) | steep
-    return Ladder(central, left, right, kink, blind, int(2 * usable.sum()))
+    near = np.maximum(nearby.max(axis=0, initial=0.0), np.abs(value))
+    return Ladder(central, left, right, kink, blind, near, rung, int(2 * usable.sum()))
 
 
 def _grows(slopes: Array, noise: Array) -> Mask:
@@ -153,24 +184,25 @@ def _one_sided(
 ) -> tuple[Estimate, Estimate]:
     """Both sides at once, since for few entries the number of calls is what takes the time."""
     slopes, noises = np.hstack([to_right, to_left]), np.hstack([noise, noise])
-    both = _extrapolate(slopes, noises, _RATIO, eps)
+    both, _ = _extrapolate(slopes, noises, _RATIO, eps)
     right, left = zip(np.split(both.value, 2), np.split(both.uncertainty, 2), strict=True)
     return Estimate(*right), Estimate(*left)
 
 
-def _extrapolate(slopes: Array, noise: Array, base: float, eps: float) -> Estimate:
-    """Best candidate of Neville's scheme for each column of `slopes` (K, E)."""
+def _extrapolate(slopes: Array, noise: Array, base: float, eps: float) -> tuple[Estimate, Array]:
+    """Best candidate of Neville's scheme for each column of `slopes` (K, E), and its last rung."""
     rung_count, entry_count = slopes.shape
     chunk = max(1, _CELLS // ((_COLUMNS + 1) * rung_count**2))
     value = np.zeros(entry_count)
     uncertainty = np.full(entry_count, np.inf)
+    rung = np.zeros(entry_count, int)
     for start in range(0, entry_count, chunk):
         part = slice(start, start + chunk)
-        value[part], uncertainty[part] = _best(slopes[:, part], noise[:, part], base)
-    return Estimate(value, np.maximum(uncertainty, 4 * eps * np.abs(value)))
+        value[part], uncertainty[part], rung[part] = _best(slopes[:, part], noise[:, part], base)
+    return Estimate(value, np.maximum(uncertainty, 4 * eps * np.abs(value))), rung
 
 
-def _best(slopes: Array, noise: Array, base: float) -> tuple[Array, Array]:
+def _best(slopes: Array, noise: Array, base: float) -> tuple[Array, Array, Array]:
     values, errors = _neville(slopes, noise, base)
     errors = np.where(np.isfinite(values) & ~np.isnan(errors), errors, np.inf)
     contradicted = _contradicted(values, errors, slopes, noise, base)
@@ -179,7 +211,7 @@ def _best(slopes: Array, noise: Array, base: float) -> tuple[Array, Array]:
     column = np.arange(slopes.shape[1])
     value = values.reshape(ranked.shape)[best, column]
     uncertainty = ranked[best, column]
-    return np.where(np.isfinite(value), value, 0.0), uncertainty
+    return np.where(np.isfinite(value), value, 0.0), uncertainty, best % len(slopes)
 
 
 def _neville(slopes: Array, noise: Array, base: float) -> tuple[Array, Array]:

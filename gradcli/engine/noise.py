@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 
-__all__ = ["SPACING", "Noise", "ecnoise", "measure_noise"]
+__all__ = ["POINTS", "SPACING", "Noise", "ecnoise", "measure_noise"]
 
 SPACING = 1e-7 * float(np.sqrt(2))
 """Spacing of the points, of the scale of x; irrational, so that no rounded value's grid is hit."""
@@ -22,6 +22,8 @@ _SAFETY = 3.0
 _ATTEMPTS = 5
 _REFINEMENTS = 5
 _REFINEMENT = 256.0
+_ROUNDING = 16  # times half an ulp: a level that no finer spacing can explain away
+_ROUGH = 1e4
 
 
 class Noise(Record):
@@ -57,7 +59,9 @@ def ecnoise(values: Array) -> tuple[Array, Array]:
     differences are zero), -1 not found (the function varies too much over the points).
     """
     count, entries = values.shape
-    difference = values
+    size = np.abs(values).max(axis=0, initial=0.0)
+    size = np.where(size > 0, size, 1.0)
+    difference = values / size  # so that no square overflows or vanishes
     gamma = 1.0
     levels, signs = [], []
     still = (np.diff(values, axis=0) == 0).sum(axis=0) > (count - 1) / 2
@@ -72,7 +76,7 @@ def ecnoise(values: Array) -> tuple[Array, Array]:
         plausible = (three.max(axis=0) <= 4 * three.min(axis=0)) & signs[order]
         level = np.where(plausible, levels[order], level)
     status = np.where(still, 0, np.where(np.isnan(level), -1, 1))
-    return np.where(status == 1, level, 0.0), status
+    return np.where(status == 1, level * size, 0.0), status
 
 
 def measure_noise(
@@ -82,33 +86,44 @@ def measure_noise(
 
     `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings
     are tried together, since rounding can look smooth at one. A level that shrinks with the
-    spacing is no noise but a kink or a pole within reach, so ever finer ones are tried until it
-    stays. Three times the level is returned, since the level is itself an estimate.
+    spacing is no noise but a kink or a pole within reach, so finer ones are tried until it stays,
+    and some more where it is far above rounding. Three times the level is returned, since the level
+    is itself an estimate.
     """
     floor = 0.5 * eps * np.abs(value)
     spacing = np.broadcast_to(spacing, floor.shape)
-    level = _larger_level(along, spacing)
+    level, _ = _larger_level(along, spacing, _ATTEMPTS)
     for _ in range(_REFINEMENTS):
+        if not np.any(level > _ROUNDING * floor):
+            break
         spacing = spacing / _REFINEMENT
-        finer = _larger_level(along, spacing)
+        finer, is_still = _larger_level(along, spacing, 1)
         shrinks = (finer > 0) & (finer < level / np.sqrt(_REFINEMENT))
-        level = np.where(shrinks, finer, level)
-        if not shrinks.any():
+        level = np.where(shrinks & (level > _ROUNDING * floor), finer, level)
+        if not np.any(shrinks | ((level > _ROUGH * floor) & ~is_still)):
             break
     return np.maximum(floor, _SAFETY * level)
 
 
-def _larger_level(along: Callable[[Array], Array], spacing: Array) -> Array:
-    levels = [_level(along, spacing.shape, spacing * stretch) for stretch in (1.0, np.e)]
-    return np.asarray(np.maximum(*levels))
+def _larger_level(
+    along: Callable[[Array], Array], spacing: Array, attempts: int
+) -> tuple[Array, Mask]:
+    (one, is_still), (other, also) = (
+        _level(along, spacing * stretch, attempts) for stretch in (1.0, np.e)
+    )
+    return np.maximum(one, other), is_still & also
 
 
-def _level(along: Callable[[Array], Array], shape: tuple[int, ...], spacing: Array) -> Array:
-    noise = np.zeros(shape)
-    pending = np.ones(shape, bool)
+def _level(along: Callable[[Array], Array], spacing: Array, attempts: int) -> tuple[Array, Mask]:
+    """The level at a spacing, or at another near it where none shows at this; 0 if none does.
+
+    Also whether that is because most values are the same there.
+    """
+    noise = np.zeros(spacing.shape)
+    pending = np.ones(spacing.shape, bool)
+    grow = np.zeros(spacing.shape, bool)
     offsets = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
-    spacing = np.array(np.broadcast_to(spacing, shape), float)
-    for _ in range(_ATTEMPTS):
+    for _ in range(attempts):
         with np.errstate(all="ignore"):
             values = along(offsets * spacing)
             finite = np.isfinite(values).all(axis=0)
@@ -120,4 +135,4 @@ def _level(along: Callable[[Array], Array], shape: tuple[int, ...], spacing: Arr
             break
         grow = (status == 0) & finite
         spacing = np.where(pending, np.where(grow, spacing * 64, spacing / 64), spacing)
-    return noise
+    return noise, pending & grow

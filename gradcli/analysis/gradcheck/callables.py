@@ -22,7 +22,7 @@ from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.model import generator
-from gradcli.engine.noise import SPACING, Noise, measure_noise
+from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
 __all__ = [
@@ -67,6 +67,16 @@ def differs(one: Array, other: Any, slack: float = 0.0) -> bool:
     with np.errstate(invalid="ignore"):
         same = (one == numbers) | (np.abs(one - numbers) <= slack)
     return not np.all(same | (np.isnan(one) & np.isnan(numbers)))
+
+
+def _on_the_grid(step: Array, x: Array, dtype: np.dtype[Any]) -> Array:
+    """The steps nearest to some that lead from x to numbers of this format.
+
+    Rounded points are not evenly spaced, and the differences of a steep function over them look
+    like noise that it does not have.
+    """
+    grid = np.spacing((np.abs(x) + POINTS * np.abs(step)).astype(dtype)).astype(float)
+    return np.asarray(np.round(step / grid) * grid)
 
 
 class Pull(NamedTuple):
@@ -220,30 +230,31 @@ class Callables:
         """Noise along a random direction, at the point and one scale away from it."""
         tensor = self.point[name].astype(float)
         dtype = self.point[name].dtype
-        eps = float(np.finfo(dtype).eps)
+        eps = self.eps(name)
         scale = (float(np.sqrt(np.mean(tensor**2))) if tensor.size else 0.0) or 1.0
         direction = generator(self.options.seed, f"noise of {name}").standard_normal(tensor.shape)
+        direction *= np.where(tensor == 0, 1.0, np.abs(tensor) / scale)
 
-        def along(offsets: Array) -> Array:
-            values = [
-                self.safely({**self.point, name: (tensor + t * direction).astype(dtype)})
-                for t in offsets.ravel()
-            ]
-            return np.array(values)[:, None]
+        def level(centre: Array) -> float:
+            def along(offsets: Array) -> Array:
+                width = np.ptp(offsets) / max(1, len(offsets) - 1) * direction
+                step = _on_the_grid(width, centre, dtype)
+                places = np.arange(len(offsets)) - len(offsets) // 2
+                points = (centre + place * step for place in places)
+                values = [self.safely({**self.point, name: at.astype(dtype)}) for at in points]
+                return np.array(values)[:, None]
 
-        def level(distance: float) -> float:
-            value = along(np.array([distance]))[0]
+            value = along(np.zeros(1))[0]
             spacing = np.array([max(SPACING, 4 * eps) * scale])
-            if not np.isfinite(value[0]):
-                return 0.0
-            found = measure_noise(lambda offsets: along(distance + offsets), value, spacing, eps)
-            return float(found[0])
+            return (
+                float(measure_noise(along, value, spacing, eps)[0]) if np.isfinite(value) else 0.0
+            )
 
         known: list[tuple[float, float]] = []
 
         def noise(entries: Array) -> Noise:
             if not known:
-                known.append((level(0.0), level(scale)))
+                known.append((level(tensor), level(tensor + scale * direction)))
             near, far = known[0]
             count = len(entries)
             return Noise(np.full(count, near), np.full(count, far), np.full(count, scale))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from gradcli.analysis.gradcheck.differences import Differences
 from gradcli.analysis.gradcheck.rule import Gap
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, Mask
 
 __all__ = ["Evidence"]
 
@@ -28,3 +31,12 @@ class Evidence:
     u_a: Array
     outcome: Array
     source: str
+
+    def put(self, picked: Array, found: Differences, where: Mask | None = None) -> None:
+        """Take the numeric values of some entries, or of those among them `where` it is said."""
+        chosen = np.ones(len(picked), bool) if where is None else where
+        for name in ("n", "low", "high", "u"):
+            values = np.array(getattr(self, name))
+            values[picked[chosen]] = getattr(found, name)[chosen]
+            setattr(self, name, values)
+        self.gap = Gap.between(self.a, self.low, self.high)

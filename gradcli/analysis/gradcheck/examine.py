@@ -8,23 +8,15 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.crosscheck import Disagreement
 from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
+from gradcli.analysis.gradcheck.differences import Differences, judge_differences
 from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.projections import Projections, project
-from gradcli.analysis.gradcheck.report import TensorResult, Worst
-from gradcli.analysis.gradcheck.rule import (
-    Gap,
-    Outcome,
-    Scale,
-    detectable,
-    graded_error,
-    judge,
-    noticeable,
-)
+from gradcli.analysis.gradcheck.report import TensorResult
+from gradcli.analysis.gradcheck.rule import Gap, Outcome, Scale, graded_error, judge, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
-from gradcli.analysis.verdict import Verdict, grade_of
+from gradcli.analysis.gradcheck.summary import summarise
 from gradcli.core.arrays import Array, Mask
-from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, Ladder
@@ -36,10 +28,12 @@ _CONFIRMED = (
     24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
 )
 _SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
-_QUICK_RUNGS = slice(4, 8)  # of the ladder: eight evaluations that settle most smooth functions
-_QUICK = 3e-9  # relative difference up to which they do,
-_QUICK_DOUBT = 1e-7  # and their own relative uncertainty
+_QUICK_COUNT = 4  # rungs of the ladder: eight evaluations that settle most smooth functions,
+_QUICK_RUNGS = slice(4, 4 + _QUICK_COUNT)  # here unless the tensor shows that others do,
+_QUICK = 3e-9  # up to this relative difference,
+_QUICK_DOUBT = 1e-7  # and this relative uncertainty of their own
 _QUICK_PRECISION = 1e-12  # in less than float64 they never would
+_LEARN_FROM = 8  # entries left unsettled, if these are also half of all
 _ORACLES = {"complex": "the complex step", "ladder": "real differences part by part"}
 
 
@@ -66,7 +60,7 @@ def examine(
     if disagreement is not None and examiner.is_given:
         evidence.outcome[checked == disagreement.entry] = Outcome.UNDECIDED
         findings.append(_neither_is_relied_on(subject, disagreement))
-    result = _summarise(subject, evidence)
+    result = summarise(subject, evidence)
     if projections is not None:
         result = _with_projections(result, projections)
         findings += _unexplained(subject, evidence, projections)
@@ -116,17 +110,6 @@ def _neither_is_relied_on(subject: Subject, found: Disagreement) -> Finding:
     return finding("GC203", subject.name, message, line=subject.line)
 
 
-class _Ladders(Record):
-    """What real-valued differences say of some entries; see `Evidence` and `Ladder.blind`."""
-
-    n: Array
-    low: Array
-    high: Array
-    u: Array
-    outcome: Array
-    blind: Mask
-
-
 class _Examiner:
     def __init__(
         self, subject: Subject, checked: Array, options: CheckOptions, required: float
@@ -139,6 +122,7 @@ class _Examiner:
         # a numeric gradient that came with the subject, not from differences taken here
         self.is_given = subject.numeric is not None and options.oracle in (None, "complex")
         self._jitter: Array | None = None
+        self._whole: tuple[Array, Ladder | None] = np.zeros(0, int), None
 
     def gather(self) -> Evidence:
         subject, checked = self.subject, self.checked
@@ -163,7 +147,7 @@ class _Examiner:
         evidence = Evidence(checked, a, n, n, n, gap, u, u_a, outcome, source)
         suspicious = np.flatnonzero(evidence.outcome >= Outcome.UNDECIDED)
         if not self.is_given:
-            suspicious = np.union1d(suspicious, np.flatnonzero(self._kinked))
+            suspicious = np.union1d(suspicious, self._whole[0])
         if len(suspicious):
             self._confirm(evidence, suspicious)
         return evidence
@@ -180,7 +164,6 @@ class _Examiner:
 
     def _first_oracle(self) -> tuple[Estimate, str]:
         subject, wanted = self.subject, self.options.oracle
-        self._kinked: Mask = np.zeros(len(self.checked), bool)
         if self.is_given and subject.numeric is not None:
             return (
                 Estimate(
@@ -197,27 +180,39 @@ class _Examiner:
 
     def _ladder_oracle(self) -> Estimate:
         """A few rungs for every entry; the whole ladder where these do not settle it."""
-        everything = np.arange(len(self.checked))
-        if not len(everything):
-            return Estimate(np.zeros(0), np.zeros(0))
-        if self.subject.eps_f > _QUICK_PRECISION:
-            ladder = self._climb(everything)
-            self._kinked = ladder.kink
-            return ladder.central
-        a = self.subject.analytic[self.checked]
-        quick = self._climb(everything, part=_QUICK_RUNGS).central
-        value, uncertainty = quick.value, quick.uncertainty
-        with np.errstate(invalid="ignore"):
-            settled = (np.abs(a - value) <= _QUICK * np.abs(a)) & (
-                uncertainty <= _QUICK_DOUBT * np.abs(a)
-            )
-        rest = np.flatnonzero(~settled)
+        rest = np.arange(len(self.checked))
+        value, uncertainty = np.zeros(len(rest)), np.full(len(rest), np.inf)
+        windows = [_QUICK_RUNGS] if self.subject.eps_f < _QUICK_PRECISION else []
+        for window in windows:
+            if not len(rest):
+                break
+            found = self._climb(rest, part=window).central
+            value[rest], uncertainty[rest] = found.value, found.uncertainty
+            was, rest = rest, rest[~self._settled(rest, found)]
+            if len(windows) == 1 and len(rest) > max(_LEARN_FROM, len(was) // 2):
+                windows += self._learned_window(rest)
         if len(rest):
             ladder = self._climb(rest)
-            value[rest] = ladder.central.value
-            uncertainty[rest] = ladder.central.uncertainty
-            self._kinked[rest] = ladder.kink
+            self._whole = rest, ladder
+            value[rest], uncertainty[rest] = ladder.central.value, ladder.central.uncertainty
         return Estimate(value, uncertainty)
+
+    def _settled(self, entries: Array, found: Estimate) -> Mask:
+        """Entries that a few rungs show to be right, with certainty to spare."""
+        a = self.subject.analytic[self.checked[entries]]
+        size = np.abs(a)
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(a - found.value)
+            settled: Mask = (gap <= _QUICK * size) & (found.uncertainty <= _QUICK_DOUBT * size)
+            settled &= gap + found.uncertainty <= self.required * size
+        return settled
+
+    def _learned_window(self, entries: Array) -> list[slice]:
+        """The rungs that serve one of the entries best, for all the others."""
+        middle = entries[len(entries) // 2 :][:1]
+        last = int(self._climb(middle).rung[0])
+        window = slice(max(0, last + 1 - _QUICK_COUNT), last + 1)
+        return [] if window == _QUICK_RUNGS else [window]
 
     def _fixed_step(self, method: str) -> Estimate:
         """The notes' differences with one step, h = √ε or ∛ε times the scale unless stated."""
@@ -244,142 +239,81 @@ class _Examiner:
         self.evaluations += ladder.evaluations
         return ladder
 
+    def _first_ladder(self, picked: Array) -> Ladder:
+        """The whole ladder, which the ladder oracle may have climbed already."""
+        entries, ladder = self._whole
+        if ladder is None or not np.isin(picked, entries).all():
+            return self._climb(picked)
+        return ladder.take(np.searchsorted(entries, picked))
+
     def _confirm(self, evidence: Evidence, suspicious: Array) -> None:
         """Ask real-valued differences from both sides about suspicious entries.
 
-        In a tensor with many, the worst and an even spread are asked; once all of these are
-        proven wrong the rest follows, else everything is asked.
+        Of a tensor with many that another oracle finds wrong, the worst and an even spread are
+        asked; once all of these are proven wrong the rest follows, else everything is asked.
         """
+        if self._whole[1] is not None:
+            self._ask(evidence, suspicious)
+            return
         known = self.subject.kinks
         at_kink = np.zeros(len(self.checked), bool) if known is None else known[self.checked]
-        sample = smooth = suspicious[~at_kink[suspicious]]
-        if len(smooth) > 2 * _CONFIRMED:
-            error = graded_error(evidence.gap, evidence.u, evidence.u_a)
-            worst = smooth[np.argsort(-error[smooth], kind="stable")[:_CONFIRMED]]
-            spread = smooth[np.linspace(0, len(smooth) - 1, _CONFIRMED).astype(int)]
-            sample = np.union1d(worst, spread)
+        smooth = suspicious[~at_kink[suspicious]]
+        sample = _sample(smooth, evidence)
         self._ask(evidence, np.union1d(sample, suspicious[at_kink[suspicious]]))
         rest = np.setdiff1d(smooth, sample)
         if len(rest) and not np.all(evidence.outcome[sample] == Outcome.FAIL):
             self._ask(evidence, rest)
 
     def _ask(self, evidence: Evidence, picked: Array) -> None:
-        scale = self.scale.take(picked, self.subject.noise(self.checked[picked]).near)
-        a, u_a = (
-            evidence.a[picked],
-            np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]]),
-        )
-        first = self._judge_ladder(a, u_a, scale, picked, 1.0)
+        a = evidence.a[picked]
+        u_a = np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]])
+        first = self._judge(a, u_a, picked, self._first_ladder(picked))
         outcome = first.outcome
+        evidence.u_a[picked] = u_a
+        if not self.is_given:
+            evidence.put(picked, first)
         failing = np.flatnonzero(outcome == Outcome.FAIL)
         if len(failing):
-            second = self._judge_ladder(
-                a[failing], u_a[failing], scale.take(failing), picked[failing], _SECOND_LADDER
-            )
-            disagree = failing[second.outcome != Outcome.FAIL]
-            outcome[disagree] = Outcome.UNDECIDED
+            self._ask_again(evidence, picked, failing, outcome)
         # a claim that is not a number is wrong where the function has a finite slope
-        sloped = np.isfinite(first.u) & ~first.blind
-        outcome[~np.isfinite(a)] = np.where(sloped, Outcome.FAIL, Outcome.UNDECIDED)[
-            ~np.isfinite(a)
-        ]
+        unknown = ~np.isfinite(a)
+        outcome[unknown] = np.where(first.sloped, Outcome.FAIL, Outcome.UNDECIDED)[unknown]
         if self.is_given:
             # what only the numeric gradient can see it does not prove alone, nor does it go away
             denied = evidence.outcome[picked] == Outcome.FAIL
             outcome[denied & (outcome == Outcome.BELOW_RESOLUTION)] = Outcome.UNDECIDED
-        evidence.u_a[picked] = u_a
+            surer = first.u < evidence.u[picked] if evidence.source == "ladder" else False
+            evidence.put(picked, first, (outcome == Outcome.KINK) | surer)
         evidence.outcome[picked] = outcome
-        surer = first.u < evidence.u[picked] if evidence.source == "ladder" else False
-        replace = (outcome == Outcome.KINK) | (not self.is_given) | surer
-        for name in ("n", "low", "high", "u"):
-            current, found = getattr(evidence, name), getattr(first, name)
-            current = np.array(current)
-            current[picked[replace]] = found[replace]
-            setattr(evidence, name, current)
-        evidence.gap = Gap.between(evidence.a, evidence.low, evidence.high)
 
-    def _judge_ladder(
-        self, a: Array, u_a: Array, scale: Scale, picked: Array, shift: float
-    ) -> _Ladders:
-        ladder = self._climb(picked, shift)
-        central, left, right, kink = ladder.central, ladder.left, ladder.right, ladder.kink
+    def _ask_again(
+        self, evidence: Evidence, picked: Array, failing: Array, outcome: Array
+    ) -> None:
+        """A second ladder, with other steps, for what the first finds wrong, or a sample of it."""
+        chosen = np.isin(picked, _sample(picked[failing], evidence))
+        for asked in (failing[chosen[failing]], failing[~chosen[failing]]):
+            if not len(asked):
+                break
+            entries = picked[asked]
+            ladder = self._climb(entries, _SECOND_LADDER)
+            second = self._judge(evidence.a[entries], evidence.u_a[entries], entries, ladder)
+            outcome[asked[second.outcome != Outcome.FAIL]] = Outcome.UNDECIDED
+            if np.all(second.outcome == Outcome.FAIL):
+                break
+
+    def _judge(self, a: Array, u_a: Array, picked: Array, ladder: Ladder) -> Differences:
+        entries = self.checked[picked]
+        noise = np.maximum(self.subject.noise(entries).near, self.subject.eps_f * ladder.size)
         known = self.subject.kinks
-        if known is not None:
-            kink = kink | known[self.checked[picked]]
-        both = np.isfinite(left.uncertainty) & np.isfinite(right.uncertainty)
-        one_sided = ~np.isfinite(central.uncertainty) | kink
-        low = np.where(
-            both,
-            np.minimum(left.value, right.value),
-            np.where(np.isfinite(left.uncertainty), left.value, right.value),
-        )
-        high = np.where(both, np.maximum(left.value, right.value), low)
-        u_sides = np.where(
-            both,
-            np.maximum(left.uncertainty, right.uncertainty),
-            np.minimum(left.uncertainty, right.uncertainty),
-        )
-        n = np.where(one_sided, np.clip(a, low, high), central.value)
-        lows, highs = np.where(one_sided, low, n), np.where(one_sided, high, n)
-        u = np.where(one_sided, u_sides, central.uncertainty)
-        outcome = judge(Gap.between(a, lows, highs), u, u_a, scale)
-        # a smooth entry fails only if the slopes from each side, where known, deny it as well
-        sides = judge(Gap.between(a, low, high), u_sides, u_a, scale)
-        spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (sides < Outcome.UNDECIDED)
-        outcome[spared] = Outcome.UNDECIDED
-        outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
-        kinked = kink & (outcome < Outcome.UNDECIDED)
-        outcome[kinked] = Outcome.KINK
-        return _Ladders(n, lows, highs, u, outcome, ladder.blind)
+        at_kink = np.zeros(len(picked), bool) if known is None else known[entries]
+        return judge_differences(a, u_a, self.scale.take(picked, noise), ladder, at_kink)
 
 
-def _summarise(subject: Subject, evidence: Evidence) -> TensorResult:
-    checked = evidence.checked
-    outcome = evidence.outcome
-    graded = (outcome == Outcome.PASS) | (outcome == Outcome.FAIL)
-    if subject.kinks is not None:
-        graded &= ~(subject.kinks[checked] & (outcome == Outcome.PASS))
-    error = graded_error(evidence.gap, evidence.u, evidence.u_a)
-    absolute = evidence.gap.distance
-    verdict: Verdict = "pass"
-    if (outcome == Outcome.FAIL).any():
-        verdict = "fail"
-    elif (outcome == Outcome.UNDECIDED).any():
-        verdict = "inconclusive"
-    kinks = outcome == Outcome.KINK
-    if subject.kinks is not None:
-        kinks |= subject.kinks[checked]
-    limit = detectable(evidence.n, evidence.u, evidence.u_a, subject.eps)
-    limit = limit[(outcome != Outcome.KINK) & np.isfinite(limit)]
-    worst = None
-    if len(checked):
-        rank = np.where(graded, error, -1.0) if graded.any() else absolute
-        if verdict == "inconclusive":
-            rank = np.where(outcome == Outcome.UNDECIDED, absolute, -1.0)
-        at = int(rank.argmax())
-        worst = Worst(
-            tuple(int(i) for i in np.unravel_index(checked[at], subject.shape)),
-            float(evidence.a[at]),
-            float(evidence.n[at]),
-            float(evidence.u[at]),
-            {name: float(values[checked[at]]) for name, values in subject.variables.items()},
-        )
-    max_error = float(error[graded].max(initial=0.0))
-    return TensorResult(
-        name=subject.name,
-        kind=subject.kind,
-        shape=subject.shape,
-        entries=int(np.prod(subject.shape, dtype=int)) if subject.pool is None else len(checked),
-        checked=len(checked),
-        verdict=verdict,
-        grade=grade_of(max_error) if graded.any() else None,
-        max_rel_error=max_error,
-        max_abs_error=float(absolute[graded].max(initial=0.0)),
-        detectable_error=float(limit.max(initial=0.0)),
-        kinks=int(kinks.sum()),
-        below_resolution=int((outcome == Outcome.BELOW_RESOLUTION).sum()),
-        vacuous=bool(len(checked) and not evidence.a.any() and not evidence.n.any()),
-        oracle=evidence.source,
-        worst=worst,
-        wrong=int((outcome == Outcome.FAIL).sum()),
-    )
+def _sample(entries: Array, evidence: Evidence) -> Array:
+    """All entries if these are few, else those with the largest error and an even spread."""
+    if len(entries) <= 2 * _CONFIRMED:
+        return entries
+    error = graded_error(evidence.gap.take(entries), evidence.u[entries], evidence.u_a[entries])
+    worst = entries[np.argsort(-error, kind="stable")[:_CONFIRMED]]
+    spread = entries[np.linspace(0, len(entries) - 1, _CONFIRMED).astype(int)]
+    return np.union1d(worst, spread)

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
+_NEARLY = 4  # times the required error: an agreement that is hardly less than what is asked for
 _FLOOR = 1024  # ulps of the function's value that a difference quotient cannot see
 _SINGLE = 1e-12  # precision that tells float32 from float64
 _NOTHING = 1e-150  # an uncertainty that leaves two zeros equal
@@ -131,7 +132,8 @@ def _unless_passed(gap: Gap, u: Array, u_a: Array, scale: Scale) -> Array:
     slack = gap.rounding(scale.eps)
     with np.errstate(invalid="ignore"):
         fails = (d - u - u_a > scale.required * m) & (d > slack)
-        below = (d <= u + u_a + slack) & (u <= scale.resolution)
+        resolution = np.maximum(scale.resolution, _NEARLY * scale.required * m)
+        below = (d <= u + u_a + slack) & (u <= resolution) & np.isfinite(u)
     outcome = np.full(d.shape, Outcome.UNDECIDED, np.int8)
     outcome[below] = Outcome.BELOW_RESOLUTION
     outcome[fails | ~np.isfinite(d)] = Outcome.FAIL

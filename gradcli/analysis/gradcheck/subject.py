@@ -81,6 +81,8 @@ class Subject(Record):
     def climb(self, entries: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
         """Real differences at some entries on a ladder of steps, or on a part of its rungs."""
         x = self.x[entries]
-        steps = rungs(x, self.rho[entries], self.eps_f, shift=shift)[part]
+        scale = self.rho[entries]
+        steps = rungs(x, scale, self.eps_f, shift=shift)[part]
         value = np.broadcast_to(self.value, self.x.shape)[entries]
-        return climb(self.probe, entries, x, value, steps, self.noise(entries), self.eps_f)
+        noise = self.noise(entries)
+        return climb(self.probe, entries, x, value, steps, noise, self.eps_f, scale)

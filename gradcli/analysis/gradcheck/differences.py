@@ -1,0 +1,84 @@
+"""What real-valued differences say of a claim: from both sides, one side, or at a kink."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.rule import Gap, Outcome, Scale, judge
+from gradcli.core.arrays import Array, Mask
+from gradcli.core.record import Record
+from gradcli.engine.ladder import Estimate, Ladder
+
+__all__ = ["Differences", "judge_differences"]
+
+
+class Differences(Record):
+    """The numeric values of some entries and what they make of the claims there; see `Evidence`.
+
+    `sloped` marks entries where the function is known to have a finite slope.
+    """
+
+    n: Array
+    low: Array
+    high: Array
+    u: Array
+    outcome: Array
+    sloped: Mask
+
+
+def judge_differences(
+    a: Array, u_a: Array, scale: Scale, ladder: Ladder, at_kink: Mask
+) -> Differences:
+    """Judge the claims a by a ladder of differences; `at_kink` are kinks known from elsewhere.
+
+    A claim passes with the central slope, or with that of one side where this is known better
+    and the others do not deny it: an entry that has a slope at all has the same from both sides,
+    and at an unseen kink either is a subgradient. It fails only if no side allows it.
+    """
+    left, right, central = ladder.left, ladder.right, ladder.central
+    kink = ladder.kink | at_kink
+    low, high, u_sides = _between(left, right)
+    one_sided = ~np.isfinite(central.uncertainty) | kink
+    n = np.where(one_sided, np.clip(a, low, high), central.value)
+    lows, highs = np.where(one_sided, low, n), np.where(one_sided, high, n)
+    u = np.where(one_sided, u_sides, central.uncertainty)
+    outcome = judge(Gap.between(a, lows, highs), u, u_a, scale)
+
+    denied = judge(Gap.between(a, low, high), u_sides, u_a, scale)
+    alone = [
+        judge(Gap.between(a, side.value, side.value), side.uncertainty, u_a, scale)
+        for side in (left, right)
+    ]
+    all_agree = _agree(left, right) & _agree(left, central) & _agree(right, central)
+    wrong = (alone[0] == Outcome.FAIL) & (alone[1] == Outcome.FAIL) & (denied == Outcome.FAIL)
+    for side, verdict in zip((left, right), alone, strict=True):
+        better = ~one_sided & all_agree & (side.uncertainty < u)
+        settles = (outcome > Outcome.PASS) & (verdict < np.minimum(outcome, Outcome.UNDECIDED))
+        settles |= (outcome == Outcome.UNDECIDED) & wrong
+        chosen = better & settles
+        outcome[chosen] = verdict[chosen]
+        for values in (n, lows, highs):
+            values[chosen] = side.value[chosen]
+        u[chosen] = side.uncertainty[chosen]
+    spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (denied < Outcome.UNDECIDED)
+    outcome[spared] = Outcome.UNDECIDED
+    u[spared] = np.maximum(u, u_sides)[spared]
+    outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
+    outcome[kink & (outcome < Outcome.UNDECIDED)] = Outcome.KINK
+    return Differences(n, lows, highs, u, outcome, np.isfinite(u) & ~ladder.blind)
+
+
+def _between(left: Estimate, right: Estimate) -> tuple[Array, Array, Array]:
+    """From the lower to the higher of two slopes, and the uncertainty; one will do for both."""
+    both = np.isfinite(left.uncertainty) & np.isfinite(right.uncertainty)
+    known = np.where(np.isfinite(left.uncertainty), left.value, right.value)
+    low = np.where(both, np.minimum(left.value, right.value), known)
+    high = np.where(both, np.maximum(left.value, right.value), low)
+    larger = np.maximum(left.uncertainty, right.uncertainty)
+    smaller = np.minimum(left.uncertainty, right.uncertainty)
+    return low, high, np.where(both, larger, smaller)
+
+
+def _agree(one: Estimate, other: Estimate) -> Mask:
+    agree: Mask = np.abs(one.value - other.value) <= one.uncertainty + other.uncertainty
+    return agree
