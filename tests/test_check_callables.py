@@ -70,6 +70,28 @@ CORRECT: dict[str, Case] = {
         np.array([0.0, -30, 700, 5]),
     ),
     "float32": (lambda x: np.sin(x).sum(dtype=np.float32), np.cos, F32),
+    "tiny beside large": (lambda x: np.log(x).sum(), lambda x: 1 / x, np.array([1e10, 1, 1e-10])),
+    "smooth on one side only": (
+        lambda x: np.abs(x).sum(),
+        np.sign,
+        np.array([1e-12, -1e-12, 2]),
+    ),
+    "bend at a margin": (
+        lambda x: 40 + (np.maximum(0, 1 - x) ** 2).sum(),
+        lambda x: -2 * np.maximum(0, 1 - x),
+        np.array([1, 0.5, 1 - 1e-9]),
+    ),
+    "at a minimum": (lambda x: ((x - 1) ** 2).sum(), lambda x: 2 * (x - 1), np.ones(2)),
+    "steep beside a border": (
+        lambda x: np.log1p(x).sum(),
+        lambda x: 1 / (1 + x),
+        np.array([-1 + 2.0**-33, 0]),
+    ),
+    "too large to be squared": (
+        lambda x: 1e200 * np.sin(x).sum(),
+        lambda x: 1e200 * np.cos(x),
+        X,
+    ),
     "scalar": (lambda x: x**3, lambda x: 3 * x**2, 1.3),
     "no entries": (lambda x: x.sum(), np.ones_like, np.zeros((0, 3))),
     "list": (lambda p: (p[0] * p[1]).sum(), lambda p: [p[1], p[0]], [X, X + 1]),

@@ -266,3 +266,49 @@ def test_an_interrupt_keeps_what_is_known() -> None:
     assert [tensor.name for tensor in report.tensors] == ["dense_1.weight"]
     with pytest.raises(KeyboardInterrupt):
         gradcli.check(NETWORK, progress=progress)
+
+
+def rounded(places: int) -> Callable[[Array], float]:
+    return lambda x: round(float(np.sin(x).sum()), places)
+
+
+@pytest.mark.parametrize("places", range(9))
+def test_a_rounded_function_proves_nothing_wrong(places: int) -> None:
+    """Level but for jumps, it has no slope of its own; what is rounded has the one claimed."""
+    for seed in range(4):
+        report = gradcli.gradcheck(rounded(places), np.cos, UNEVEN[:4], seed=seed)
+        assert report.verdict == ("inconclusive" if places < 2 else report.verdict), report
+        assert report.verdict != "fail", report
+
+
+def test_level_beside_a_bend_is_no_stair() -> None:
+    report = gradcli.gradcheck(lambda x: np.maximum(x - 2, 0).sum(), np.ones_like, np.ones(3))
+    assert report.verdict == "fail", report
+
+
+def test_what_cancels_below_rounding_is_not_called_wrong() -> None:
+    """The loss of a confident classifier is exactly zero, its slope is 4e-18."""
+
+    def loss(x: Array) -> Any:
+        return np.log(np.exp(x - x.max()).sum()) + x.max() - x[0]
+
+    def slope(x: Array) -> Array:
+        e = np.exp(x - x.max())
+        return e / e.sum() - np.eye(3)[0]
+
+    for seed in range(4):
+        report = gradcli.gradcheck(loss, slope, np.array([40.0, 0, -5]), seed=seed)
+        assert report.passed, report
+
+
+def test_rounding_of_a_backward_is_not_called_nonlinear() -> None:
+    def softmax(x: Array) -> Array:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+    def pull(x: Array, y: Array, g: Array) -> Array:
+        return y * (g - (g * y).sum(axis=-1, keepdims=True))
+
+    point = 300 * np.random.default_rng(1).standard_normal((3, 5))
+    for seed in range(6):
+        assert gradcli.check_vjp(softmax, pull, point, seed=seed).verdict != "fail"

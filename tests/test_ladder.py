@@ -95,6 +95,29 @@ def test_noise_is_measured_not_assumed(level: float) -> None:
     assert level <= found[0] <= 10 * level
 
 
+def test_noise_of_a_large_function_is_measured() -> None:
+    rng = np.random.default_rng(4)
+    values = 1e200 * (1 + 1e-12 * rng.standard_normal((9, 1)))
+    assert 1e187 <= ecnoise(values)[0][0] <= 1e189
+
+
+def test_a_pole_within_reach_is_no_noise() -> None:
+    """Down to a spacing of 1e-9 this function varies by its own size, and does so smoothly."""
+
+    def near_pole(offsets: Array) -> Array:
+        return np.log(np.abs(1e-9 + offsets))
+
+    found = measure_noise(near_pole, near_pole(np.zeros(1)), np.array([SPACING]), EPS)
+    assert found[0] <= 1e-13
+
+
+def test_a_number_far_below_its_scale_has_steps_of_its_own() -> None:
+    steps = rungs(np.array([1e-10, 0.3]), np.array([1e10, 0.3]), EPS)
+    smallest = np.nanmin(steps, axis=0)
+    assert smallest[0] <= 1e-24
+    assert 1e-16 <= smallest[1] <= 1e-14
+
+
 def test_ecnoise_says_when_the_spacing_is_too_small() -> None:
     still = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, 2])[:, None]
     assert ecnoise(still)[1].tolist() == [0]

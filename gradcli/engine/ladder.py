@@ -33,6 +33,7 @@ _BLIND = 1e-3
 _ROUGH_ULPS = 1024
 _STEEP = 1.25  # growth of a slope from rung to rung; a root's is 2, a bounded slope's 1
 _STEEP_RUNGS = 6
+_STILL_RUNGS = 4
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
 _SMALL = 1e-3  # of the scale: a number this small has a scale of its own
@@ -60,7 +61,8 @@ class Ladder(Record):
     what large steps see need not be the slope, so that nothing can be proven wrong there; or where
     the differences still grow from rung to rung at the smallest steps, as beside a pole or a root.
     `size` (E,) is the largest value of the function near the point, a small part of its scale away;
-    `rung` (E,) the smallest step that the central estimate was made of, by its place.
+    `rung` (E,) the smallest step that the central estimate was made of, by its place. `edge` (E,)
+    is where the function first changes, if it is level on the smallest steps, else zero.
     """
 
     central: Estimate
@@ -70,6 +72,7 @@ class Ladder(Record):
     blind: Mask
     size: Array
     rung: Array
+    edge: Array
     evaluations: int
 
     def take(self, entries: Array) -> Ladder:
@@ -82,6 +85,7 @@ class Ladder(Record):
             self.blind[entries],
             self.size[entries],
             self.rung[entries],
+            self.edge[entries],
             0,
         )
 
@@ -136,12 +140,17 @@ def climb(
     h_above, h_below = above - x, x - below
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(f_above), np.abs(f_below))
-        level = np.fmax(noise.at(steps), 0.5 * eps * np.fmax(size, np.abs(value)))
+        size = np.where(np.isfinite(size), np.fmax(size, np.abs(value)), np.abs(value))
+        # where nothing changes at all, what does may be lost in the rounding of larger numbers
+        edge = _edge(f_above == value, f_below == value, steps)
+        still = edge != 0
+        size = np.where(still, size.max(axis=0, initial=0.0), size)
+        level = np.fmax(noise.at(steps), 0.5 * eps * size)
         width = h_above + h_below
         to_right, to_left = (f_above - value) / h_above, (value - f_below) / h_below
         noise_of_side = 2 * level / np.minimum(h_above, h_below)
         central, rung = _extrapolate((f_above - f_below) / width, 2 * level / width, _RATIO**2, eps)
-        nearby = np.where((steps <= _NEAR * scale) & np.isfinite(size), size, 0.0)
+        nearby = np.where((steps <= _NEAR * scale) | still, size, 0.0)
         right, left = _one_sided(to_right, to_left, noise_of_side, eps)
         kink = _kink(left, right, to_right - to_left, noise_of_side)
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
@@ -151,7 +160,22 @@ def climb(
     rough = noise.near > _ROUGH_ULPS * eps * np.abs(value)
     blind: Mask = (rough & (noise.near > _BLIND * variation)) | steep
     near = np.maximum(nearby.max(axis=0, initial=0.0), np.abs(value))
-    return Ladder(central, left, right, kink, blind, near, rung, int(2 * usable.sum()))
+    edge = np.where(np.isfinite(edge), edge, 0.0)
+    return Ladder(central, left, right, kink, blind, near, rung, edge, int(2 * usable.sum()))
+
+
+def _edge(same_above: Mask, same_below: Mask, steps: Array) -> Array:
+    """Steps (E,), with their sign, at which the value first changes; infinite if none does.
+
+    Zero where it changes on one of the smallest rungs (K, E) already.
+    """
+    usable = np.isfinite(steps)
+    from_below = np.cumsum(usable[::-1], axis=0)[::-1]
+    smallest = usable & (from_below <= _STILL_RUNGS)
+    still = np.all((same_above & same_below) | ~smallest, axis=0)
+    above = np.where(usable & ~same_above, steps, np.inf).min(axis=0, initial=np.inf)
+    below = np.where(usable & ~same_below, steps, np.inf).min(axis=0, initial=np.inf)
+    return np.where(still, np.where(above <= below, above, -below), 0.0)
 
 
 def _grows(slopes: Array, noise: Array) -> Mask:

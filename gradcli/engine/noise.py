@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 
-__all__ = ["POINTS", "SPACING", "Noise", "ecnoise", "measure_noise"]
+__all__ = ["POINTS", "SPACING", "Noise", "ecnoise", "jump", "measure_noise"]
 
 SPACING = 1e-7 * float(np.sqrt(2))
 """Spacing of the points, of the scale of x; irrational, so that no rounded value's grid is hit."""
@@ -22,6 +22,10 @@ _SAFETY = 3.0
 _ATTEMPTS = 5
 _REFINEMENTS = 5
 _REFINEMENT = 256.0
+_WIDEST = 4e-3  # of the scale of x: a staircase with wider steps is no noise
+_HALVINGS = 12
+_STEPS = 128  # of a staircase that one spacing may hold; twelve halvings leave 1/4096 of a slope
+_FINEST = 16  # ulps: points closer than that see the rounding of their own positions
 _ROUNDING = 16  # times half an ulp: a level that no finer spacing can explain away
 _ROUGH = 1e4
 
@@ -92,14 +96,16 @@ def measure_noise(
     """
     floor = 0.5 * eps * np.abs(value)
     spacing = np.broadcast_to(spacing, floor.shape)
+    finest = _FINEST * eps * spacing / SPACING
     level, _ = _larger_level(along, spacing, _ATTEMPTS)
     for _ in range(_REFINEMENTS):
-        if not np.any(level > _ROUNDING * floor):
-            break
         spacing = spacing / _REFINEMENT
+        if not np.any((level > _ROUNDING * floor) & (spacing >= finest)):
+            break
         finer, is_still = _larger_level(along, spacing, 1)
         shrinks = (finer > 0) & (finer < level / np.sqrt(_REFINEMENT))
-        level = np.where(shrinks & (level > _ROUNDING * floor), finer, level)
+        shrinks &= (level > _ROUNDING * floor) & (spacing >= finest)
+        level = np.where(shrinks, finer, level)
         if not np.any(shrinks | ((level > _ROUGH * floor) & ~is_still)):
             break
     return np.maximum(floor, _SAFETY * level)
@@ -108,9 +114,10 @@ def measure_noise(
 def _larger_level(
     along: Callable[[Array], Array], spacing: Array, attempts: int
 ) -> tuple[Array, Mask]:
-    (one, is_still), (other, also) = (
-        _level(along, spacing * stretch, attempts) for stretch in (1.0, np.e)
-    )
+    one, is_still = _level(along, spacing, attempts)
+    if is_still.all():
+        return one, is_still
+    other, also = _level(along, spacing * np.e, attempts)
     return np.maximum(one, other), is_still & also
 
 
@@ -122,17 +129,45 @@ def _level(along: Callable[[Array], Array], spacing: Array, attempts: int) -> tu
     noise = np.zeros(spacing.shape)
     pending = np.ones(spacing.shape, bool)
     grow = np.zeros(spacing.shape, bool)
-    offsets = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
+    places = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
+    widest = _WIDEST * spacing / SPACING
     for _ in range(attempts):
         with np.errstate(all="ignore"):
-            values = along(offsets * spacing)
+            values = along(places * spacing)
             finite = np.isfinite(values).all(axis=0)
             level, status = ecnoise(np.where(finite, values, 0.0))
         found = pending & finite & (status == 1)
+        if (found & grow).any():
+            jumps = jump(along, places * spacing, values) > 0
+            level = np.where(grow & ~jumps, 0.0, level)
         noise = np.where(found, level, noise)
         pending &= ~found
         if not pending.any():
             break
         grow = (status == 0) & finite
-        spacing = np.where(pending, np.where(grow, spacing * 64, spacing / 64), spacing)
+        if np.all(grow | ~pending) and np.all((spacing >= widest)[pending]):
+            break
+        wider = np.minimum(spacing * 64, widest)
+        spacing = np.where(pending, np.where(grow, wider, spacing / 64), spacing)
     return noise, pending & grow
+
+
+def jump(along: Callable[[Array], Array], offsets: Array, values: Array) -> Array:
+    """How far the function jumps (E,), as rounded ones do, where neighbours (n, E) differ most.
+
+    Zero where it does not: there it is level on one side and bends.
+    """
+    column = np.arange(values.shape[1])
+    at = np.abs(np.diff(values, axis=0)).argmax(axis=0)
+    low, high = offsets[at, column], offsets[at + 1, column]
+    f_low, f_high = values[at, column], values[at + 1, column]
+    whole = np.abs(f_high - f_low)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        with np.errstate(all="ignore"):
+            f = along(middle[None])[0]
+        is_lower = np.abs(f - f_low) >= np.abs(f_high - f)
+        low, f_low = np.where(is_lower, low, middle), np.where(is_lower, f_low, f)
+        high, f_high = np.where(is_lower, middle, high), np.where(is_lower, f, f_high)
+    left = np.abs(f_high - f_low)
+    return np.where(left > whole / _STEPS, left, 0.0)

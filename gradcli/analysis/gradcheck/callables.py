@@ -45,6 +45,7 @@ USER_ERRORS = (Exception, SystemExit)
 """What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _JITTER_TRIES = 4
+_FAR = 0.25  # of the size of the arguments, still where the function is of the same kind
 _ELSEWHERE = 0.1  # how far away another point is, of the size of the arguments
 
 
@@ -227,7 +228,7 @@ class Callables:
         return values
 
     def _noise(self, name: str) -> Callable[[Array], Noise]:
-        """Noise along a random direction, at the point and one scale away from it."""
+        """Noise along a random direction, at the point and a part of its scale away from it."""
         tensor = self.point[name].astype(float)
         dtype = self.point[name].dtype
         eps = self.eps(name)
@@ -237,12 +238,13 @@ class Callables:
 
         def level(centre: Array) -> float:
             def along(offsets: Array) -> Array:
-                width = np.ptp(offsets) / max(1, len(offsets) - 1) * direction
-                step = _on_the_grid(width, centre, dtype)
-                places = np.arange(len(offsets)) - len(offsets) // 2
-                points = (centre + place * step for place in places)
-                values = [self.safely({**self.point, name: at.astype(dtype)}) for at in points]
-                return np.array(values)[:, None]
+                points = centre + np.multiply.outer(offsets.ravel(), direction)
+                if len(offsets) == POINTS:  # evenly spaced, and so they have to remain
+                    step = _on_the_grid(np.ptp(offsets) / (POINTS - 1) * direction, centre, dtype)
+                    places = np.arange(POINTS) - POINTS // 2
+                    points = centre + np.multiply.outer(places, step)
+                points = points.astype(dtype)
+                return np.array([[self.safely({**self.point, name: at})] for at in points])
 
             value = along(np.zeros(1))[0]
             spacing = np.array([max(SPACING, 4 * eps) * scale])
@@ -254,10 +256,10 @@ class Callables:
 
         def noise(entries: Array) -> Noise:
             if not known:
-                known.append((level(tensor), level(tensor + scale * direction)))
+                known.append((level(tensor), level(tensor + _FAR * scale * direction)))
             near, far = known[0]
             count = len(entries)
-            return Noise(np.full(count, near), np.full(count, far), np.full(count, scale))
+            return Noise(np.full(count, near), np.full(count, far), np.full(count, _FAR * scale))
 
         return noise
 

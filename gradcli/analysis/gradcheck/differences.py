@@ -49,14 +49,19 @@ def judge_differences(
         judge(Gap.between(a, side.value, side.value), side.uncertainty, u_a, scale)
         for side in (left, right)
     ]
-    all_agree = _agree(left, right) & _agree(left, central) & _agree(right, central)
-    wrong = (alone[0] == Outcome.FAIL) & (alone[1] == Outcome.FAIL) & (denied == Outcome.FAIL)
+    sides_agree = _agree(left, right)
+    wrong = sides_agree & (alone[0] == Outcome.FAIL) & (alone[1] == Outcome.FAIL)
+    wrong &= denied == Outcome.FAIL
     for side, verdict in zip((left, right), alone, strict=True):
-        better = ~one_sided & all_agree & (side.uncertainty < u)
-        settles = (outcome > Outcome.PASS) & (verdict < np.minimum(outcome, Outcome.UNDECIDED))
-        settles |= (outcome == Outcome.UNDECIDED) & wrong
-        chosen = better & settles
+        better = ~one_sided & _agree(side, central) & (side.uncertainty < u)
+        unsettled = outcome == Outcome.UNDECIDED
+        chosen = better & sides_agree & (verdict < np.minimum(outcome, Outcome.UNDECIDED))
+        chosen |= better & unsettled & wrong
+        # sides that differ by less than the differences show: a kink as far as can be told
+        bent = better & unsettled & ~sides_agree & (verdict < Outcome.UNDECIDED)
         outcome[chosen] = verdict[chosen]
+        outcome[bent] = Outcome.KINK
+        chosen |= bent
         for values in (n, lows, highs):
             values[chosen] = side.value[chosen]
         u[chosen] = side.uncertainty[chosen]

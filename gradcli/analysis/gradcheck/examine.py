@@ -267,8 +267,12 @@ class _Examiner:
     def _ask(self, evidence: Evidence, picked: Array) -> None:
         a = evidence.a[picked]
         u_a = np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]])
-        first = self._judge(a, u_a, picked, self._first_ladder(picked))
+        ladder = self._first_ladder(picked)
+        first = self._judge(a, u_a, picked, ladder)
         outcome = first.outcome
+        failing = np.flatnonzero((outcome == Outcome.FAIL) & np.isfinite(a))
+        stairs = self.subject.has_stairs(self.checked[picked[failing]], ladder.take(failing))
+        outcome[failing[stairs]] = Outcome.UNDECIDED
         evidence.u_a[picked] = u_a
         if not self.is_given:
             evidence.put(picked, first)
@@ -286,9 +290,7 @@ class _Examiner:
             evidence.put(picked, first, (outcome == Outcome.KINK) | surer)
         evidence.outcome[picked] = outcome
 
-    def _ask_again(
-        self, evidence: Evidence, picked: Array, failing: Array, outcome: Array
-    ) -> None:
+    def _ask_again(self, evidence: Evidence, picked: Array, failing: Array, outcome: Array) -> None:
         """A second ladder, with other steps, for what the first finds wrong, or a sample of it."""
         chosen = np.isin(picked, _sample(picked[failing], evidence))
         for asked in (failing[chosen[failing]], failing[~chosen[failing]]):

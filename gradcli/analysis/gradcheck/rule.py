@@ -26,7 +26,7 @@ __all__ = [
 
 _ROUNDING = 64  # ulps of an entry that two correct computations of it may differ by
 _NEARLY = 4  # times the required error: an agreement that is hardly less than what is asked for
-_FLOOR = 1024  # ulps of the function's value that a difference quotient cannot see
+_FLOOR = 4096  # ulps of the function's value that a difference quotient cannot see
 _SINGLE = 1e-12  # precision that tells float32 from float64
 _NOTHING = 1e-150  # an uncertainty that leaves two zeros equal
 _NOTICEABLE = 8  # times the uncertainty: a real difference

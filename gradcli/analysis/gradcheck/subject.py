@@ -13,12 +13,14 @@ from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, position_scale, rungs
-from gradcli.engine.noise import Noise
+from gradcli.engine.noise import Noise, jump
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
 
 __all__ = ["Large", "Subject"]
+
+_HIGH = 8  # times the noise: a stair that is no part of it
 
 
 class Large(Record):
@@ -86,3 +88,19 @@ class Subject(Record):
         value = np.broadcast_to(self.value, self.x.shape)[entries]
         noise = self.noise(entries)
         return climb(self.probe, entries, x, value, steps, noise, self.eps_f, scale)
+
+    def has_stairs(self, entries: Array, ladder: Ladder) -> Mask:
+        """Whether the function at some entries is level, and jumps further on.
+
+        So do functions whose result is rounded. If that is more than their noise was measured to
+        be, their differences say nothing of the slope of what was rounded.
+        """
+        stairs: Mask = np.zeros(len(entries), bool)
+        at = np.flatnonzero(ladder.edge)
+        if len(at):
+            x = self.x[entries[at]]
+            offsets = np.stack([np.zeros(len(at)), ladder.edge[at]])
+            values = self.probe(entries[at], x + offsets)
+            found = jump(lambda moved: self.probe(entries[at], x + moved), offsets, values)
+            stairs[at] = found > _HIGH * self.noise(entries[at]).near
+        return stairs
