@@ -278,3 +278,19 @@ def test_learned_weights_of_an_activation_are_checked() -> None:
     report = gradcli.check(mlp([4, 3, 2], {"prelu": {"alpha": 0.1}}))
     assert report.verdict == "pass"
     assert "prelu_1.weight" in {tensor.name for tensor in report.tensors}
+
+
+@pytest.mark.parametrize("seed", [68, 95, 122])
+def test_rounding_noise_around_a_gradient_of_zero_is_not_wrong(seed: int) -> None:
+    """The bias before a batch norm, in float32: what is claimed for it is rounding alone."""
+    report = gradcli.check(
+        {
+            "gradcli": 1,
+            "dtype": "float32",
+            "data": {"inputs": {"shape": [3, 4]}, "targets": "auto"},
+            "network": [{"dense": 3}, "relu", {"dense": 5}, "batch_norm", "prelu", {"dense": 2}],
+            "loss": "mse",
+        },
+        seed=seed,
+    )
+    assert report.verdict == "pass", report

@@ -35,9 +35,9 @@ def _cut_to_whole_numbers(case: Mismatch) -> Diagnosis | None:
 
 
 def _constant_factor(case: Mismatch) -> Diagnosis | None:
-    if not case.largest:
+    solid = np.abs(case.n) > np.maximum(_SOLID * case.largest, case.doubt)
+    if not solid.any():
         return None
-    solid = np.abs(case.n) > _SOLID * case.largest
     factor = float(np.median(case.a[solid] / case.n[solid]))
     if not case.explains(factor * case.n):
         return None

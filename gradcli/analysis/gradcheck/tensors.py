@@ -21,6 +21,7 @@ __all__ = ["NetworkTensors"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
+_JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
 _JITTER_ULPS = 2
 _SAMPLE_SHARE = 8  # of the budget, one goes into the sample of a tensor
 _LEAST_SAMPLE = 32
@@ -158,7 +159,8 @@ class NetworkTensors:
                 for key, gradient in gradients.items():
                     with np.errstate(invalid="ignore"):
                         change = np.abs(gradient.astype(float) - self.gradients[key])
-                    moves[key] = np.maximum(moves[key], np.nan_to_num(change, nan=0.0))
+                    moved_by = _JITTER_SAFETY * np.nan_to_num(change, nan=0.0)
+                    moves[key] = np.maximum(moves[key], moved_by)
             self._jitters = moves
         return self._jitters[name].ravel()
 
