@@ -48,7 +48,9 @@ NAMED = """
     validation loss, negative sampling, importance sampling, prediction interval, prediction
     intervals, calibration, mse, mae, huber, quantile, binary cross-entropy, sigmoid, tanh,
     ReLU, leaky ReLU, ELU, Swish, SiLU, softmax, dense, linear, residual, L1, L2, he_normal,
-    GC102, gc102, constant-factor, SP007
+    GC102, gc102, constant-factor, SP007, mean squared error, mean absolute error, Huber loss,
+    pinball, negative log-likelihood, focal loss, hinge loss, 0-1 loss, batch normalization,
+    dropout, logistic function, weight decay
 """
 """What the course names, as somebody might ask for it."""
 

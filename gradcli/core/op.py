@@ -38,7 +38,8 @@ class Op(Record, kw_only=True):
     """Name, options and documentation of anything a spec can name.
 
     `summary` and `description` are the function's docstring: first line and all of it.
-    `often_wrong` is what is often written of it instead, and why that is wrong. An op equals itself
+    `known_as` are names that people look for and a spec does not know. `often_wrong` is what is
+    often written of it instead, and why that is wrong. An op equals itself
     alone. `validate(**options)` raises ValueError, saying why, for options that are each within
     their bounds and do not go together.
     """
@@ -49,6 +50,7 @@ class Op(Record, kw_only=True):
     params: tuple[Param, ...] = ()
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    known_as: tuple[str, ...] = ()
     often_wrong: str = ""
     validate: Callable[..., None] | None = None
 

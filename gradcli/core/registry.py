@@ -100,7 +100,7 @@ CATALOGUE = Catalogue()
 def _registering(
     op_class: type[Op], name: str, fields: dict[str, Any]
 ) -> Callable[[Function], Function]:
-    for key in ("params", "aliases", "references"):
+    for key in ("params", "aliases", "known_as", "references"):
         fields[key] = tuple(fields.get(key, ()))
 
     def decorate(function: Function) -> Function:

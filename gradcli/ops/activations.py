@@ -73,6 +73,7 @@ def identity(x: Array) -> Value:
 
 @activation(
     "sigmoid",
+    known_as=["logistic", "logistic function"],
     formula="1/(1 + exp(-x))",
     derivative="exp(-x)/(1 + exp(-x))**2",
     traits=lambda: Traits(
@@ -202,6 +203,7 @@ def swish(x: Array, *, beta: float) -> Value:
 
 @activation(
     "gelu",
+    known_as=["gaussian error linear unit"],
     params=[Param("approximate", "none", kind="choice", choices=_FORMS, sweep=_FORMS)],
     formula=lambda approximate: {
         "none": "x*(1 + erf(x/sqrt(2)))/2",

@@ -30,6 +30,7 @@ def _class_probabilities(p: Array, y: Array) -> Array:
 
 @loss(
     "cross_entropy",
+    known_as=["categorical cross-entropy", "softmax cross-entropy", "log loss"],
     params=[
         Param("label_smoothing", 0.0, at_least=0, at_most=1, sweep=(0.0, 0.1)),
         Param("temperature", 1.0, above=0, sweep=(1.0, 2.5)),
@@ -104,6 +105,7 @@ def _on_probabilities(p: Array, y: Array) -> Value:
 
 @loss(
     "binary_cross_entropy",
+    known_as=["bce", "logistic loss"],
     params=[
         Param(
             "input",
@@ -220,6 +222,7 @@ def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
 
 @loss(
     "focal",
+    known_as=["focal loss"],
     params=[
         Param("gamma", 2.0, at_least=0, sweep=(2.0, 0.0, 0.5)),
         Param("alpha", 0.25, at_least=0, at_most=1, nullable=True, sweep=(0.25, None)),
@@ -232,6 +235,8 @@ def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
     gradient=lambda gamma, alpha: f"-({_balance(alpha)})",
     traits=_focal_traits,
     references=["lin2017"],
+    often_wrong="That gamma = 0 makes it cross-entropy. It is then cross-entropy with the weights "
+    "alpha and 1 - alpha, and cross-entropy itself with `alpha: null` only.",
 )
 def focal(p: Array, y: Array, *, gamma: float, alpha: float | None) -> Value:
     """Cross-entropy times (1 - q)^gamma, q the probability of what happened: easy cases fade.
@@ -248,6 +253,7 @@ def focal(p: Array, y: Array, *, gamma: float, alpha: float | None) -> Value:
 
 @loss(
     "zero_one",
+    known_as=["0-1 loss", "zero-one loss"],
     elementwise=False,
     reads="labels",
     formula="1 - sum(y*where(p >= max(p), 1, 0))",

@@ -38,6 +38,7 @@ def _traits(*, bias: bool, **_: Any) -> LayerTraits:
 
 @layer(
     "dense",
+    known_as=["fully connected", "affine layer"],
     aliases=["linear"],
     params=[
         Param("units", kind="integer", at_least=1, sweep=(1, 3)),

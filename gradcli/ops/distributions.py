@@ -36,6 +36,7 @@ def _linear() -> LossTraits:
 
 @loss(
     "nll",
+    known_as=["nll loss"],
     elementwise=False,
     reads="labels",
     formula="-sum(y*p)",
@@ -53,6 +54,7 @@ def nll(p: Array, y: Array) -> Value:
 
 @loss(
     "kl_divergence",
+    known_as=["kl loss"],
     elementwise=False,
     reads="probabilities",
     formula="sum(y*log(where(y > 0, y, 1)) - y*p)",

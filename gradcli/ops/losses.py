@@ -40,6 +40,7 @@ def targets_like(p: Array, y: Array) -> Array:
 
 @loss(
     "mse",
+    known_as=["mean squared error", "squared error"],
     formula="(p - y)**2",
     gradient="2*(p - y)",
     traits=lambda: LossTraits(
@@ -69,6 +70,7 @@ def mse(p: Array, y: Array) -> Value:
 
 @loss(
     "mae",
+    known_as=["mean absolute error", "absolute error"],
     formula="abs(p - y)",
     gradient="sign(p - y)",
     traits=lambda: LossTraits(
@@ -130,6 +132,7 @@ def log_cosh(p: Array, y: Array) -> Value:
 
 @loss(
     "huber",
+    known_as=["huber loss"],
     params=[Param("delta", 1.0, above=0, sweep=(0.5, 1.0, 2.5))],
     formula="where(abs(p - y) <= delta, (p - y)**2/2, delta*(abs(p - y) - delta/2))",
     gradient="where(abs(p - y) <= delta, p - y, delta*sign(p - y))",
@@ -174,6 +177,7 @@ def huber(p: Array, y: Array, *, delta: float) -> Value:
 
 @loss(
     "quantile",
+    known_as=["pinball", "pinball loss", "quantile loss"],
     params=[Param("tau", 0.5, above=0, below=1, sweep=(0.5, 0.1, 0.9))],
     formula="where(y >= p, tau*(y - p), (tau - 1)*(y - p))",
     gradient="where(y > p, -tau, where(y < p, 1 - tau, 0))",
@@ -211,6 +215,7 @@ def quantile(p: Array, y: Array, *, tau: float) -> Value:
 
 @loss(
     "gaussian_nll",
+    known_as=["gaussian negative log-likelihood"],
     params=[
         Param("variance", 1.0, above=0, sweep=(0.25, 3.0)),
         Param("learn", False, kind="boolean", sweep=(False, True)),

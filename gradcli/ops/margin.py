@@ -18,6 +18,7 @@ __all__ = ["hinge", "squared_hinge"]
 
 @loss(
     "hinge",
+    known_as=["hinge loss"],
     reads="signs",
     formula="maximum(0, 1 - y*p)",
     gradient="where(y*p < 1, -y, 0)",

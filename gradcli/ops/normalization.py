@@ -129,6 +129,7 @@ def _batch_traits(*, mode: str, eps: float, affine: bool) -> LayerTraits:
 
 @layer(
     "batch_norm",
+    known_as=["batch normalization", "batchnorm"],
     params=[
         Param("mode", "train", kind="choice", choices=_MODES, sweep=_MODES),
         _EPS,
@@ -169,6 +170,7 @@ def _row_traits(*, centred: bool) -> Callable[..., LayerTraits]:
 
 @layer(
     "layer_norm",
+    known_as=["layer normalization", "layernorm"],
     params=[_EPS, _AFFINE],
     references=["ba2016"],
     shapes=_features_kept,
@@ -187,6 +189,7 @@ def layer_norm(
 
 @layer(
     "rms_norm",
+    known_as=["rmsnorm"],
     params=[_EPS, _AFFINE],
     references=["zhang2019"],
     shapes=_features_kept,

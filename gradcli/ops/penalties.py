@@ -12,7 +12,13 @@ from gradcli.ops.activations import Value
 __all__ = ["l1", "l2"]
 
 
-@term("l1", formula="abs(w)", derivative="sign(w)", references=["tibshirani1996"])
+@term(
+    "l1",
+    known_as=["lasso"],
+    formula="abs(w)",
+    derivative="sign(w)",
+    references=["tibshirani1996"],
+)
 def l1(w: Array) -> Value:
     """The sum of absolute values, which drives small weights to exactly zero.
 
@@ -21,7 +27,15 @@ def l1(w: Array) -> Value:
     return absolute(w), lambda g: g * np.sign(w.real)
 
 
-@term("l2", formula="w**2", derivative="2*w", references=["hoerl1970"])
+@term(
+    "l2",
+    known_as=["weight decay", "ridge"],
+    formula="w**2",
+    derivative="2*w",
+    references=["hoerl1970"],
+    often_wrong="A factor ½ in front, and the gradient w. Here it is Σw², with gradient 2·w: a "
+    "weight decay of λ corresponds to a weight of λ/2.",
+)
 def l2(w: Array) -> Value:
     """The sum of squares, which shrinks all weights in proportion; without the factor ½."""
     return w * w, lambda g: g * 2 * w

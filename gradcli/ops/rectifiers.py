@@ -30,6 +30,7 @@ SELU_SCALE: Final = 1.0507009873554805
 
 @activation(
     "relu",
+    known_as=["rectifier", "rectified linear unit"],
     formula="where(x > 0, x, 0)",
     derivative="where(x > 0, 1, 0)",
     traits=lambda: Traits(

@@ -22,6 +22,7 @@ def _shapes(shape: Shape, branch: Shape, **_: Any) -> Shape:
 
 @layer(
     "residual",
+    known_as=["residual block"],
     params=[Param("layers", kind="layers"), Param("scale", 1.0, sweep=(1.0, 0.5))],
     references=["he2016"],
     shapes=_shapes,

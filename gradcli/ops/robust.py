@@ -188,6 +188,7 @@ def _traits(alpha: float, scale: float, learn: str) -> LossTraits:
 
 @loss(
     "adaptive_robust",
+    known_as=["general robust loss", "barron"],
     params=[
         Param("alpha", 1.0, sweep=(1.0, 0.0, 2.0, -2.0, 0.5, 4.0)),
         Param("scale", 1.0, above=0, sweep=(0.5,)),

@@ -115,8 +115,8 @@ def _(card: ConceptCard) -> Iterator[Section]:
 
 @head.register
 def _(card: OpCard) -> Head:
-    also = f", also {' and '.join(card.aliases)}" if card.aliases else ""
-    return Head(card.name, f"{card.kind}{also}")
+    names = ", ".join((*card.aliases, *card.known_as))
+    return Head(card.name, f"{card.kind}, also {names}" if names else card.kind)
 
 
 @sections_of.register

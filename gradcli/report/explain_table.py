@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gradcli.analysis.catalogue import Card, ExplainReport
 from gradcli.report.card_sections import Block, Head, Section, head, sections_of
-from gradcli.report.layout import paragraph, unbroken
+from gradcli.report.layout import Piece, paragraph, unbroken
 from gradcli.report.surface import Style, Surface
 
 __all__ = ["draw_report"]
@@ -32,7 +32,8 @@ def draw_report(report: ExplainReport, surface: Surface, **_: bool) -> list[Text
 def _card(card: Card, surface: Surface) -> list[Text]:
     title: Head = head(card)
     style = _STYLES.get(title.kind, "strong")
-    lines = [unbroken(surface, (title.name, style), (f"  {title.kind}", "faint"))]
+    kind: Piece = f"  {title.kind}", "faint"
+    lines = paragraph(surface, (title.name, style), kind, indent=_HANGING, hanging=True)
     for section in sections_of(card):
         if section.heading:
             lines += [Text(), unbroken(surface, (section.heading, "strong"))]

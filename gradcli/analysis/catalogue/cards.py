@@ -57,6 +57,7 @@ class OpCard(Record, kw_only=True):
     kind: str
     name: str
     aliases: tuple[str, ...]
+    known_as: tuple[str, ...]
     summary: str
     description: str
     derivative_of: str

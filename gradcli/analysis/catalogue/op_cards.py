@@ -54,6 +54,7 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         kind=op.kind,
         name=op.name,
         aliases=op.aliases,
+        known_as=op.known_as,
         summary=summary,
         description="\n".join(map(flowing, rest.strip().split("\n\n"))),
         derivative_of=_variable(op),

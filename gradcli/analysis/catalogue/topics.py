@@ -62,7 +62,7 @@ def topics() -> dict[str, list[Topic]]:
 
 def _named() -> Iterator[tuple[str, Topic]]:
     for op in CATALOGUE:
-        yield from ((name, op) for name in (op.name, *op.aliases))
+        yield from ((name, op) for name in (op.name, *op.aliases, *op.known_as))
     for concept in all_concepts().values():
         yield from ((name, concept) for name in (concept.name, concept.title, *concept.aliases))
     for code, rule in all_rules().items():

@@ -36,7 +36,7 @@ CONCEPTS: Final = (
         offers=(
             ("gradcli list losses", "the losses, with the noise that some are the likelihood of"),
         ),
-        see=("entropy", "learned-loss", "mse", "mae", "fisher-information"),
+        see=("entropy", "learned-loss", "mse", "mae", "log_cosh", "gaussian_nll"),
         references=("bishop2006",),
     ),
     Concept(
@@ -72,7 +72,7 @@ CONCEPTS: Final = (
                 "softmax(z) − y, in the logits",
             ),
         ),
-        see=("cross_entropy", "entropy-regularization", "label-smoothing", "maximum-likelihood"),
+        see=("cross_entropy", "kl_divergence", "entropy-regularization", "maximum-likelihood"),
         references=("shannon1948", "kullback1951"),
     ),
     Concept(
@@ -89,7 +89,7 @@ CONCEPTS: Final = (
             and a softmax before `cross_entropy` applies it twice.
             """,
         formulas=("p = softmax(z):  ∂CE/∂z_i = p_i Σ_j y_j − y_i = p_i − y_i for Σ y = 1",),
-        see=("cross_entropy", "binary_cross_entropy", "softmax", "rounding-error"),
+        see=("cross_entropy", "binary_cross_entropy", "nll", "softmax", "SP101"),
         references=("bridle1990",),
     ),
     Concept(
@@ -135,6 +135,11 @@ loss: {cross_entropy: {label_smoothing: 0.1}}""",
             loss + λ·H(p) "encourages uncertain predictions". What is added is minimised: that
             sign makes predictions more certain, as one may want for data without labels.
             """,
+        example="""\
+gradcli: 1
+data: {inputs: {shape: [8, 4]}, targets: auto}
+network: [dense: 5]
+loss: {sum: [cross_entropy, {entropy: {weight: -0.1}}]}""",
         see=("entropy", "label-smoothing", "calibration"),
         references=("pereyra2017", "grandvalet2005"),
     ),

@@ -31,7 +31,7 @@ CONCEPTS: Final = (
             ("gradcli list losses --where convex", "losses that are, in what they read"),
             ("gradcli list losses --where not-convex", "losses that are not"),
         ),
-        see=("strong-convexity", "subgradient", "huber"),
+        see=("strong-convexity", "subgradient", "huber", "focal", "zero_one"),
         references=("rockafellar1970", "boyd2004"),
     ),
     Concept(
@@ -94,7 +94,7 @@ CONCEPTS: Final = (
             ("gradcli list losses --where smooth", "losses with such a constant"),
             ("gradcli check specs/course-notes/huber_prediction.yaml", "no kink at ±δ"),
         ),
-        see=("lipschitz", "subgradient", "hessian", "huber"),
+        see=("lipschitz", "subgradient", "hessian", "huber", "squared_hinge"),
         references=("nesterov2004",),
     ),
     Concept(
@@ -109,7 +109,7 @@ CONCEPTS: Final = (
             constant. Where it levels off its gradient vanishes: hopeless examples are given up.
             """,
         offers=(("gradcli list losses --where bounded", "losses that are"),),
-        see=("influence-function", "convexity", "breakdown-point"),
+        see=("influence-function", "convexity", "breakdown-point", "adaptive_robust"),
         references=("barron2019",),
     ),
     Concept(

@@ -40,7 +40,12 @@ CONCEPTS: Final = (
             min over θ and φ of the loss alone. L/σ² is smallest at σ = ∞, whatever the model
             does: the term log σ is what makes it a question about the data.
             """,
-        see=("uncertainty-weighting", "maximum-likelihood", "hessian"),
+        example="""\
+gradcli: 1
+data: {inputs: {shape: [8, 4]}, targets: auto}
+network: [dense: 1]
+loss: {adaptive_robust: {learn: all}}    # learns its scale and its shape""",
+        see=("adaptive_robust", "gaussian_nll", "uncertainty-weighting", "maximum-likelihood"),
         references=("barron2019", "kendall2018", "franceschi2018"),
     ),
     Concept(

@@ -139,7 +139,7 @@ CONCEPTS: Final = (
         name="normalization",
         title="Normalization",
         area="gradient flow",
-        aliases=("batch normalization", "batchnorm", "layer normalization"),
+        aliases=("normalisation", "normalizing activations"),
         text="""
             Activations brought to mean 0 and variance 1, over the rows of the batch (batch) or
             over the features of a row (layer), then scaled and shifted by learned parameters.
@@ -158,7 +158,7 @@ CONCEPTS: Final = (
             network multiplies the squared gradient by π/(π − 1) = 1.47 a layer, for large
             batches.
             """,
-        see=("initialization", "residual-connection", "exploding-gradient"),
+        see=("batch_norm", "layer_norm", "rms_norm", "exploding-gradient", "residual-connection"),
         references=("ioffe2015", "ba2016", "yang2019"),
     ),
     Concept(
