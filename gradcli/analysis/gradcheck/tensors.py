@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.budget import sample_size, within_budget
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.projections import DIRECTIONS
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged
 from gradcli.core.arrays import Array
-from gradcli.engine.cost import Part
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
@@ -23,9 +23,6 @@ _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
 _JITTER_ULPS = 2
-_SAMPLE_SHARE = 8  # of the budget, one goes into the sample of a tensor
-_LEAST_SAMPLE = 32
-_MOST_SAMPLE = 256
 
 
 class NetworkTensors:
@@ -80,29 +77,19 @@ class NetworkTensors:
             oracle=truth.oracle(name),
         )
 
-    def _plan_work(self) -> tuple[set[str], float]:
-        """Tensors of which every entry is checked, and the multiply-adds that all take together.
-
-        The cheapest come first, while the budget lasts; of the others a sample is checked.
-        """
+    def _plan_work(self) -> tuple[frozenset[str], float]:
+        """Tensors of which every entry is checked, and the multiply-adds that all take together."""
         names = [name for name, _ in self.names()]
         costs = self.truth.point.costs
-        needed = {name: costs.needed(name) for name in names}
-        paid: dict[Part, int] = {}
-        within = set()
-        for name in sorted(names, key=lambda name: sum(needed[name].values())):
-            bill = paid | needed[name]
-            if sum(bill.values()) <= self.options.budget:
-                paid = bill
-                within.add(name)
-        passes = (DIRECTIONS * ALONG + self._sample) * (len(names) - len(within))
-        return within, sum(paid.values()) + passes * costs.forward
+        whole, paid = within_budget(
+            {name: costs.needed(name) for name in names}, self.options.budget
+        )
+        passes = (DIRECTIONS * ALONG + self._sample) * (len(names) - len(whole))
+        return whole, paid + passes * costs.forward
 
     @property
     def _sample(self) -> int:
-        """Entries of a large tensor that are checked one by one."""
-        affordable = self.options.budget / (_SAMPLE_SHARE * max(1, self.truth.point.costs.forward))
-        return int(min(max(affordable, _LEAST_SAMPLE), _MOST_SAMPLE))
+        return sample_size(self.options.budget, self.truth.point.costs.forward)
 
     def _large(self, name: str, wants_complex: bool) -> Large:
         by_complex_step = wants_complex and self.truth.oracle(name) == "complex"
