@@ -42,12 +42,6 @@ def _row(row: Row, column: int, surface: Surface) -> list[Text]:
         lines.append(unbroken(surface, label))
         label = ""
     lines += paragraph(surface, row.summary, indent=column, label=label)
-    for details in _details(row):
-        lines += paragraph(surface, (details, "faint"), indent=column)
-    return lines
-
-
-def _details(row: Row) -> list[str]:
     also = f"also {', '.join(row.aliases)}" if row.aliases else ""
-    properties = ", ".join(row.properties)
-    return [part for part in (" · ".join(filter(None, (row.parameters, also))), properties) if part]
+    details = " · ".join(filter(None, (row.parameters, also, ", ".join(row.properties))))
+    return lines + (paragraph(surface, (details, "faint"), indent=column) if details else [])
