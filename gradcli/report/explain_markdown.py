@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from typing import Final
+
 from gradcli.analysis.catalogue import Card, ExplainReport
 from gradcli.report.card_sections import Block, Section, head, sections_of
-from gradcli.report.markdown import code, escaped, fenced
+from gradcli.report.markdown import code, escaped, fenced, prose
 
 __all__ = ["markdown_report"]
+
+_SHORT: Final = ("prose", "formula")
+"""Kinds of blocks that make items of a list."""
 
 
 def markdown_report(report: ExplainReport, *, quiet: bool = False) -> str:
@@ -23,30 +29,25 @@ def _card(card: Card) -> str:
 
 def _section(section: Section) -> str:
     heading = [f"### {section.heading}"] if section.heading else []
-    listed = section.heading and len(section.blocks) > 1
-    return "\n\n".join([*heading, *_blocks(section.blocks, bool(listed))])
+    several = len(section.blocks) > 1 or any(block.label for block in section.blocks)
+    return "\n\n".join([*heading, *_blocks(section.blocks, bool(section.heading) and several)])
 
 
 def _blocks(blocks: tuple[Block, ...], listed: bool) -> list[str]:
-    """Paragraphs, and items of one list where several short pieces follow each other."""
+    """Paragraphs, and one list of the short pieces that follow each other."""
     parts: list[str] = []
-    items: list[str] = []
-    for block in blocks:
-        if block.kind == "code":
-            parts += ["\n".join(items)] * bool(items) + [fenced(block.text)]
-            items = []
-        elif listed:
-            items.append(_item(block))
+    for is_item, group in groupby(blocks, lambda block: listed and block.kind in _SHORT):
+        if is_item:
+            parts.append("\n".join(f"- {_text(block)}" for block in group))
         else:
-            parts.append(_text(block))
-    return parts + ["\n".join(items)] * bool(items)
-
-
-def _item(block: Block) -> str:
-    label = f"{code(block.label)} " if block.label else ""
-    return f"- {label}{_text(block)}"
+            parts += map(_text, group)
+    return parts
 
 
 def _text(block: Block) -> str:
+    if block.kind == "code":
+        return fenced(block.text)
     flowing = " ".join(block.text.split())
-    return code(flowing) if block.kind == "formula" else escaped(flowing)
+    if block.kind == "formula":
+        return f"{code(block.label)}: {code(flowing)}" if block.label else code(flowing)
+    return f"**{escaped(block.label)}**: {prose(flowing)}" if block.label else prose(flowing)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from gradcli.analysis.catalogue import ListReport, Row
-from gradcli.report.markdown import code, escaped, table
+from gradcli.report.markdown import code, escaped, prose, table
 
 __all__ = ["markdown_report", "markdown_table"]
 
@@ -26,7 +26,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
         [
             " ".join([code(row.name), *(f"({code(alias)})" for alias in row.aliases)]),
             code(row.parameters) if row.parameters else "",
-            escaped(row.summary),
+            prose(row.summary),
             escaped(", ".join(row.properties)),
         ]
         for row in rows

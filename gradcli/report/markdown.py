@@ -7,12 +7,18 @@ from collections.abc import Sequence
 
 from gradcli.report.characters import printable
 
-__all__ = ["code", "escaped", "fenced", "table"]
+__all__ = ["code", "escaped", "fenced", "prose", "table"]
 
 
 def escaped(text: str) -> str:
     """The text with everything escaped that Markdown or HTML would take for markup."""
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", printable(text)).replace("<", "&lt;")
+
+
+def prose(text: str) -> str:
+    """Text of our own, whose `spans of code` are meant."""
+    pieces = re.split(r"`([^`]+)`", text)
+    return "".join(code(piece) if i % 2 else escaped(piece) for i, piece in enumerate(pieces))
 
 
 def code(text: str) -> str:
