@@ -12,6 +12,13 @@ from gradcli.errors import ExitCode
 __all__ = ["command"]
 
 
+def _kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Kinds that begin like this, for the shell."""
+    from gradcli.analysis.catalogue import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
 @click.command(
     "list",
     cls=Command,
@@ -21,7 +28,7 @@ __all__ = ["command"]
         "gradcli list --search gradient",
     ),
 )
-@click.argument("kind", metavar="[KIND]", required=False)
+@click.argument("kind", metavar="[KIND]", required=False, shell_complete=_kinds)
 @click.option(
     "--search", metavar="WORD", multiple=True, help="Only what names or says this. Repeatable."
 )

@@ -12,6 +12,14 @@ from gradcli.errors import ExitCode
 __all__ = ["command"]
 
 
+def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names that begin like this, for the shell."""
+    from gradcli import api
+
+    names = (row.name for row in api.catalogue().results)
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
+
+
 @click.command(
     "explain",
     cls=Command,
@@ -22,7 +30,7 @@ __all__ = ["command"]
         "gradcli explain lipschitz --format markdown",
     ),
 )
-@click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
+@click.argument("topics", metavar="TOPIC...", nargs=-1, required=True, shell_complete=_topics)
 @told_options
 def command(topics: tuple[str, ...], out: Output) -> ExitCode:
     """Explain a TOPIC: an op of the catalogue, the code of a finding, or a term of the field.
