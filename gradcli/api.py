@@ -64,6 +64,7 @@ def check(
     step: float | None = None,
     strict: bool | None = None,
     allow_inconclusive: bool | None = None,
+    self_test: bool | None = None,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
@@ -90,6 +91,7 @@ def check(
         step=step,
         strict=strict,
         allow_inconclusive=allow_inconclusive,
+        self_test=self_test,
     )
 
     overrides = _overrides(seed=seed, dtype=dtype, check=written)
@@ -142,6 +144,7 @@ def check_options(chosen: Mapping[str, Any], seed: int) -> CheckOptions:
         step=chosen.get("step"),
         strict=bool(chosen.get("strict", False)),
         allow_inconclusive=bool(chosen.get("allow_inconclusive", False)),
+        self_test=bool(chosen.get("self_test", False)),
     )
 
 

@@ -65,6 +65,11 @@ __all__ = ["command"]
 )
 @click.option("--strict", is_flag=True, help="Exit 3 if a tensor was checked vacuously.")
 @click.option("--allow-inconclusive", is_flag=True, help="Exit 0 for what could not be decided.")
+@click.option(
+    "--self-test",
+    is_flag=True,
+    help="Plant mistakes of every kind in every pullback, and exit 1 if one goes unnoticed.",
+)
 @run_options
 @output_options
 def command(specs: tuple[str, ...], out: Output, **options: Any) -> ExitCode:

@@ -30,6 +30,7 @@ class Costs:
         self.network = network
         self.nodes = [self._node(index) for index in range(len(network.nodes))]
         self._before = [0, *accumulate(self.nodes)]
+        self._needed: dict[str, dict[Part, int]] = {}
         self._coupling = [
             index
             for index, node in enumerate(network.nodes)
@@ -44,6 +45,11 @@ class Costs:
 
     def needed(self, name: str) -> dict[Part, int]:
         """The pieces of work that every entry of a tensor's numeric gradient takes."""
+        if name not in self._needed:
+            self._needed[name] = self._pieces(name)
+        return self._needed[name]
+
+    def _pieces(self, name: str) -> dict[Part, int]:
         pieces: dict[Part, int] = {}
         for index, node in enumerate(self.network.nodes):
             if name == INPUTS:

@@ -78,4 +78,10 @@ def _spec(result: SpecResult, quiet: bool) -> list[str]:
         points.append(f"{head}: {escaped(found.message)}")
     points += [f"- {text}" for text in left]
     points += [f"- worst entry {code(name + entry)}" for name, entry in words.worst_entries(result)]
-    return [*blocks, "\n".join(points)] if points else blocks
+    if points:
+        blocks.append("\n".join(points))
+    if result.self_test is not None:
+        from gradcli.report.self_test import markdown_self_test  # only where it was asked for
+
+        blocks += markdown_self_test(result.self_test)
+    return blocks

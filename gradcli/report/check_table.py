@@ -74,7 +74,12 @@ def _spec(
     tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]
     if tensors:
         drawn += [Text(), *_tensors(tensors, result, surface)]
-    return drawn + _what_was_found(result, surface, quiet=quiet)
+    drawn += _what_was_found(result, surface, quiet=quiet)
+    if result.self_test is not None:
+        from gradcli.report.self_test import draw_self_test  # only where it was asked for
+
+        drawn += draw_self_test(result.self_test, surface, quiet=quiet)
+    return drawn
 
 
 def _what_was_found(result: SpecResult, surface: Surface, *, quiet: bool) -> list[RenderableType]:

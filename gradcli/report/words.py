@@ -72,6 +72,8 @@ def spec_status(result: SpecResult) -> Status:
             return Status("?", "VACUOUS", "doubt")
         case ExitCode.UNDECIDED:
             return Status("?", f"INCONCLUSIVE{unmet}", "doubt")
+    if result.met and result.self_test is not None and result.self_test.survivors:
+        return Status("✗", f"{result.verdict}{as_expected}, but a planted mistake SURVIVED", "bad")
     if unmet:
         return Status("✗", f"NOT AS EXPECTED: {result.verdict}{unmet}", "bad")
     return Status("✗", "FAIL", "bad")
@@ -216,6 +218,8 @@ def _reason(code: ExitCode, results: Sequence[SpecResult]) -> str:
             return "every spec came out as it expects"
         case ExitCode.OK:
             return "every gradient agrees"
+        case ExitCode.WRONG if all(result.met for result in those):
+            return "a planted mistake survived (--self-test)"
         case ExitCode.WRONG if any(result.expected == "pass" for result in those):
             return "a gradient is proven wrong"
         case ExitCode.WRONG:

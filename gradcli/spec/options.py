@@ -137,6 +137,7 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
         wrt=(_one_of("all", "parameters", "inputs"),),
         strict=(_flag(),),
         allow_inconclusive=(_flag(),),
+        self_test=(_flag(),),
         dtype=(_one_of(*DTYPES),),
     ),
     "flow": _table(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.model import generator
 from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.remembered import RememberedLadders
 
 __all__ = [
     "USER_ERRORS",
@@ -102,8 +105,8 @@ class Callables:
     `wrt` are the names to check. `complex_slopes(name)` gives a complex-step estimate of all
     entries where the function is known to be complex-safe. `draws` names the random generators
     that a forward draws from, and finds in the same state each time; `further()` are findings on
-    contracts that only callables of this kind have. `at_point` and what follows is set once the
-    contracts are seen to be kept.
+    contracts that only callables of this kind have. With `ladders`, by name, none is climbed twice.
+    `at_point` and what follows is set once the contracts are seen to be kept.
     """
 
     value: Value
@@ -120,6 +123,7 @@ class Callables:
     draws: str = ""
     further: Callable[[], list[Finding]] = list
     evaluations: int = 0
+    ladders: Mapping[str, RememberedLadders] = field(default_factory=dict)
     at_point: float = float("nan")
     analytic: Arrays = field(default_factory=dict)
     claimed_dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
@@ -163,6 +167,7 @@ class Callables:
             numeric=None if self.complex_slopes is None else self.complex_slopes(name),
             line=self.line,
             factors=self.factors,
+            ladders=self.ladders.get(name),
             whole_numbers=self.claimed_dtypes[name].kind != "f",
         )
 

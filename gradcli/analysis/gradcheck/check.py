@@ -22,6 +22,7 @@ from gradcli.spec.plan import ElementwiseDefinition, Plan
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.culprits import Culprit
+    from gradcli.analysis.gradcheck.self_test import SelfTestRun
 
 __all__ = ["check_plan"]
 
@@ -78,6 +79,7 @@ class _SpecCheck:
         self.loss: float | None = None
         self.builtin_wrong = False
         self.interrupted = False
+        self.self_test: SelfTestRun | None = None
         self._progress = progress
         self._at = ""
         self._done = self._total = 0.0
@@ -107,6 +109,12 @@ class _SpecCheck:
             self._tensors(network, names)
             self.collector.add(smells(plan))
             self.collector.add(penalty_smells(network.model, network.loss, network.gradients))
+        if options.self_test:
+            from gradcli.analysis.gradcheck.self_test import SelfTestRun  # only where asked for
+
+            results = self.collector.tensors
+            self.self_test = SelfTestRun(plan, network, results, options, self.required)
+            self.self_test.plant(self._progress)
 
     def _network(self, model: Model) -> NetworkTensors | None:
         """The network's tensors; None where its layers in Python leave nothing to check."""
@@ -198,6 +206,7 @@ class _SpecCheck:
             strict=options.strict,
             allow_inconclusive=options.allow_inconclusive,
             interrupted=self.interrupted,
+            self_test=None if self.self_test is None else self.self_test.report(),
         )
 
 

@@ -218,11 +218,12 @@ def wrong_dtype(callables: Callables, name: str) -> Iterator[Finding]:
     yield callables.finding("GC003", message, name, "warning")
 
 
-def nonlinear(callables: Callables) -> dict[str, Finding]:
+def nonlinear(callables: Callables, required: float) -> dict[str, Finding]:
     """Findings by name where the claim for -4g or g - 2h is not put together from those for g, h.
 
     Scaled by a power of two every step of a linear backward is exact, whatever cancels in it; sums
-    are told apart only above the rounding that the size of the function lets expect.
+    are told apart only above the rounding that the size of the function lets expect. What is within
+    the relative error `required` is left to the values to tell.
     """
     pull = callables.pull
     if pull is None:
@@ -252,7 +253,7 @@ def nonlinear(callables: Callables) -> dict[str, Finding]:
         for sign, terms in sums.items():
             scale = max(np.abs(term).max(initial=0.0) for term in terms)
             gap = np.abs(made[sign][name] - sum(terms)).max(initial=0.0)
-            if not gap <= np.sqrt(eps) * scale + slack[sign]:
+            if not gap <= max(float(np.sqrt(eps)), required) * scale + slack[sign]:
                 message = (
                     f"the backward is not linear in the cotangent: for {sign} the gradient of "
                     f"{name} is off by {gap:.3g} from what those for g and h make of it"

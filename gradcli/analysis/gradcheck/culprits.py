@@ -9,21 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.parts import Part, parts_of, weighting_name
+from gradcli.analysis.gradcheck.parts import COTANGENT, Part, parts_of, weighting_name
 from gradcli.analysis.gradcheck.row_gradients import rows_of_node
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.analysis.gradcheck.truth import Truth
 from gradcli.core.op import Op
+from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.model import INPUTS, Model
+from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.spec.plan import NodePlan, TermPlan
 
-__all__ = ["Culprit", "Judge", "explain_failures", "find_culprits"]
+__all__ = ["Culprit", "Judge", "Judgement", "explain_failures", "find_culprits"]
+
+
+_SMALL = ("GC112", "GC113")  # what is off within the grade
+_NOT_LINEAR = "the cotangent that it passes back is not linear in the one it is given"
+_NONLINEAR = 0.01  # relative gap that is not what a rough or rounded pullback leaves
 
 
 @dataclass(frozen=True)
@@ -41,20 +49,31 @@ class Culprit:
     findings: tuple[Finding, ...]
 
 
+class Judgement(Record):
+    """One part as a culprit: with what is proven wrong, and with what is off within the grade."""
+
+    proven: Culprit | None
+    small: Culprit | None
+
+
 class Judge:
     """One part of a network under check, whatever op stands in its place.
 
-    The truth of it is worked out once: it is that of the forward, which other ops share.
+    The truth of it is worked out once: it is that of the forward, which other ops share. It is kept
+    in more detail where a part will be judged `often`.
     """
 
-    def __init__(self, part: Part, options: CheckOptions, required: float) -> None:
+    def __init__(
+        self, part: Part, options: CheckOptions, required: float, *, often: bool = False
+    ) -> None:
+        self._often = often
         self.part = part
         wrt = "parameters" if isinstance(part.plan, TermPlan) else "all"
         self._options = options.replace(only=(), skip=(), wrt=wrt, entries=None)
         self._required = required
         self._truth: Truth | None = None
 
-    def culprit(self, op: Op | None = None) -> Culprit | None:
+    def judged(self, op: Op | None = None) -> Judgement:
         """What is wrong with the part's own pullback, or with that of an op of the same forward."""
         part = self.part
         alone = part.alone if op is None else part.alone_with(op)
@@ -62,23 +81,34 @@ class Judge:
         if truth is not None and not truth.serves(alone):
             truth = None
         network = NetworkTensors(alone, self._options, truth)
-        self._truth = self._truth or network.truth
-        errors: list[Finding] = []
-        wrong = set()
+        if self._truth is None:
+            self._truth = network.truth
+            if self._often:
+                self._truth.remember_ladders()
+        proven: dict[str, list[Finding]] = {}
+        small: dict[str, list[Finding]] = {}
         for tensor, kind in network.names():
             subject = self._described(network.subject(tensor, kind), alone)
             result, findings, _ = examine(subject, self._options, self._required)
             if result.verdict == "fail":
-                wrong.add(tensor)
-                errors += [self._own(tensor, f) for f in findings if f.severity == "error"]
-        if not errors:
+                found = [f for f in findings if f.severity == "error"]
+                if all(f.code == "GC100" for f in found) and self._is_nonlinear(alone, tensor):
+                    found = [finding("GC001", tensor, _NOT_LINEAR)]
+                proven[tensor] = found
+            elif any(f.code in _SMALL for f in findings):
+                small[tensor] = [f for f in findings if f.code in _SMALL]
+        return Judgement(self._culprit(proven, op), self._culprit(small, op))
+
+    def _culprit(self, found: Mapping[str, list[Finding]], op: Op | None) -> Culprit | None:
+        if not found:
             return None
+        part = self.part
         return Culprit(
             part.name,
             op or part.op,
-            frozenset(part.operands[tensor] for tensor in wrong),
-            not part.inputs.isdisjoint(wrong),
-            tuple(errors),
+            frozenset(part.operands[tensor] for tensor in found),
+            not part.inputs.isdisjoint(found),
+            tuple(self._own(tensor, each) for tensor, own in found.items() for each in own),
         )
 
     def _described(self, subject: Subject, alone: Model) -> Subject:
@@ -86,6 +116,21 @@ class Judge:
         if isinstance(self.part.plan, NodePlan):
             subject = subject.replace(by_row=rows_of_node(alone, subject.name, self._options.seed))
         return subject
+
+    def _is_nonlinear(self, alone: Model, tensor: str) -> bool:
+        """Whether what a node passes back for g - 2h is not that for g less twice that for h."""
+        if not isinstance(self.part.plan, NodePlan):
+            return False
+        g = alone.targets[COTANGENT]
+        rng = generator(self._options.seed, f"other cotangent of {self.part.name}")
+        h = rng.standard_normal(g.shape).astype(g.dtype)
+        of_g, of_h, of_both = (
+            alone.with_targets({COTANGENT: each}).value_and_grad()[1][tensor].astype(float)
+            for each in (g, h, g - 2 * h)
+        )
+        size = max(np.abs(of_g).max(initial=0.0), np.abs(of_h).max(initial=0.0))
+        gap = np.abs(of_both - (of_g - 2 * of_h)).max(initial=0.0)
+        return bool(gap > _NONLINEAR * size)
 
     def _own(self, tensor: str, found: Finding) -> Finding:
         part = self.part
@@ -99,19 +144,23 @@ class Judge:
         else:
             message = f"{part.op.name}'s own pullback, with respect to {operand}: {found.message}"
             found = found.replace(where=part.name, message=message)
-        return found.replace(line=part.plan.line, data=data)
+        return found.replace(line=part.plan.line, data=data, severity="error")
 
 
 def find_culprits(
     model: Model, options: CheckOptions, required: float, known: Sequence[Culprit] = ()
 ) -> list[Culprit]:
-    """Every part of a network whose pullback alone is proven wrong, or is `known` to be."""
-    named = {culprit.name: culprit for culprit in known}
-    found = (
-        named.get(part.name) or Judge(part, options, required).culprit()
+    """Every part of a failing network whose pullback alone is proven wrong, or `known` to be.
+
+    If there is none, those that are off within the grade: behind them an error can grow.
+    """
+    named = {culprit.name: Judgement(culprit, None) for culprit in known}
+    judged = [
+        named.get(part.name) or Judge(part, options, required).judged()
         for part in parts_of(model, options.seed)
-    )
-    return [culprit for culprit in found if culprit is not None]
+    ]
+    proven = [each.proven for each in judged if each.proven is not None]
+    return proven or [each.small for each in judged if each.small is not None]
 
 
 def explain_failures(

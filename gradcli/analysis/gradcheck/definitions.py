@@ -24,7 +24,13 @@ from gradcli.spec.plan import (
     Plan,
 )
 
-__all__ = ["check_definition", "check_functions", "examine_callables"]
+__all__ = [
+    "check_definition",
+    "check_functions",
+    "claims_nothing",
+    "definition_callables",
+    "examine_callables",
+]
 
 
 def check_definition(
@@ -35,7 +41,7 @@ def check_definition(
     Raises SpecError where its function cannot be evaluated at the point of the check.
     """
     options = collector.options
-    if _claims_nothing(definition):
+    if claims_nothing(definition):
         message = (
             "no derivative is claimed, so there is nothing to check; its formula's own is used"
         )
@@ -43,7 +49,7 @@ def check_definition(
         return
     if not isinstance(definition, ElementwiseDefinition):
         try:
-            callables = _callables(definition, plan, options)
+            callables = definition_callables(definition, plan, options)
             _check_callables(callables, collector, required, definition)
         except UsageError as error:
             problem = plan.problem("SP021", str(error), definition.line)
@@ -75,21 +81,23 @@ def _examined(
     return examine(subject, options, required, disagreement)
 
 
-def _claims_nothing(definition: Definition) -> bool:
+def claims_nothing(definition: Definition) -> bool:
+    """Whether a definition states no gradient, so that there is nothing to check."""
     if isinstance(definition, ElementwiseDefinition):
         return definition.claim is None
     return isinstance(definition, FunctionDefinition) and definition.backward is None
 
 
-def _callables(
+def definition_callables(
     definition: FunctionDefinition | LayerDefinition, plan: Plan, options: CheckOptions
 ) -> Callables:
+    """A definition of whole arrays as callables, at the point of the spec."""
     if isinstance(definition, FunctionDefinition):
         return function_callables(definition, plan.seed, plan.dtype, options)
     # hardly any spec has one
-    from gradcli.analysis.gradcheck.layers import definition_callables
+    from gradcli.analysis.gradcheck import layers
 
-    return definition_callables(definition, plan.seed, plan.dtype, options)
+    return layers.definition_callables(definition, plan.seed, plan.dtype, options)
 
 
 def _check_callables(
@@ -139,7 +147,7 @@ def examine_callables(
             along, note = straight
             broken.append(note)
             found |= {name: examined(along, name) for name in failing}
-        breaks = nonlinear(callables)
+        breaks = nonlinear(callables, required)
         for name, (result, findings) in found.items():
             if name in breaks:
                 found[name] = _nonlinear(result, findings, breaks[name])

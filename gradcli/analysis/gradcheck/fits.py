@@ -19,7 +19,7 @@ _SOLID = 1e-6  # of the largest entry: what is larger can carry a ratio
 _FEW = 0.02  # share of the entries up to which wrong ones are isolated
 _TELLING = 4  # entries on either side of a threshold that nobody stated, so that it is no accident
 _SUDDEN = 0.2  # share of the median error that the smallest has where it sets in with a jump
-_SHORT_FORMATS = (("float32", 24), ("float16", 11), ("bfloat16", 8))  # significant bits
+_BFLOAT16_BITS = 8  # significant ones
 
 Fit = Callable[[Mismatch], Diagnosis | None]
 
@@ -134,12 +134,12 @@ def _rows_or_columns(case: Mismatch) -> Diagnosis | None:
     if not case.whole or len(case.shape) < 2 or case.wrong.all():
         return None
     wrong = case.array(case.wrong)
-    silent = ~case.array(case.right & (case.n != 0))
+    telling = case.array(case.right & (case.n != 0))
     for axis, name in ((0, "row"), (len(case.shape) - 1, "column")):
         others = tuple(i for i in range(len(case.shape)) if i != axis)
         lines = np.flatnonzero(wrong.any(axis=others))
-        whole = np.asarray((wrong | silent).all(axis=others))[lines]
-        if len(lines) < case.shape[axis] and whole.all() and wrong.sum() > len(lines):
+        right = np.asarray(telling.any(axis=others))
+        if right.any() and not right[lines].any() and wrong.sum() > len(lines):
             listed = ", ".join(map(str, lines[:8])) + (", ..." if len(lines) > 8 else "")
             message = (
                 f"wrong in the whole of {name}{'s' * (len(lines) > 1)} {listed}, right elsewhere"
@@ -170,19 +170,23 @@ def _permuted(case: Mismatch) -> Diagnosis | None:
 def _low_precision(case: Mismatch) -> Diagnosis | None:
     if case.wrong.sum() < _TELLING:
         return None
-    for name, bits in _SHORT_FORMATS:
-        rounded = _rounded(case.n, bits)
+    with np.errstate(over="ignore"):
+        short = {
+            "float32": case.n.astype(np.float32).astype(float),
+            "float16": case.n.astype(np.float16).astype(float),
+            "bfloat16": _bfloat16(case.n),
+        }
+    for name, rounded in short.items():
         lost = np.abs(rounded - case.n) > case.tolerance * np.abs(case.n)
         if (case.wrong & lost).sum() >= _TELLING and case.explains(rounded):
-            message = f"the right values rounded to the {bits} bits of {name}"
-            return Diagnosis("GC112", message, {"format": name})
+            return Diagnosis("GC112", f"the right values rounded to {name}", {"format": name})
     return None
 
 
-def _rounded(values: Array, bits: int) -> Array:
-    """The values with so many significant bits, to nearest even."""
+def _bfloat16(values: Array) -> Array:
     fraction, exponent = np.frexp(values)
-    return np.asarray(np.ldexp(np.rint(np.ldexp(fraction, bits)), exponent - bits))
+    rounded = np.rint(np.ldexp(fraction, _BFLOAT16_BITS))
+    return np.asarray(np.ldexp(rounded, exponent - _BFLOAT16_BITS))
 
 
 FITS: tuple[Fit, ...] = (

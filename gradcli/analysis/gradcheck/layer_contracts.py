@@ -89,7 +89,9 @@ class _Held:
                 self.culprit = self._culprit(self._made_usable())
             elif _RANDOM in codes:
                 self.culprit = self._culprit({each.where for each in found})
-        elif nonlinear(callables) or any(t.kind != "f" for t in callables.claimed_dtypes.values()):
+        elif nonlinear(callables, self._required) or any(
+            t.kind != "f" for t in callables.claimed_dtypes.values()
+        ):
             results, found = examine_callables(callables, self._options, self._required)
             self.culprit = self._culprit({each.name for each in results if each.verdict == "fail"})
         else:

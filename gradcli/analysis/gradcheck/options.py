@@ -22,8 +22,8 @@ class CheckOptions(Record):
 
     `required` is the worst relative error that passes, None for the default of the dtype;
     `entries` the number checked of each tensor, None for every one that the `budget` allows, which
-    is in multiply-adds; `step` the fixed step of the
-    `central` and `forward` oracles, None for the textbook's optimum.
+    is in multiply-adds; `step` the fixed step of the `central` and `forward` oracles, None for the
+    textbook's optimum. With `self_test` mistakes are planted, to see that they would be caught.
     """
 
     seed: int = 0
@@ -37,6 +37,7 @@ class CheckOptions(Record):
     step: float | None = None
     strict: bool = False
     allow_inconclusive: bool = False
+    self_test: bool = False
 
     def threshold(self, dtype: str) -> float:
         """Worst relative error that passes, in this precision."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.self_test_report import SelfTest
 
 __all__ = ["CheckReport", "Kind", "SpecResult", "TensorResult", "Worst"]
 
@@ -92,7 +95,7 @@ class SpecResult(Record):
 
     `met` says whether the expectation was: True, False, or None where that is undecided. An
     invalid spec has `errors` and nothing else. `builtin_wrong` is set where an op of gradcli
-    itself is proven wrong.
+    itself is proven wrong. `self_test` says what became of planted mistakes, if any were.
     """
 
     spec: str
@@ -111,6 +114,7 @@ class SpecResult(Record):
     strict: bool = False
     allow_inconclusive: bool = False
     interrupted: bool = False
+    self_test: SelfTest | None = None
 
     @property
     def passed(self) -> bool:
@@ -122,7 +126,7 @@ class SpecResult(Record):
             return ExitCode.INVALID
         if self.builtin_wrong:
             return ExitCode.BUG
-        if self.met is False:
+        if self.met is False or (self.self_test is not None and self.self_test.survivors):
             return ExitCode.WRONG
         undecided = self.met is None or (self.strict and any(t.vacuous for t in self.tensors))
         if undecided and not self.allow_inconclusive:
@@ -157,6 +161,7 @@ class SpecResult(Record):
             "tensors": [tensor.to_dict() for tensor in self.tensors],
             "findings": [found.to_dict() for found in self.findings],
             "evaluations": self.evaluations,
+            **({} if self.self_test is None else {"self_test": self.self_test.to_dict()}),
         }
 
 

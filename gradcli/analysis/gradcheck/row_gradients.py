@@ -60,6 +60,7 @@ def rows_of_function(callables: Callables, name: str) -> RowGradients | None:
             value=lambda arrays: pull.value(arrays, cotangent),
             at_point=pull.value(callables.copies(), cotangent),
             complex_slopes=None,
+            ladders={},
         )
         subject = alone.subject(name)
         return subject.climb(np.arange(subject.x.size)).central.value

@@ -17,6 +17,7 @@ from gradcli.engine.noise import Noise, jump
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
+    from gradcli.analysis.gradcheck.remembered import RememberedLadders
 
 __all__ = ["Large", "Subject"]
 
@@ -49,7 +50,7 @@ class Subject(Record):
     definition's variables at each entry; `whole_numbers` says that the gradient was claimed in a
     format that holds nothing else. The last ones serve to say what is wrong: `branches()` are
     conditions of the function at each entry, `contributions()` what the gradient is the sum of,
-    `by_row` what each row of a batch adds to it.
+    `by_row` what each row of a batch adds to it. With `ladders` none is climbed twice.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Subject(Record):
     contributions: Callable[[], tuple[Contribution, ...]] = tuple
     by_row: RowGradients | None = None
     oracle: str = "complex"
+    ladders: RememberedLadders | None = None
 
     @cached_property
     def rho(self) -> Array:
@@ -82,6 +84,11 @@ class Subject(Record):
 
     def climb(self, entries: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
         """Real differences at some entries on a ladder of steps, or on a part of its rungs."""
+        if self.ladders is not None and part == slice(None):
+            return self.ladders.climb(entries, shift, lambda missing: self._climb(missing, shift))
+        return self._climb(entries, shift, part)
+
+    def _climb(self, entries: Array, shift: float, part: slice = slice(None)) -> Ladder:
         x = self.x[entries]
         scale = self.rho[entries]
         steps = rungs(x, scale, self.eps_f, shift=shift)[part]

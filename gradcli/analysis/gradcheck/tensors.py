@@ -52,11 +52,15 @@ class NetworkTensors:
         kinds.append((INPUTS, "input"))
         return [(name, kind) for name, kind in kinds if self.options.selects(name, kind)]
 
+    def is_whole(self, name: str) -> bool:
+        """Whether every entry of a tensor can be checked, not a sample of it only."""
+        return name in self._whole
+
     def subject(self, name: str, kind: Kind) -> Subject:
         truth = self.truth
         tensor = truth.point.tensor(name)
         wants_complex = self.options.oracle in (None, "complex")
-        large = None if name in self._whole else self._large(name, wants_complex)
+        large = None if self.is_whole(name) else self._large(name, wants_complex)
         plan = self.model.plan.parameters.get(name)
         return Subject(
             name=name,
@@ -69,12 +73,13 @@ class NetworkTensors:
             eps_f=_EPS,
             probe=partial(truth.point.probe, name),
             noise=truth.noise(name),
-            jitter=lambda: self._jitter(name),
+            jitter=lambda: self.jitter(name),
             numeric=truth.gradient(name) if wants_complex and large is None else None,
             large=large,
             line=0 if plan is None else plan.line,
             factors=self._factors(name, tensor),
             oracle=truth.oracle(name),
+            ladders=truth.ladders.get(name),
         )
 
     def _plan_work(self) -> tuple[frozenset[str], float]:
@@ -122,7 +127,7 @@ class NetworkTensors:
         counts = [("the number of elements", float(tensor.size)), ("2", 2.0)]
         return (*options, *weights, ("the batch size", batch), *widths, *counts)
 
-    def _jitter(self, name: str) -> Array:
+    def jitter(self, name: str) -> Array:
         """How far each gradient moves when everything moves by its last digits: most of 4 tries.
 
         Everything: the parameters and the inputs by up to 2 ulp, and every value and cotangent on

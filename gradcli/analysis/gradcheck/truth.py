@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from gradcli.core.arrays import Array
 from gradcli.engine.cotangents import EPS, TERM_ULPS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.engine.network import Network
+from gradcli.engine.network import Network, Patch
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.numeric import NumericGradients
 from gradcli.engine.replicas import Point
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.remembered import RememberedLadders
 
 __all__ = ["ALONG", "OP_ULPS", "Truth", "nudged"]
 
@@ -43,6 +47,14 @@ class Truth:
         self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
         self._noises: dict[str, float] = {}
+        self.ladders: dict[str, RememberedLadders] = {}
+
+    def remember_ladders(self) -> None:
+        """Keep what real differences tell of each entry, for the next claim."""
+        from gradcli.analysis.gradcheck.remembered import RememberedLadders  # many claims are rare
+
+        names = (*self.point.parameters, INPUTS)
+        self.ladders = {name: RememberedLadders() for name in names}
 
     @property
     def kinks(self) -> tuple[SettledKink, ...]:
@@ -53,6 +65,11 @@ class Truth:
         if not self._settled.contested:
             return True
         return self._settled.same_as(settle_kinks(_point_of(model), model, self.seed))
+
+    def patches_of(self, kind: str, index: int) -> list[Patch]:
+        """The slopes chosen at kinks of one node, loss or term."""
+        patches = self._settled.patches.items()
+        return [patch for place, patch in patches if place[:2] == (kind, index)]
 
     def gradient(self, name: str) -> Estimate:
         """The numeric gradient of a tensor, flat; see `oracle`."""
