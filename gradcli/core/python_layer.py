@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout, suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,7 +41,7 @@ USER_ERRORS = (Exception, SystemExit)
 """What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _TRIAL = (0.25, 0.75)  # inside the domain of logarithms, roots, reciprocals and probabilities
-_NOTHING = object()  # stands for what `forward` saved where it returned an array alone
+_PLAIN = (int, float, str, bytes, type(None))  # attributes that a shallow copy shares safely
 
 
 class PythonLayer(Layer, kw_only=True):
@@ -144,25 +144,20 @@ class PlacedLayer(NodeOp, kw_only=True):
             for name, value in arrays.items()
         }
 
-        def each() -> Iterator[tuple[tuple[int, ...], Array, Parameters, LayerRun | None]]:
-            for index in np.ndindex(replicas):
-                own = {name: value[index] for name, value in spread.items()}
-                x_here = own.pop("x")
-                try:
-                    yield index, x_here, own, self.run(x_here.copy(), _copies(own))
-                except UserCodeError:
-                    yield index, x_here, own, None
-
         assert self.out is not None
         y = np.full((*replicas, *self.out), np.nan, x.dtype)
-        for index, _, _, made in each():
-            if made is not None:
-                y[index] = made.output
+        for index in np.ndindex(replicas):
+            own = {name: value[index].copy() for name, value in spread.items()}
+            with suppress(UserCodeError):
+                y[index] = self._forward(own.pop("x"), own)[1]
 
         def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
             found = {name: np.full(value.shape, np.nan, x.dtype) for name, value in spread.items()}
-            for index, x_here, own, run in each():
-                if run is not None:
+            for index in np.ndindex(replicas):
+                own = {name: value[index] for name, value in spread.items()}
+                x_here = own.pop("x")
+                with suppress(UserCodeError):
+                    run = self.run(x_here.copy(), _copies(own))
                     (dx,), cotangents = self._pulled(run, x_here, own, g[index])
                     for name, value in {"x": dx, **cotangents}.items():
                         found[name][index] = value
@@ -172,22 +167,31 @@ class PlacedLayer(NodeOp, kw_only=True):
 
     def run(self, x: Array, parameters: Parameters) -> LayerRun:
         """`forward` at one example; raises UserCodeError where it raises or returns nonsense."""
-        if self.is_single:
-            x = x.astype(np.float32)
-            parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
-        instance = _copied(self.instance)
-        held = nullcontext() if self.found is None else self.found.held()
-        with _users(self.node, "forward"), held:
-            made = instance.forward(x, dict(parameters))
-        has_saved = isinstance(made, tuple) and len(made) == 2
-        output = self._real(made[0] if has_saved else made, "forward returns", self.out)
-        saved = (made[1],) if has_saved else ()
+        instance, output, saved = self._forward(x, dict(parameters))
 
         def backward(x: Array, parameters: Parameters, output: Array, cotangent: Array) -> Any:
             with redirect_stdout(sys.stderr):
                 return instance.backward(x, dict(parameters), output, cotangent, *saved)
 
         return LayerRun(output, saved, backward)
+
+    def _forward(
+        self, x: Array, parameters: dict[str, Array]
+    ) -> tuple[Any, Array, tuple[Any, ...]]:
+        """The instance that was run, its output, and what it saved: nothing or one value."""
+        if self.is_single:
+            x = x.astype(np.float32)
+            parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
+        instance = _copied(self.instance)
+        with _users(self.node, "forward"):
+            if self.found is None:
+                made = instance.forward(x, parameters)
+            else:
+                with self.found.held():
+                    made = instance.forward(x, parameters)
+        if isinstance(made, tuple) and len(made) == 2:
+            return instance, self._real(made[0], "forward returns", self.out), (made[1],)
+        return instance, self._real(made, "forward returns", self.out), ()
 
     def tried(self, x: Array, parameters: Parameters) -> Array:
         """The output at an example in float64, or in float32 if that alone will do."""
@@ -290,18 +294,31 @@ class PlacedLayer(NodeOp, kw_only=True):
         return array
 
 
-@contextmanager
-def _users(where: str, what: str) -> Iterator[None]:
-    """Around a call of the user's code: prints go to standard error, errors become messages."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except USER_ERRORS as error:
-        raise UserCodeError(where, f"{what} raises {type(error).__name__}: {error}") from error
+class _users:
+    """Around a call of the user's code: prints go to standard error, errors become messages.
+
+    It is entered for every probe, which takes a generator three times as long.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        self._where = where
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._stdout, sys.stdout = sys.stdout, sys.stderr
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        sys.stdout = self._stdout
+        if isinstance(error, USER_ERRORS):
+            message = f"{self._what} raises {type(error).__name__}: {error}"
+            raise UserCodeError(self._where, message) from error
 
 
 def _copied(instance: Any) -> Any:
     """A copy of its own; a shallow one of what cannot be copied in depth (a file, a module)."""
+    state = getattr(instance, "__dict__", None)
+    if state is not None and all(isinstance(value, _PLAIN) for value in state.values()):
+        return copy.copy(instance)
     try:
         return copy.deepcopy(instance)
     except Exception:

@@ -15,9 +15,12 @@ from gradcli.core.op import Activation, Shape
 from gradcli.engine.model import INPUTS
 from gradcli.engine.network import Network
 
-__all__ = ["Costs", "Part"]
+__all__ = ["CALLS", "Costs", "Part"]
 
 _ELEMENT = 16  # multiply-adds that an element of an elementwise pass takes the time of
+_CALL = 60_000  # and a call of users' Python, beside what it works out
+CALLS = 8
+"""Real differences that stand for one complex step where users' Python takes none."""
 
 Part = tuple[str, int, str]
 """One piece of the work, which several tensors may need: (kind, place, name)."""
@@ -88,6 +91,12 @@ class Costs:
         return prod(shape[:-1] if apart else shape)
 
     def _node(self, index: int) -> int:
+        node = self.network.nodes[index]
+        own = self._own(index)
+        return CALLS * (_CALL + own) if node.op.opaque else own
+
+    def _own(self, index: int) -> int:
+        """What a node's products and elements take, whoever works them out."""
         node = self.network.nodes[index]
         read = [self.network.slot_shape(slot) for slot in node.inputs]
         matrices = sum(

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
+from gradcli.engine.cost import CALLS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, generator
 from gradcli.engine.network import Summand
@@ -67,7 +68,8 @@ class NumericCotangents:
         if node.op.opaque:
             rng = generator(self._seed, f"noise of {node.name}")
             y = self.point.slots[index + 1]
-            return Projection(self._counted(run), tensor, y, behind.value, weight, rng).slopes()
+            counted = self._counted(index, run)
+            return Projection(counted, tensor, y, behind.value, weight, rng).slopes()
         # where features keep to themselves, all of them are moved at once
         apart = node.op.layer_traits(node.options).keeps_features
         own = tensor.shape[:-1] if apart else tensor.shape
@@ -86,9 +88,10 @@ class NumericCotangents:
         largest = np.abs(value).max(initial=0.0)
         return _with_rounding(value.ravel(), doubt.ravel(), largest)
 
-    def _counted(self, run: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def _counted(self, index: int, run: Callable[[Array], Array]) -> Callable[[Array], Array]:
         def counted(copies: Array) -> Array:
             self.point.evaluations += len(copies)
+            self.point.worked(len(copies) * self.point.costs.nodes[index] / CALLS)
             return run(copies)
 
         return counted

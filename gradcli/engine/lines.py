@@ -26,8 +26,10 @@ X = "x"
 """What the first input of a node goes by among its parameters."""
 
 _EPS = float(np.finfo(np.float64).eps)
-_COARSE, _FINE = 2.0**-10, 2.0**-16  # steps between which a gap shrinks unless it is a kink's
-_CLEAR = 64  # ulps of a value that a gap is seen above
+_COARSE, _FINE = 2.0**-15, 2.0**-21  # steps between which a gap shrinks unless it is a kink's
+_CLEAR = 64  # ulps of a value that a gap is seen above,
+_CLEAR_OF_NOISE = 8  # and times the noise
+_MOST = 1 << 22  # kinked entries times outputs; beyond, no line is laid
 _TOLERANCE = 1e-9
 
 Evaluate = Callable[[Mapping[str, Array]], Array]
@@ -98,37 +100,33 @@ def find_lines(
     """Whether a function sits at a kink, and its lines along the valid slopes that were chosen.
 
     `evaluate` takes copies of the arrays `at` which it gives y; `pull` is the pullback that was
-    claimed there. `rng` chooses the direction along which noise is measured.
+    claimed there. `rng` chooses the directions in which kinks are looked for and noise is measured.
     """
-    search = _Search(evaluate, at, y)
-    suspects = {name: search.suspects(name) for name in at}
-    entries = {name: np.flatnonzero(found.any(axis=1)) for name, found in suspects.items()}
-    outputs = np.flatnonzero(sum(found.any(axis=0) for found in suspects.values()))
-    if not len(outputs):
+    search = _Search(evaluate, at, y, rng)
+    suspected = {name: search.suspects(name) for name in at} if search.is_suspect() else {}
+    entries = {name: own for name, own in suspected.items() if len(own)}
+    count = sum(map(len, entries.values()))
+    if not count or count * y.size > _MOST:
         return False, None
-    noise = search.noise(outputs, rng)
-    sides = {
-        name: search.sides(name, own, outputs, noise) for name, own in entries.items() if len(own)
-    }
-    kinked = np.zeros(len(outputs), bool)
-    for found in sides.values():
-        kinked |= found.kink.any(axis=0)
+    outputs = np.flatnonzero(search.bent)
+    noise = search.noise(outputs)
+    sides = {name: search.sides(name, own, outputs, noise) for name, own in entries.items()}
+    kinked = np.logical_or.reduce([found.kink.any(axis=0) for found in sides.values()])
     if not kinked.any():
         return False, None
-    chosen = _chosen(pull, y, outputs[kinked])
+    chosen = _chosen(pull, y, outputs[kinked], entries)
+    straight = np.zeros(y.size, bool)
+    straight[outputs[kinked]] = True
     lines: dict[str, tuple[Array, Array]] = {}
     for name, found in sides.items():
-        own = entries[name]
-        slopes = chosen[name][:, own].T
+        slopes = chosen[name].T
         valid = found.kink.any(axis=1) & found.holds(slopes, kinked)
         if valid.any():
             full = np.zeros((int(valid.sum()), y.size))
-            full[:, outputs[kinked]] = slopes[valid]
-            lines[name] = own[valid], full.reshape(-1, *y.shape)
+            full[:, straight] = slopes[valid]
+            lines[name] = entries[name][valid], full.reshape(-1, *y.shape)
     if not lines:
         return True, None
-    straight = np.zeros(y.size, bool)
-    straight[outputs[kinked]] = True
     return True, Lines(
         at,
         {name: own for name, (own, _) in lines.items()},
@@ -137,15 +135,16 @@ def find_lines(
     )
 
 
-def _chosen(pull: Pull, y: Array, outputs: Array) -> dict[str, Array]:
+def _chosen(pull: Pull, y: Array, outputs: Array, entries: Mapping[str, Array]) -> dict[str, Array]:
     """∂output/∂entry as claimed, (outputs, entries) by name: a cotangent an output."""
-    rows: dict[str, list[Array]] = {}
-    for output in outputs:
+    found = {name: np.zeros((len(outputs), len(own))) for name, own in entries.items()}
+    for row, output in enumerate(outputs):
         cotangent = np.zeros(y.size)
         cotangent[output] = 1.0
-        for name, made in pull(cotangent.reshape(y.shape)).items():
-            rows.setdefault(name, []).append(np.asarray(made, float).ravel())
-    return {name: np.stack(found) for name, found in rows.items()}
+        made = pull(cotangent.reshape(y.shape))
+        for name, own in entries.items():
+            found[name][row] = np.asarray(made[name], float).ravel()[own]
+    return found
 
 
 class _Sides(Record):
@@ -165,27 +164,61 @@ class _Sides(Record):
 
 
 class _Search:
-    def __init__(self, evaluate: Evaluate, at: Mapping[str, Array], y: Array) -> None:
+    """Looks for kinks at a point; `bent` are the outputs (flat) that may have one."""
+
+    def __init__(
+        self, evaluate: Evaluate, at: Mapping[str, Array], y: Array, rng: np.random.Generator
+    ) -> None:
         self._evaluate = evaluate
         self._at = at
         self._y = y
+        self._direction = {
+            name: rng.standard_normal(x.shape) * position_scale(x.ravel()).reshape(x.shape)
+            for name, x in at.items()
+        }
+        self._signs = rng.choice((-1.0, 1.0), y.size)
+        self._floor = 0.0
+        self.bent = np.zeros(y.size, bool)
 
-    def suspects(self, name: str) -> Mask:
-        """(entries, outputs) between whose sides there is a gap that does not shrink."""
-        x = self._at[name]
-        scale = position_scale(x.ravel())
-        gaps = []
-        for share in (_COARSE, _FINE):
-            h = np.exp2(np.floor(np.log2(scale))) * share
-            above, below = (
-                self._moved(name, np.arange(x.size), x.ravel() + s * h) for s in (1, -1)
-            )
-            with np.errstate(invalid="ignore"):
-                gaps.append(np.abs((above - self._y.ravel()) + (below - self._y.ravel())))
-        size = _CLEAR * _EPS * np.maximum(np.abs(self._y.ravel()), _FINE * scale[:, None])
-        with np.errstate(invalid="ignore"):
-            found: Mask = (gaps[1] > size) & (gaps[1] / _FINE > 0.5 * gaps[0] / _COARSE)
-        return found
+    def is_suspect(self) -> bool:
+        """Whether there may be a kink in anything, found with a few evaluations."""
+        if not self._bends(self._direction):
+            return False
+        self._floor = _CLEAR_OF_NOISE * self.noise(np.arange(self._y.size))
+        self.bent[:] = False
+        return self._bends(self._direction)
+
+    def suspects(self, name: str) -> Array:
+        """The entries of one array that may be at a kink, by halving."""
+        found: list[int] = []
+        pending = [(0, self._at[name].size)]
+        while pending:
+            start, stop = pending.pop()
+            along = np.zeros(self._at[name].size)
+            along[start:stop] = self._direction[name].ravel()[start:stop]
+            if not self._bends({name: along.reshape(self._at[name].shape)}):
+                continue
+            if stop - start == 1:
+                found.append(start)
+            else:
+                middle = (start + stop) // 2
+                pending += [(middle, stop), (start, middle)]
+        return np.array(found, int)
+
+    def _bends(self, direction: Mapping[str, Array]) -> bool:
+        """Whether there is a gap between the sides along a direction that does not shrink."""
+        steps = np.array([_COARSE, -_COARSE, _FINE, -_FINE])
+        moved = {
+            name: self._at[name] + np.multiply.outer(steps, d) for name, d in direction.items()
+        }
+        with np.errstate(all="ignore"):
+            y = self._evaluate({**self._at, **moved}).reshape(4, -1) - self._y.ravel()
+            coarse, fine = np.abs(y[0] + y[1]), np.abs(y[2] + y[3])
+            floor = _CLEAR * _EPS * np.maximum(np.abs(self._y.ravel()), _FINE)
+            clear = fine > np.maximum(floor, self._floor)
+            bent = clear & (fine / _FINE > 0.5 * coarse / _COARSE)
+        self.bent |= bent
+        return bool(bent.any())
 
     def sides(self, name: str, entries: Array, outputs: Array, noise: float) -> _Sides:
         """The ladder from both sides for each of these entries and outputs."""
@@ -211,22 +244,16 @@ class _Search:
             ladder.kink.reshape(shape),
         )
 
-    def noise(self, outputs: Array, rng: np.random.Generator) -> float:
+    def noise(self, outputs: Array) -> float:
         """Noise of these outputs together, along a random direction."""
-        direction = {
-            name: (float(np.sqrt(np.mean(x**2))) or 1.0) * rng.standard_normal(x.shape)
-            for name, x in self._at.items()
-        }
-        signs = rng.choice((-1.0, 1.0), len(outputs))
 
         def together(y: Array) -> Array:
-            return np.asarray(
-                y.reshape(*y.shape[: y.ndim - self._y.ndim], -1)[..., outputs] @ signs
-            )
+            flat = y.reshape(*y.shape[: y.ndim - self._y.ndim], -1)
+            return np.asarray(flat[..., outputs] @ self._signs[outputs])
 
         def along(offsets: Array) -> Array:
             moved = {
-                name: x + np.multiply.outer(offsets.ravel(), direction[name])
+                name: x + np.multiply.outer(offsets.ravel(), self._direction[name])
                 for name, x in self._at.items()
             }
             return together(self._evaluate(moved))[:, None]
