@@ -29,7 +29,7 @@ CORRECT: dict[str, Case] = {
         np.array([0.0, 1, -1, 0]),
     ),
     "abs near zero": (lambda x: np.abs(x).sum(), np.sign, np.array([1e-8, -1e-8, 1e-12, 0])),
-    "tie of max": (lambda x: x.max(), lambda x: np.eye(4)[0], np.ones(4)),
+    "tie of max": (lambda x: x.max(), lambda x: np.eye(4)[x.argmax()], np.ones(4)),
     "hinge at its margin": (
         lambda x: np.maximum(0, 1 - x).sum(),
         lambda x: -(x < 1).astype(float),
@@ -186,6 +186,78 @@ def test_a_wrong_gradient_fails_in_the_right_words(name: str) -> None:
     assert report.exit_code == ExitCode.WRONG
     errors = [found.code for found in report.findings if found.severity == "error"]
     assert errors == [code], report
+
+
+AT_KINKS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any], Any]] = {
+    "zero at a tie": ("GC103", lambda x: x.max(), lambda x: 0 * x, np.ones(4)),
+    "zero at zero": ("GC103", lambda x: np.abs(x).sum(), lambda x: 0 * x, np.zeros((2, 2))),
+    "one on both sides": (
+        "GC100", lambda x: np.maximum(x, 0).sum(), np.ones_like, np.zeros(1),
+    ),
+    "a number": ("GC100", abs, lambda x: 0.5 + 0 * x, 0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_a_slope_allowed_at_a_kink_alone_is_found_beside_it(name: str) -> None:
+    code, fun, grad, point = AT_KINKS[name]
+    report = gradcli.gradcheck(fun, grad, point)
+    (error,) = (found for found in report.findings if found.severity == "error")
+    assert error.code == code
+    assert "beside the kinks" in error.message
+    assert report.tensors[0].max_rel_error > 0.1
+
+
+def test_kinks_are_named_by_their_index() -> None:
+    point = np.array([[1.0, 0, 2], [0, 3, 4]])
+    report = gradcli.gradcheck(lambda x: np.abs(x).sum(), np.sign, point)
+    (kink,) = report.findings
+    assert (kink.code, report.verdict, report.tensors[0].kinks) == ("GC201", "pass", 2)
+    assert kink.data["indices"] == [[0, 1], [1, 0]]
+    assert "right where asked beside the kinks" in kink.message
+
+
+def test_a_gradient_that_raises_on_one_side_of_a_kink_is_asked_on_the_other() -> None:
+    def slope(x: float) -> float:
+        return float(np.sign(x)) if x >= 0 else 1 / 0
+
+    report = gradcli.gradcheck(abs, slope, 0.0)
+    assert report.passed, report
+    assert "right where asked beside the kinks" in report.findings[0].message
+    assert gradcli.gradcheck(abs, lambda x: 3 * slope(x), 0.0).verdict == "fail"
+
+
+F32_CANCELS = np.array([0.1, -0.7, 0.3], np.float32)
+
+
+def test_rounding_in_float32_is_no_mistake_and_a_mistake_is() -> None:
+    """The mean of ±1/7 over seven rows leaves an ulp of a summand where zero is right."""
+    weights = (np.array([1, -1, 1, -1, 1, -1, 0]) / np.float32(7)).astype(np.float32)
+
+    def loss(b: Array) -> Any:
+        return (weights * (b.sum() + np.arange(7, dtype=np.float32))).sum()
+
+    def slope(b: Array) -> Array:
+        return np.full_like(b, np.float32(0.3) + weights.sum() - np.float32(0.3))
+
+    report = gradcli.gradcheck(loss, slope, F32_CANCELS)
+    assert report.passed, report
+    for factor in (1.02, 0.98, -1):
+        report = gradcli.gradcheck(
+            lambda x: np.tanh(x).sum(),
+            lambda x, f=factor: np.float32(f) * (1 - np.tanh(x) ** 2),
+            F32_CANCELS,
+        )
+        assert report.verdict == "fail", report
+
+
+def test_a_function_that_takes_float32_alone_is_checked_in_it() -> None:
+    def picky(x: Array) -> Any:
+        assert x.dtype == np.float32
+        return np.sin(x).sum()
+
+    assert gradcli.gradcheck(picky, np.cos, F32).passed
+    assert gradcli.gradcheck(picky, lambda x: 1.05 * np.cos(x), F32).verdict == "fail"
 
 
 def test_a_mistake_within_the_grade_is_a_warning() -> None:

@@ -18,7 +18,9 @@ class Kink(Rule):
     Meaning:
         The slopes from the left and from the right differ, so there is no derivative, and a
         two-sided difference measures neither. The claim lies between the two slopes and is
-        accepted; such entries are counted and not graded. This is not a mistake.
+        accepted; such entries are counted and not graded. This is not a mistake. A gradient
+        function is asked for some of them again beside the kinks, where one slope alone is right:
+        wrong there, it is wrong.
 
     Likely cause:
         A ReLU, a maximum or an absolute value exactly at its corner, or so close to it that

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.probes import probes_of, widened
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array
@@ -22,7 +22,6 @@ from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.model import generator
-from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
 from gradcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ USER_ERRORS = (Exception, SystemExit)
 """What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _JITTER_TRIES = 4
-_FAR = 0.25  # of the size of the arguments, still where the function is of the same kind
 _ELSEWHERE = 0.1  # how far away another point is, of the size of the arguments
 
 
@@ -71,16 +69,6 @@ def differs(one: Array, other: Any, slack: float = 0.0) -> bool:
     with np.errstate(invalid="ignore"):
         same = (one == numbers) | (np.abs(one - numbers) <= slack)
     return not np.all(same | (np.isnan(one) & np.isnan(numbers)))
-
-
-def _on_the_grid(step: Array, x: Array, dtype: np.dtype[Any]) -> Array:
-    """The steps nearest to some that lead from x to numbers of this format.
-
-    Rounded points are not evenly spaced, and the differences of a steep function over them look
-    like noise that it does not have.
-    """
-    grid = np.spacing((np.abs(x) + POINTS * np.abs(step)).astype(dtype)).astype(float)
-    return np.asarray(np.round(step / grid) * grid)
 
 
 class Pull(NamedTuple):
@@ -151,18 +139,18 @@ class Callables:
         x = self.point[name].astype(float).ravel()
         if self.complex_slopes is not None:
             self.evaluations += x.size
-        eps = self.eps(name)
+        probes = probes_of(self, name)
         return Subject(
             name=self._shown(name),
             kind=self.kind,
             shape=self.point[name].shape,
             x=x,
             analytic=self.analytic[name].ravel(),
-            value=np.asarray(self.at_point),
-            eps=eps,
-            eps_f=eps,
-            probe=partial(self._probe, name),
-            noise=self._noise(name),
+            value=np.asarray(probes.value),
+            eps=self.eps(name),
+            eps_f=probes.eps,
+            probe=probes.probe,
+            noise=probes.noise,
             jitter=lambda: self._jitter(name),
             numeric=None if self.complex_slopes is None else self.complex_slopes(name),
             line=self.line,
@@ -213,79 +201,45 @@ class Callables:
     def evaluate_elsewhere(self) -> None:
         """Call both at another point, for what they may keep of it."""
         rng = generator(self.options.seed, f"elsewhere of {self.where}")
+        moves = {name: rng.uniform(-1, 1, self.point[name].shape) for name in self.wrt}
         for call in (self.safely, self.claimed):
-            moved = self.copies()
-            for name in self.wrt:
-                value = moved[name]
-                away = _ELSEWHERE * position_scale(value.astype(float)).reshape(value.shape)
-                moved[name] = (value + away * rng.uniform(-1, 1, value.shape)).astype(value.dtype)
             with suppress(*USER_ERRORS), np.errstate(all="ignore"):
-                call(moved)
+                call(self.moved(moves, _ELSEWHERE))
 
-    def _probe(self, name: str, entries: Array, points: Array) -> Array:
-        values = np.full(points.shape, np.nan)
-        tensor = self.point[name]
-        for (rung, column), point in np.ndenumerate(points):
-            if np.isfinite(point):
-                moved = tensor.copy()
-                moved.reshape(-1)[entries[column]] = point
-                values[rung, column] = self.safely({**self.point, name: moved})
-        return values
-
-    def _noise(self, name: str) -> Callable[[Array], Noise]:
-        """Noise along a random direction, at the point and a part of its scale away from it."""
-        tensor = self.point[name].astype(float)
-        dtype = self.point[name].dtype
-        eps = self.eps(name)
-        scale = (float(np.sqrt(np.mean(tensor**2))) if tensor.size else 0.0) or 1.0
-        direction = generator(self.options.seed, f"noise of {name}").standard_normal(tensor.shape)
-        direction *= np.where(tensor == 0, 1.0, np.abs(tensor) / scale)
-
-        def level(centre: Array) -> float:
-            def along(offsets: Array) -> Array:
-                points = centre + np.multiply.outer(offsets.ravel(), direction)
-                if len(offsets) == POINTS:  # evenly spaced, and so they have to remain
-                    step = _on_the_grid(np.ptp(offsets) / (POINTS - 1) * direction, centre, dtype)
-                    places = np.arange(POINTS) - POINTS // 2
-                    points = centre + np.multiply.outer(places, step)
-                points = points.astype(dtype)
-                return np.array([[self.safely({**self.point, name: at})] for at in points])
-
-            value = along(np.zeros(1))[0]
-            spacing = np.array([max(SPACING, 4 * eps) * scale])
-            return (
-                float(measure_noise(along, value, spacing, eps)[0]) if np.isfinite(value) else 0.0
-            )
-
-        known: list[tuple[float, float]] = []
-
-        def noise(entries: Array) -> Noise:
-            if not known:
-                known.append((level(tensor), level(tensor + _FAR * scale * direction)))
-            near, far = known[0]
-            count = len(entries)
-            return Noise(np.full(count, near), np.full(count, far), np.full(count, _FAR * scale))
-
-        return noise
+    def moved(self, moves: Arrays, share: float) -> Arrays:
+        """The point with some arguments moved, by such a share of their size."""
+        point = self.copies()
+        for name, move in moves.items():
+            value = point[name]
+            away = share * position_scale(value.astype(float)).reshape(value.shape)
+            point[name] = np.asarray(value + away * move, value.dtype)
+        return point
 
     def _jitter(self, name: str) -> Array:
-        """How far the claim moves when every argument moves by up to 2 ulp: largest of 4 tries."""
+        """How far the claim moves when every argument moves by up to 2 ulp: largest of 4 tries.
+
+        In float32 also how far it is from the same claim in float64, which is its rounding.
+        """
         rng = generator(self.options.seed, f"jitter of {self.where}")
+        nearby = [self._nudged(rng) for _ in range(_JITTER_TRIES)]
+        if self.point[name].dtype == np.float32:
+            nearby.append(widened(self.point))
         move = np.zeros(self.analytic[name].shape)
-        for _ in range(_JITTER_TRIES):
-            moved = {}
-            for key, value in self.point.items():
-                moved[key] = value.copy()
-                if value.dtype.kind == "f" and key in self.wrt:
-                    ulps = rng.uniform(-2, 2, value.shape)
-                    moved[key] = (value * (1 + np.finfo(value.dtype).eps * ulps)).astype(
-                        value.dtype
-                    )
+        for point in nearby:
             try:
                 with np.errstate(all="ignore"):
-                    gradient = np.asarray(self.claimed(moved)[name], float)
+                    gradient = np.asarray(self.claimed(point)[name], float)
             except USER_ERRORS:  # as for probes: outside the domain this try says nothing
                 continue
-            with np.errstate(invalid="ignore"):
-                move = np.fmax(move, np.abs(gradient - self.analytic[name]))
+            if gradient.shape == move.shape:
+                with np.errstate(invalid="ignore"):
+                    move = np.fmax(move, np.abs(gradient - self.analytic[name]))
         return np.where(np.isfinite(move), move, 0.0).ravel()
+
+    def _nudged(self, rng: np.random.Generator) -> Arrays:
+        point = self.copies()
+        for name in self.wrt:
+            value = point[name]
+            ulps = rng.uniform(-2, 2, value.shape)
+            point[name] = np.asarray(value * (1 + self.eps(name) * ulps), value.dtype)
+        return point

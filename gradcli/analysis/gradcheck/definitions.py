@@ -126,6 +126,7 @@ def examine_callables(
     If it breaks one so that nothing more can be examined there are no results.
     """
     # most specs have none
+    from gradcli.analysis.gradcheck.beside import beside_kinks
     from gradcli.analysis.gradcheck.function_parts import described
     from gradcli.analysis.gradcheck.straight import straightened
 
@@ -134,6 +135,10 @@ def examine_callables(
     def examined(of: Callables, name: str) -> tuple[TensorResult, list[Finding]]:
         subject = described(of.subject(name), callables, name, function)
         result, findings, _ = _examined(subject, options, required)
+        return beside_kinks(callables, name, result, findings, beside)
+
+    def beside(subject: Subject) -> tuple[TensorResult, list[Finding]]:
+        result, findings, _ = examine(subject, options, required)
         return result, findings
 
     with left_as_found():

@@ -15,6 +15,7 @@ from gradcli.diagnostics.rules import finding
 
 __all__ = ["diagnose", "small_mismatch"]
 
+_SHOWN = 32  # places listed in the data of a finding
 _ROUNDED_ENTRIES = 4  # to tell errors of either sign from one mistake
 _ROUNDED_ERROR = 2.0**-17  # 64 ulps of float32
 
@@ -37,16 +38,7 @@ def diagnose(subject: Subject, evidence: Evidence, result: TensorResult) -> list
             )
         )
     if result.kinks:
-        found.append(
-            finding(
-                "GC201",
-                subject.name,
-                f"{result.kinks} {_entries(result.kinks)} at a kink, where any slope between "
-                "the one-sided ones is right; not graded",
-                line=subject.line,
-                data={"entries": result.kinks},
-            )
-        )
+        found.append(_kinks(subject, evidence, result.kinks))
     if result.vacuous:
         found.append(
             finding(
@@ -58,6 +50,21 @@ def diagnose(subject: Subject, evidence: Evidence, result: TensorResult) -> list
             )
         )
     return found
+
+
+def _kinks(subject: Subject, evidence: Evidence, count: int) -> Finding:
+    at_kink = evidence.outcome == Outcome.KINK
+    if subject.kinks is not None:
+        at_kink |= subject.kinks[evidence.checked]
+    indices = [_index(subject, evidence, int(at)) for at in np.flatnonzero(at_kink)[:_SHOWN]]
+    return finding(
+        "GC201",
+        subject.name,
+        f"{count} {_entries(count)} at a kink (the first at {indices[0]}), where any slope between "
+        "the one-sided ones is right; not graded",
+        line=subject.line,
+        data={"entries": count, "indices": indices},
+    )
 
 
 def small_mismatch(subject: Subject, evidence: Evidence) -> list[Finding]:
@@ -144,7 +151,7 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
         wrong=wrong,
         right=evidence.outcome[usable] == Outcome.PASS,
         shape=subject.shape,
-        index=np.stack(np.unravel_index(checked, subject.shape), axis=-1),
+        index=_places(checked, subject.shape),
         x=subject.x[checked],
         name=next(iter(subject.variables), subject.name),
         eps=subject.eps,
@@ -175,3 +182,10 @@ def _entries(count: int) -> str:
 
 def _index(subject: Subject, evidence: Evidence, at: int) -> list[int]:
     return [int(i) for i in np.unravel_index(evidence.checked[at], subject.shape)]
+
+
+def _places(entries: Array, shape: tuple[int, ...]) -> Array:
+    """Indices (E, axes) of entries of the flat array."""
+    if not shape:
+        return np.zeros((len(entries), 0), int)
+    return np.stack(np.unravel_index(entries, shape), axis=-1)

@@ -31,6 +31,7 @@ _SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first
 _QUICK_COUNT = 4  # rungs of the ladder: eight evaluations that settle most smooth functions,
 _QUICK_RUNGS = slice(4, 4 + _QUICK_COUNT)  # here unless the tensor shows that others do,
 _QUICK = 3e-9  # up to this relative difference,
+_QUICK_ULPS = 16  # or this one if it is larger,
 _QUICK_DOUBT = 1e-7  # and this relative uncertainty of their own
 _QUICK_PRECISION = 1e-12  # in less than float64 they never would
 _LEARN_FROM = 8  # entries left unsettled, if these are also half of all
@@ -203,7 +204,8 @@ class _Examiner:
         size = np.abs(a)
         with np.errstate(invalid="ignore"):
             gap = np.abs(a - found.value)
-            settled: Mask = (gap <= _QUICK * size) & (found.uncertainty <= _QUICK_DOUBT * size)
+            settled: Mask = gap <= max(_QUICK, _QUICK_ULPS * self.subject.eps) * size
+            settled &= found.uncertainty <= _QUICK_DOUBT * size
             settled &= gap + found.uncertainty <= self.required * size
         return settled
 

@@ -59,7 +59,8 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
         detectable_error=float(limit.max(initial=0.0)),
         kinks=int(kinks.sum()),
         below_resolution=int((outcome == Outcome.BELOW_RESOLUTION).sum()),
-        vacuous=bool(len(checked) and not evidence.a.any() and not evidence.n.any()),
+        vacuous=bool(len(checked))
+        and not any(values.any() for values in (evidence.a, evidence.low, evidence.high)),
         oracle=evidence.source,
         worst=worst,
         wrong=int((outcome == Outcome.FAIL).sum()),

@@ -1,0 +1,124 @@
+"""A user's function of one of its arguments, as real differences see it: values and their noise."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.engine.model import generator
+from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.callables import Arrays, Callables
+
+__all__ = ["Probes", "probes_of", "widened"]
+
+_FAR = 0.25  # of the size of the arguments, still where the function is of the same kind
+_FAR_BELOW = 1e-3  # of the noise in float32, for a function that computes in float64
+_SAME = 64  # times the noise in float32: the same value in both
+
+
+class Probes:
+    """The function near `point`, where it has this `value`; numbers in an argument's own format."""
+
+    def __init__(self, callables: Callables, name: str, point: Arrays, value: float) -> None:
+        self._callables = callables
+        self._name = name
+        self.point = point
+        self.value = value
+        self.eps = float(np.finfo(point[name].dtype).eps)
+
+    def probe(self, entries: Array, points: Array) -> Array:
+        """Values (K, E) with one coordinate each replaced by its points (K, E)."""
+        values = np.full(points.shape, np.nan)
+        tensor = self.point[self._name]
+        for (rung, column), point in np.ndenumerate(points):
+            if np.isfinite(point):
+                moved = tensor.copy()
+                moved.reshape(-1)[entries[column]] = point
+                values[rung, column] = self._at(moved)
+        return values
+
+    def noise(self, entries: Array) -> Noise:
+        """The noise along a random direction, the same for all entries."""
+        count = len(entries)
+        near, far, reach = self.near, self._far, _FAR * self._scale
+        return Noise(np.full(count, near), np.full(count, far), np.full(count, reach))
+
+    @cached_property
+    def near(self) -> float:
+        """The noise at the point."""
+        return self._level(self._tensor)
+
+    @cached_property
+    def _far(self) -> float:
+        """The noise a part of the argument's size away."""
+        return self._level(self._tensor + _FAR * self._scale * self._direction)
+
+    @cached_property
+    def _tensor(self) -> Array:
+        return self.point[self._name].astype(float)
+
+    @cached_property
+    def _scale(self) -> float:
+        return (float(np.sqrt(np.mean(self._tensor**2))) if self._tensor.size else 0.0) or 1.0
+
+    @cached_property
+    def _direction(self) -> Array:
+        """By entry as far as the entry is large, so that none changes its sign."""
+        rng = generator(self._callables.options.seed, f"noise of {self._name}")
+        size = np.where(self._tensor == 0, 1.0, np.abs(self._tensor) / self._scale)
+        return np.asarray(rng.standard_normal(self._tensor.shape) * size)
+
+    def _level(self, centre: Array) -> float:
+        dtype = self.point[self._name].dtype
+
+        def along(offsets: Array) -> Array:
+            points = centre + np.multiply.outer(offsets.ravel(), self._direction)
+            if len(offsets) == POINTS:  # evenly spaced, and so they have to remain
+                width = np.ptp(offsets) / (POINTS - 1) * self._direction
+                places = np.arange(POINTS) - POINTS // 2
+                points = centre + np.multiply.outer(places, _on_the_grid(width, centre, dtype))
+            return np.array([[self._at(np.asarray(at, dtype))] for at in points])
+
+        value = along(np.zeros(1))[0]
+        spacing = np.array([max(SPACING, 4 * self.eps) * self._scale])
+        if not np.isfinite(value):
+            return 0.0
+        return float(measure_noise(along, value, spacing, self.eps)[0])
+
+    def _at(self, tensor: Array) -> float:
+        return self._callables.safely({**self.point, self._name: tensor})
+
+
+def probes_of(callables: Callables, name: str) -> Probes:
+    """The function at its point, in float64 if it computes the same in it, and as precisely."""
+    own = Probes(callables, name, callables.point, callables.at_point)
+    if callables.point[name].dtype != np.float32:
+        return own
+    point = widened(callables.point)
+    wide = Probes(callables, name, point, callables.safely(point))
+    if not abs(wide.value - own.value) <= _SAME * own.near:
+        return own
+    return wide if wide.near <= _FAR_BELOW * own.near else own
+
+
+def widened(point: Arrays) -> Arrays:
+    """The same numbers in float64 where they are in float32."""
+    return {
+        name: value.astype(np.float64 if value.dtype == np.float32 else value.dtype)
+        for name, value in point.items()
+    }
+
+
+def _on_the_grid(step: Array, x: Array, dtype: np.dtype[Any]) -> Array:
+    """The steps nearest to some that lead from x to numbers of this format.
+
+    Rounded points are not evenly spaced, and the differences of a steep function over them look
+    like noise that it does not have.
+    """
+    grid = np.spacing((np.abs(x) + POINTS * np.abs(step)).astype(dtype)).astype(float)
+    return np.asarray(np.round(step / grid) * grid)
