@@ -231,6 +231,47 @@ def test_a_function_in_python(tmp_path: Any, backward: str, verdict: str) -> Non
     assert wrong == ({"norm.x"} if verdict == "fail" else set())
 
 
+BACKWARDS = {
+    "an array": ("return cotangent", "GC002", "returns a ndarray, not a dict"),
+    "nothing": ("pass", "GC002", "returns None, not a dict"),
+    "an attribute of what was saved": (
+        "saved.slope[0] = 0; return {'x': cotangent}", "GC006", "saved value 0",
+    ),
+    "what was saved in slots": (
+        "saved.more.twice[0] = 0; return {'x': cotangent}", "GC006", "saved value 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BACKWARDS)
+def test_a_backward_in_python_that_breaks_a_contract(name: str, tmp_path: Any) -> None:
+    body, code, words = BACKWARDS[name]
+    (tmp_path / "my_ops.py").write_text(f"""
+class More:
+    __slots__ = ("twice",)
+
+class Saved:
+    def __init__(self, x):
+        self.slope, self.more, self.self = 2 * x, More(), self
+        self.more.twice = x + x
+
+def forward(x):
+    return x**2, Saved(x)
+
+def backward(inputs, output, cotangent, saved):
+    {body}
+""")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "gradcli: 1\ndefine:\n  square: {kind: function, python: my_ops.py, forward: forward, "
+        "backward: backward, inputs: {x: {shape: [3]}}}\n"
+    )
+    report = gradcli.check(spec, allow_python=True)
+    (found,) = [found for found in report.findings if found.severity == "error"]
+    assert (found.where, found.code) == ("square", code)
+    assert words in found.message
+
+
 def test_a_definition_used_in_a_network_is_checked_in_both_places() -> None:
     spec = {
         "data": {"inputs": {"shape": [6, 4]}, "targets": "auto"},

@@ -15,6 +15,7 @@ from gradcli.analysis.gradcheck.callables import (
     Callables,
     MutatesItsArguments,
     Pull,
+    WrongStructure,
     differs,
 )
 from gradcli.analysis.gradcheck.options import CheckOptions
@@ -111,10 +112,13 @@ def scalarised(
         given = {"the cotangent": g.copy(), "the output": np.asarray(made)}
         given |= {f"saved value {i}": value for i, value in enumerate(_arrays_in(saved))}
         before = {name: value.copy() for name, value in given.items()}
-        found: Mapping[str, Any] = backward(arrays, made, given["the cotangent"], saved)
+        found = backward(arrays, made, given["the cotangent"], saved)
         for name, value in before.items():
             if differs(value, given[name]):
                 raise MutatesItsArguments(name)
+        if not isinstance(found, Mapping):
+            what = "None" if found is None else f"a {type(found).__name__}"
+            raise WrongStructure(f"the backward returns {what}, not a dict of cotangents by input")
         return found
 
     other = generator(options.seed, f"other cotangent of {where}").standard_normal(cotangent.shape)
