@@ -1,9 +1,14 @@
-"""Every kind of mistake, planted in a formula, in a Python function, and inside a network."""
+"""Every kind of mistake, planted in a formula, in Python, and inside a network.
+
+Each setting is a table by code: what is planted, or why the kind cannot exist there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,135 +17,448 @@ import gradcli
 import gradcli.ops
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
+from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
+from gradcli.core.op import Activation, Layer, Term
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.finding import Finding
+from gradcli.diagnostics.rules import all_rules
 from gradcli.spec import load_plan
+from gradcli.spec.plan import Plan
 
-SIZE = 12
+SIZE, ROWS = 12, 16
+CODES = [code for code in all_rules() if code[:3] in ("GC0", "GC1")]
+Data = dict[str, Any]
+
+
+class Plant(NamedTuple):
+    """What is planted, and what the finding has to say of it besides its code."""
+
+    what: Any
+    data: Data = {}  # noqa: RUF012  (never changed)
+
+
+class Call(NamedTuple):
+    """A pullback that is being called: `pull` gives the right cotangent, x is the operand."""
+
+    pull: Callable[[Array], Array]
+    g: Array
+    x: Array
+
+    @property
+    def right(self) -> Array:
+        return self.pull(self.g)
+
+
+def one_row(call: Call) -> Array:
+    first = np.zeros_like(call.g)
+    first[0] = call.g[0]
+    return call.pull(first)
+
+
+def last_row_missing(call: Call) -> Array:
+    return call.right * (np.arange(SIZE) < SIZE - 1)[:, None]
+
+
+def one_entry(factor: float) -> Callable[[Call], Array]:
+    def change(call: Call) -> Array:
+        changed = call.right.copy()
+        changed[..., 4, 7] *= factor
+        return changed
+
+    return change
+
+
+def overwritten(call: Call) -> Array:
+    right = call.right
+    call.x[...] *= 2
+    return right
+
+
+def raising(call: Call) -> Array:
+    raise ValueError("a mistake")
+
+
+def off_by_another_factor_in_each_entry() -> Callable[[Call], Array]:
+    wave = 1 + 0.1 * np.sin(np.arange(SIZE * SIZE)).reshape(SIZE, SIZE)
+    return lambda call: call.right * wave
+
+
+def another_in_each_call() -> Callable[[Call], Array]:
+    calls = count(1)
+    return lambda call: call.right * next(calls)
+
+
+def clipped(call: Call) -> Array:
+    return np.clip(call.right, -0.05, 0.05)
+
+
+KINDS: dict[str, Plant] = {
+    "GC001": Plant(lambda call: call.pull(call.g * np.abs(call.g))),
+    "GC002": Plant(lambda call: call.right[None]),
+    "GC003": Plant(lambda call: (1e3 * call.pull(call.g / 1e3)).astype(int)),
+    "GC004": Plant(one_entry(np.nan), {"index": [4, 7]}),
+    "GC005": Plant(another_in_each_call()),
+    "GC006": Plant(overwritten),
+    "GC007": Plant(raising),
+    "GC100": Plant(off_by_another_factor_in_each_entry()),
+    "GC101": Plant(lambda call: -call.right, {"factor": -1}),
+    "GC102": Plant(lambda call: call.right / ROWS, {"factor": 1 / ROWS}),
+    "GC103": Plant(lambda call: 0 * call.right, {"entries": SIZE * SIZE}),
+    "GC104": Plant(lambda call: np.swapaxes(call.right, -1, -2).copy()),
+    "GC105": Plant(clipped, {"limit": 0.05}),
+    "GC106": Plant(one_row, {"row": 0, "rows": ROWS}),
+    "GC107": Plant(lambda call: call.right * np.where(call.x > 0, 1.5, 1)),
+    "GC108": Plant(last_row_missing, {"rows": [SIZE - 1]}),
+    "GC109": Plant(one_entry(1.1), {"entries": 1, "indices": [[4, 7]]}),
+    "GC110": Plant(lambda call: np.roll(call.right, 1, axis=-1)),
+    "GC112": Plant(lambda call: call.right.astype(np.float16).astype(float), {"format": "float16"}),
+    "GC113": Plant(lambda call: call.right * (1 + 3e-6)),
+}
+"""Mistakes in a gradient of shape (SIZE, SIZE) that is a sum over ROWS rows."""
+
+
+def told(report: CheckReport | SpecResult) -> list[Finding]:
+    return [f for f in report.findings if f.severity != "note" and f.code.startswith("GC")]
+
+
+def holds(found: Finding, code: str, expected: Data) -> None:
+    assert found.code == code, found
+    for key, value in expected.items():
+        if isinstance(value, float):
+            assert found.data[key] == pytest.approx(value, rel=1e-5), key
+        else:
+            assert found.data[key] == value, key
+
+
+# In Python: a function with its backward.
+
+PYTHON: dict[str, Plant | str] = {
+    **KINDS,
+    "GC107": Plant(KINDS["GC107"].what, {"branch": "x > 0"}),
+    "GC111": "nothing is known of the inside of a Python function, so no part of it can be named",
+}
+
+
+@pytest.mark.parametrize("code", [c for c, plant in PYTHON.items() if isinstance(plant, Plant)])
+def test_in_a_python_function(code: str, rng: np.random.Generator) -> None:
+    plant = PYTHON[code]
+    assert isinstance(plant, Plant)
+    a, w = rng.standard_normal((ROWS, SIZE)), rng.standard_normal((SIZE, SIZE)) / 4
+
+    def backward(w: Array, y: Array, g: Array) -> Array:
+        made: Array = plant.what(Call(lambda g: a.T @ (g * (1 - y**2)), g, w))
+        return made
+
+    report = gradcli.check_vjp(lambda w: np.tanh(a @ w), backward, w)
+    (found,) = told(report)
+    holds(found, code, plant.data)
+
+
+# In the middle of a network: in an op of ours, or, where only a class in Python can do that, there.
+
 SPEC: dict[str, Any] = {
     "gradcli": 1,
-    "data": {"inputs": {"shape": [8, SIZE]}, "targets": "auto"},
-    "network": [{"dense": SIZE}, "tanh", {"dense": SIZE}, "tanh", {"dense": 3}],
+    "data": {"inputs": {"shape": [ROWS, SIZE]}, "targets": "auto"},
+    "network": [
+        {"dense": SIZE},
+        {"leaky_relu": 0.1},
+        {"dense": SIZE},
+        {"residual": [{"dense": SIZE}, "tanh"]},
+        {"dense": 3},
+    ],
     "loss": "cross_entropy",
 }
+PENALISED = {**SPEC, "loss": {"sum": ["cross_entropy", {"l2": {"weight": 0.5}}]}}
 
 
-def last_row_missing(d: Array) -> Array:
-    return d * (np.arange(SIZE) < SIZE - 1)[:, None]
-
-
-def one_entry_off(d: Array) -> Array:
-    changed = d.copy()
-    changed[..., 4, 7] *= 1.1
-    return changed
-
-
-KINDS: dict[str, Callable[[Array], Array]] = {
-    "GC101": lambda d: -d,
-    "GC102": lambda d: 1.25 * d,
-    "GC103": lambda d: 0 * d,
-    "GC104": lambda d: np.swapaxes(d, -1, -2),
-    "GC105": lambda d: np.clip(d, -np.abs(d).max() / 3, np.abs(d).max() / 3),
-    "GC108": last_row_missing,
-    "GC109": one_entry_off,
-    "GC110": lambda d: np.roll(d, 1, axis=-1),
-    "GC100": lambda d: d * (1 + 0.1 * np.sin(np.arange(d.size)).reshape(d.shape)),
-}
-
-
-def errors(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [found for found in findings if found.severity == "error"]
-
-
-@pytest.mark.parametrize("code", KINDS)
-def test_in_a_python_function(code: str, rng: np.random.Generator) -> None:
-    a, x = rng.standard_normal((SIZE, SIZE)), rng.standard_normal((SIZE, SIZE))
-
-    def backward(inputs: Array, output: Array, g: Array) -> Array:
-        return KINDS[code](a.T @ (g * (1 - output**2)))
-
-    report = gradcli.check_vjp(lambda w: np.tanh(a @ w), backward, x / 4)
-    (error,) = errors(report.findings)
-    assert error.code == code, report
-    if code == "GC102":
-        assert error.data["factor"] == pytest.approx(1.25, rel=1e-9)
-    if code == "GC108":
-        assert error.data["rows"] == [SIZE - 1]
-    if code == "GC109":
-        assert error.data["indices"] == [[4, 7]]
-
-
-@pytest.mark.parametrize("code", KINDS)
-def test_in_the_middle_of_a_network(code: str) -> None:
-    dense = next(op for op in CATALOGUE if op.name == "dense")
-
-    def wrong(x: Array, **options: Any) -> tuple[Array, Any]:
-        y, pull = dense.function(x, **options)
-
-        def pullback(g: Array) -> tuple[Array, dict[str, Array]]:
-            dx, cotangents = pull(g)
-            return dx, {**cotangents, "weight": KINDS[code](cotangents["weight"])}
-
-        return y, pullback
-
+def with_node(name: str, wrong: Callable[[Any], Any]) -> Plan:
     plan = load_plan(SPEC)
-    nodes = [
-        node.replace(op=dense.replace(function=wrong)) if node.name == "dense_2" else node
-        for node in plan.nodes
-    ]
-    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
-    (error,) = errors(result.findings)
-    assert (error.where, error.code) == ("dense_2", code)
-    assert error.data["operand"] == "weight"
-    assert [tensor.name for tensor in result.tensors if tensor.verdict == "fail"] == [
-        "dense_2.weight"
-    ]
+    nodes = [node.replace(op=wrong(node.op)) if node.name == name else node for node in plan.nodes]
+    return plan.replace(nodes=tuple(nodes))
 
 
-FORMULAS = {
-    "GC101": "-({})",
-    "GC102": "1.25 * ({})",
-    "GC103": "0 * ({})",
-    "GC104": "transpose({})",
-    "GC105": "clip({}, -0.7, 0.7)",
-    "GC108": "({}) * mask",
-    "GC110": "matmul({}, shift)",
-    "GC100": "({}) * (1 + 0.1 * sin(w))",
+def wrong_weight(change: Callable[[Call], Array]) -> Plan:
+    """dense_2 with a mistake in the gradient of its weight."""
+
+    def wrong(op: Layer) -> Layer:
+        def function(x: Array, *, parameters: dict[str, Array], **options: Any) -> Any:
+            y, pull = op.function(x, parameters=parameters, **options)
+
+            def pullback(g: Array) -> Any:
+                dx, cotangents = pull(g)
+                call = Call(lambda g: pull(g)[1]["weight"], g, parameters["weight"])
+                return dx, {**cotangents, "weight": change(call)}
+
+            return y, pullback
+
+        return op.replace(function=function)
+
+    return with_node("dense_2", wrong)
+
+
+def one_side_wrong() -> Plan:
+    """leaky_relu_1 with a slope of 0.2 in place of 0.1."""
+
+    def wrong(op: Activation) -> Activation:
+        def function(x: Array, **options: Any) -> Any:
+            y, _ = op.function(x, **options)
+            return y, lambda g: g * np.where(x > 0, 1.0, 0.2)
+
+        return op.replace(function=function)
+
+    return with_node("leaky_relu_1", wrong)
+
+
+def without_the_branch() -> Plan:
+    """residual_1 that passes nothing on to its branch."""
+
+    def wrong(op: Layer) -> Layer:
+        def function(x: Array, branch: Array, **options: Any) -> Any:
+            y, _ = op.function(x, branch, **options)
+            return y, lambda g: ((g, 0 * g), {})
+
+        return op.replace(function=function)
+
+    return with_node("residual_1", wrong)
+
+
+def without_the_penalty() -> Plan:
+    """l2 whose gradient is left out."""
+    plan = load_plan(PENALISED)
+    l2 = CATALOGUE.find("l2", Term)
+    assert l2 is not None
+    wrong = l2.replace(function=lambda w: (w * w, lambda g: 0 * w))
+    return plan.replace(terms=tuple(term.replace(op=wrong) for term in plan.terms))
+
+
+LAYER = """
+import numpy as np
+
+calls = []
+
+class Product:
+    def parameters(self, in_shape, rng):
+        return {{"weight": rng.standard_normal((in_shape[-1], in_shape[-1]))}}
+
+    def forward(self, x, parameters):
+        return x @ parameters["weight"].T
+
+    def backward(self, x, parameters, output, g):
+        weight = g.T @ x
+        {mistake}
+        return g @ parameters["weight"], {{"weight": weight}}
+"""
+
+NETWORK: dict[str, Plant | str] = {
+    **{
+        code: Plant(("dense_2", lambda code=code: wrong_weight(KINDS[code].what)), KINDS[code].data)
+        for code in KINDS
+        if code not in ("GC002", "GC003", "GC005", "GC006", "GC007", "GC105", "GC107")
+    },
+    "GC002": Plant("weight = weight[None]"),
+    "GC003": Plant("weight = weight.astype(int)"),
+    "GC005": Plant("weight = weight * (1 + len(calls)); calls.append(1)"),
+    "GC006": Plant("x[...] = 0"),
+    "GC007": Plant("raise ValueError('a mistake')"),
+    "GC105": Plant(
+        ("dense_2", lambda: wrong_weight(lambda call: np.clip(call.right, -0.03, 0.03)))
+    ),
+    "GC107": Plant(("leaky_relu_1", one_side_wrong), {"branch": "inputs < 0"}),
+    "GC111": Plant(("residual_1", without_the_branch), {"missing": "residual_1"}),
 }
 
 
-@pytest.mark.parametrize("code", FORMULAS)
-def test_in_a_formula(code: str) -> None:
-    rows = np.repeat((np.arange(SIZE) < SIZE - 1).astype(float)[:, None], SIZE, axis=1)
-    inputs = {
-        "w": {"shape": [SIZE, SIZE], "std": 0.2},
-        "a": {"shape": [SIZE, SIZE], "differentiable": False},
-        "mask": {"values": rows, "differentiable": False},
-        "shift": {"values": np.roll(np.eye(SIZE), 1, axis=1), "differentiable": False},
-    }
-    right = "matmul(transpose(a), g * (1 - tanh(matmul(a, w))**2))"
-    definition = {
+@pytest.mark.parametrize("code", NETWORK)
+def test_in_the_middle_of_a_network(code: str, tmp_path: Path) -> None:
+    plant = NETWORK[code]
+    assert isinstance(plant, Plant)
+    if isinstance(plant.what, str):
+        found = in_a_python_layer(plant.what, tmp_path)
+        place = "product_1"
+    else:
+        place, plan = plant.what
+        result = check_plan(plan(), CheckOptions())
+        found = [f for f in told(result) if f.severity == "error" or result.verdict == "pass"]
+        place = place if result.verdict == "fail" else "dense_2.weight"
+    assert {each.where for each in found} == {place}, found
+    holds(found[0], code, plant.data)
+    assert len({each.code for each in found}) == 1
+
+
+def in_a_python_layer(mistake: str, folder: Path) -> list[Finding]:
+    (folder / "layers.py").write_text(LAYER.format(mistake=mistake), encoding="utf-8")
+    path = folder / "spec.yaml"
+    path.write_text(
+        """
+gradcli: 1
+data: {inputs: {shape: [16, 4]}, targets: auto}
+network: [{dense: 5}, tanh, product, {dense: 3}]
+loss: cross_entropy
+define:
+  product: {kind: layer, python: layers.py, class: Product}
+""",
+        encoding="utf-8",
+    )
+    return told(gradcli.check(path, allow_python=True))
+
+
+def test_a_penalty_that_is_left_out_is_named() -> None:
+    result = check_plan(without_the_penalty(), CheckOptions())
+    errors = told(result)
+    weights = {tensor.name for tensor in result.tensors if tensor.verdict == "fail"}
+    assert weights == {name for name in load_plan(PENALISED).parameters if name.endswith("weight")}
+    assert {(error.where, error.code) for error in errors} == {("l2", "GC111")}
+    assert {error.data["to"] for error in errors} == weights
+    assert {error.data["missing"] for error in errors} == {"l2"}
+
+
+# In a formula.
+
+X = {"x": {"shape": [ROWS, SIZE]}, "w": {"shape": [SIZE]}}
+SQUARE = {"x": {"shape": [SIZE, SIZE]}}
+FIXED = {"differentiable": False}
+FIRST = {"values": [[1.0] + [0.0] * (ROWS - 1)], **FIXED}
+ROUNDS = np.where(np.arange(SIZE)[:, None] < SIZE - 1, 1.0, 0.0) * np.ones((SIZE, SIZE))
+ONE = 1 + 0.1 * (np.arange(SIZE * SIZE) == 55).reshape(SIZE, SIZE)
+SHIFT = np.roll(np.eye(SIZE), 1, axis=1)
+
+
+def activation(forward: str, derivative: str, **more: Any) -> Data:
+    return {"kind": "activation", "forward": forward, "derivative": derivative, **more}
+
+
+def matrix(claim: str, **more: Any) -> Data:
+    """sin(x)·x of a square x, with other arrays that the claim may use."""
+    unused = "".join(f" + 0 * sum({name})" for name in more)
+    return {
         "kind": "function",
-        "inputs": inputs,
-        "forward": "tanh(matmul(a, w)) + 0 * sum(mask) + 0 * sum(shift)",
-        "gradient": {"w": FORMULAS[code].format(right)},
+        "inputs": {**SQUARE, **{name: {"values": v, **FIXED} for name, v in more.items()}},
+        "forward": f"sin(x) * x{unused}",
+        "gradient": {"x": claim.format(right="g * (cos(x) * x + sin(x))")},
     }
-    report = gradcli.check({"gradcli": 1, "define": {"f": definition}})
-    (error,) = errors(report.findings)
-    assert (error.where, error.code) == ("f", code), report
+
+
+def scaled(claim: str, **more: Any) -> Data:
+    """x·w, of which w is shared by the rows of x."""
+    unused = "".join(f" + 0 * sum({name})" for name in more)
+    return {
+        "kind": "function",
+        "inputs": {**X, **more},
+        "forward": f"x * w{unused}",
+        "gradient": {"x": "g * w", "w": claim},
+    }
+
+
+FORMULAS: dict[str, Plant | str] = {
+    "GC001": Plant(matrix("{right} * abs(g)")),
+    "GC002": Plant(scaled("g * x")),
+    "GC003": "the numbers of a formula have the format of its inputs",
+    "GC004": Plant(activation("x * abs(x)", "2 * x**2 / abs(x)")),
+    "GC005": "a formula draws no random numbers and keeps nothing",
+    "GC006": "a formula cannot write to its arguments",
+    "GC007": Plant(
+        {
+            "kind": "function",
+            "inputs": {"x": {"shape": [5, 3]}, "w": {"shape": [4]}},
+            "forward": "sum(x) * w",
+            "gradient": {"x": "g * x", "w": "g * sum(x)"},
+        }
+    ),
+    "GC100": Plant(activation("tanh(x)", "(1 + 0.1 * sin(x)) * (1 - tanh(x)**2)")),
+    "GC101": Plant(activation("cos(x)", "sin(x)"), {"factor": -1}),
+    "GC102": Plant(
+        activation("sin(beta * x)", "cos(beta * x)", params={"beta": 1.5}),
+        {"factor": 1 / 1.5, "is": "1/beta"},
+    ),
+    "GC103": Plant(activation("tanh(x)", "0 * x")),
+    "GC104": Plant(matrix("transpose({right})")),
+    "GC105": Plant(matrix("clip({right}, -0.4, 0.4)"), {"limit": 0.4}),
+    "GC106": Plant(scaled("sum(matmul(first, g * x), 0)", first=FIRST), {"row": 0, "rows": ROWS}),
+    "GC107": Plant(
+        activation("where(x > 1, x, x**2)", "where(x > 1, 2, 2 * x)"), {"branch": "x > 1"}
+    ),
+    "GC108": Plant(matrix("{right} * rounds", rounds=ROUNDS.tolist()), {"rows": [SIZE - 1]}),
+    "GC109": Plant(matrix("{right} * one", one=ONE.tolist()), {"indices": [[4, 7]]}),
+    "GC110": Plant(matrix("matmul({right}, shift)", shift=SHIFT.tolist())),
+    "GC111": Plant(activation("x * sigmoid(x)", "sigmoid(x)"), {"missing": "sigmoid(x)"}),
+    "GC112": "a formula has no number format but that of its inputs",
+    "GC113": Plant(activation("tanh(x)", "(1 + 3e-6) * (1 - tanh(x)**2)")),
+}
+
+
+@pytest.mark.parametrize("code", [c for c, plant in FORMULAS.items() if isinstance(plant, Plant)])
+def test_in_a_formula(code: str) -> None:
+    plant = FORMULAS[code]
+    assert isinstance(plant, Plant)
+    report = gradcli.check({"gradcli": 1, "define": {"f": plant.what}})
+    (found,) = told(report)
+    assert found.where.partition(".")[0] == "f"
+    holds(found, code, plant.data)
+
+
+@pytest.mark.parametrize(
+    "setting", [FORMULAS, PYTHON, NETWORK], ids=["formula", "Python", "network"]
+)
+def test_every_code_is_planted_or_cannot_be(setting: dict[str, Plant | str]) -> None:
+    assert set(setting) == set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("forward", "claim", "missing"),
+    [
+        ("x + tanh(x)", "1 - tanh(x)**2", "x"),
+        ("x + tanh(x)", "1", "tanh(x)"),
+        ("x * sigmoid(1.5 * x)", "1.5 * x * sigmoid(1.5*x) * (1 - sigmoid(1.5*x))", "x"),
+        ("exp(-x**2) * sin(x)", "exp(-x**2) * cos(x)", "exp(-x**2)"),
+        ("x / (1 + abs(x))", "1 / (1 + abs(x))", "(1 + abs(x))"),
+    ],
+)
+def test_the_part_of_a_formula_that_was_forgotten_is_named(
+    forward: str, claim: str, missing: str
+) -> None:
+    report = gradcli.check({"gradcli": 1, "define": {"f": activation(forward, claim)}})
+    (found,) = told(report)
+    assert found.code == "GC111"
+    assert found.data["missing"].strip("()") == missing.strip("()")
 
 
 @pytest.mark.parametrize(
     ("condition", "wrong"), [("x > 1", "where(x > 1, 2, 1)"), ("x > 0", "where(x > 0, 1, 0.9)")]
 )
 def test_one_branch_is_named_by_its_condition(condition: str, wrong: str) -> None:
-    definition = {
-        "kind": "activation",
-        "forward": "where(x > 0, x, 0.1 * x)",
-        "derivative": f"({wrong}) * where(x > 0, 1, 0.1)",
-    }
+    definition = activation("where(x > 0, x, 0.1 * x)", f"({wrong}) * where(x > 0, 1, 0.1)")
     report = gradcli.check({"gradcli": 1, "define": {"f": definition}})
-    (error,) = errors(report.findings)
+    (error,) = told(report)
     assert error.code == "GC107"
     assert condition in error.data["branch"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda d: d / ROWS, "1/the batch size"),
+        (lambda d: d * ROWS, "the batch size"),
+        (lambda d: d * SIZE, f"the width {SIZE}"),
+        (lambda d: 2 * d, "2"),
+        (lambda d: d / 2, "1/2"),
+    ],
+)
+def test_a_factor_is_named(change: Callable[[Array], Array], name: str) -> None:
+    result = check_plan(wrong_weight(lambda call: change(call.right)), CheckOptions())
+    (error,) = told(result)
+    assert (error.where, error.code, error.data["is"]) == ("dense_2", "GC102", name)
+
+
+def test_a_factor_that_is_an_option_of_the_op_is_named() -> None:
+    def wrong(op: Activation) -> Activation:
+        def function(x: Array, *, alpha: float) -> Any:
+            y, pull = op.function(x, alpha=alpha)
+            return y, lambda g: alpha * pull(g)
+
+        return op.replace(function=function)
+
+    (error,) = told(check_plan(with_node("leaky_relu_1", wrong), CheckOptions()))
+    assert (error.where, error.code) == ("leaky_relu_1", "GC102")
+    assert error.data["factor"] == pytest.approx(0.1)
+    assert error.data["is"] == "alpha of leaky_relu"

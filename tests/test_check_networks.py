@@ -154,19 +154,43 @@ def test_a_wrong_builtin_is_caught_and_is_a_bug(mistake: str) -> None:
     assert all(tensor.verdict == "pass" for tensor in untouched)
 
 
-def test_two_wrong_nodes_of_six_layers_are_both_named() -> None:
+def six_layers(*wrong_nodes: str, factor: Array | float = 1.1) -> SpecResult:
+    """A check of six layers in which some of the tanh multiply their gradient by a factor."""
+
     def wrong(x: Array) -> tuple[Array, Callable[[Array], Array]]:
         y = np.tanh(x)
-        return y, lambda g: g * 1.1 * (1 - y * y)
+        return y, lambda g: g * factor * (1 - y * y)
 
     tanh = CATALOGUE.find("tanh", Activation)
     assert tanh is not None
     plan = load_plan(mlp([4, 5, 5, 5, 5, 5, 2], "tanh"))
     nodes = [
-        node.replace(op=tanh.replace(function=wrong)) if node.name in ("tanh_2", "tanh_4") else node
+        node.replace(op=tanh.replace(function=wrong)) if node.name in wrong_nodes else node
         for node in plan.nodes
     ]
-    result = check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
+    return check_plan(plan.replace(nodes=tuple(nodes)), CheckOptions())
+
+
+def test_a_wrong_node_in_layer_three_of_six_is_named_with_its_consequences() -> None:
+    result = six_layers("tanh_3")
+    assert codes(result) == [("tanh_3", "GC102")]
+    causes = {f.where: f.data["culprits"] for f in result.findings if f.code == "GC204"}
+    below = [f"dense_{layer}.{name}" for layer in (1, 2, 3) for name in ("weight", "bias")]
+    assert causes == {name: ["tanh_3"] for name in (*below, "inputs")}
+    assert {t.name for t in result.tensors if t.verdict == "fail"} == set(causes)
+
+
+def test_what_is_off_within_the_grade_is_named_where_it_grows_beyond() -> None:
+    """Where contributions cancel, the error of one node weighs more in what is left."""
+    rng = np.random.default_rng(0)
+    result = six_layers("tanh_3", factor=1 + 9e-6 * rng.uniform(-1, 1, (8, 5)))
+    assert result.verdict == "fail"
+    assert codes(result) == [("tanh_3", "GC113")]
+    assert {f.data["culprits"][0] for f in result.findings if f.code == "GC204"} == {"tanh_3"}
+
+
+def test_two_wrong_nodes_of_six_layers_are_both_named() -> None:
+    result = six_layers("tanh_2", "tanh_4")
     assert codes(result) == [("tanh_2", "GC102"), ("tanh_4", "GC102")]
     causes = {f.where: f.data["culprits"] for f in result.findings if f.code == "GC204"}
     assert causes["dense_1.weight"] == ["tanh_2", "tanh_4"]

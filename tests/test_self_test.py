@@ -99,8 +99,9 @@ def test_every_mistake_in_a_network_is_caught_and_named(report: CheckReport) -> 
     assert {(m.kind, m.where) for m in found.mutants if m.fate == "without effect"} == {
         ("option as a factor", "cross_entropy")  # a temperature of 1
     }
-    # too few entries to tell what they were rounded to
+    # too few entries to tell what they were rounded to, or to leave one below the limit
     assert not_named(found) <= {
+        ("clipped", "dense_2"),
         ("rounded to float32", "dense_2"),
         ("rounded to float32", "residual_1"),
     }

@@ -85,6 +85,9 @@ def _clipped(case: Mismatch) -> Diagnosis | None:
     count = int(case.wrong.sum())
     if not limit or count < 2 or not case.explains(np.clip(case.n, -limit, limit)):
         return None
+    below = case.right & (case.n != 0) & (np.abs(case.n) < (1 - case.tolerance) * limit)
+    if not below.any():  # one number everywhere is another mistake
+        return None
     message = f"{count} entries are cut off at ±{limit:.6g}, the others are right"
     return Diagnosis("GC105", message, {"limit": limit, "entries": count})
 

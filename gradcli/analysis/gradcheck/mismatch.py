@@ -16,7 +16,8 @@ __all__ = ["Branch", "Contribution", "Diagnosis", "Mismatch", "RowGradients"]
 
 _FIT = 1e-6  # relative deviation of an entry up to which a fit explains it, or
 _FIT_ULPS = 1024  # as many ulps, where these are more
-_FLOOR = 1e-9  # of the largest entry: what is smaller says nothing against a fit
+_FLOOR = 1e-9  # of the largest entry: what is smaller says nothing against a fit,
+_NOTHING = 1e-150  # nor does this where it is proven wrong, since the complex step loses digits
 
 
 class Diagnosis(Record):
@@ -98,7 +99,7 @@ class Mismatch(Record):
     def explains(self, prediction: Array) -> bool:
         """Whether a claim of `prediction` is what was found, in every entry."""
         slack = self.tolerance * np.abs(prediction) + 8 * self.doubt
-        slack += np.where(self.wrong, 0.0, _FLOOR * self.largest)
+        slack += np.where(self.wrong, _NOTHING, _FLOOR) * self.largest
         return bool(np.all(np.abs(self.a - prediction) <= slack))
 
     def array(self, values: Array) -> Array:
