@@ -1,0 +1,1 @@
+"""What mean-field theory expects of a gradient's flow, to hold the measurement against."""

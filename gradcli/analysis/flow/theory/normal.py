@@ -1,0 +1,164 @@
+"""Averages of an activation over a normal distribution, to rounding.
+
+Gauss-Legendre panels over z ~ N(0, 1), split where the activation has kinks and halved until each
+is resolved. Gauss-Hermite nodes, the usual choice, are as good for smooth activations of moderate
+inputs only: at a kink their error falls as 1/n, and a tanh of wide inputs is a step to them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+
+import numpy as np
+
+from gradcli.analysis.flow.theory.curve import Curve
+from gradcli.core.arrays import Array
+
+__all__ = ["Averages", "averages", "hermite_coefficients"]
+
+_NODES: Final = 20
+_TOLERANCE: Final = 1e-13
+"""Part of an average by which the last Legendre coefficients of a panel may count."""
+
+_NARROWEST: Final = 2.0**-50
+"""Width of a panel around a jump at an unknown place that no longer counts."""
+
+_NEARER: Final = 1 / 64
+"""The next edge toward a feature, as a part of the way to it."""
+
+_MOST_PANELS: Final = 4096
+_EDGES: Final = (*range(9), 10.0, 12.5, 16.0, 21.0, 28.0, 38.0)
+"""Edges of panels right of zero; beyond 38 the density is zero in double precision."""
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Of an activation f over x ~ N(mean, std²).
+
+    `mean` is E f, `rms` √E f², `slope_rms` √E f'², `kurtosis` E f'⁴/(E f'²)² and `stretch`
+    d(E f²)/d(std²) = E[f'² + f·f''], which is ½E[(z² − 1)f²]/std² by Stein's lemma (NaN at
+    std = 0). What the panels cannot resolve, or what is not finite, is NaN.
+    """
+
+    mean: float
+    rms: float
+    slope_rms: float
+    kurtosis: float
+    stretch: float
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Nodes z with their weights under N(0, 1), and value and slope there."""
+
+    z: Array
+    weights: Array
+    y: Array
+    slope: Array
+
+
+@lru_cache(maxsize=4096)
+def averages(curve: Curve, mean: float, std: float) -> Averages:
+    """The averages, each to about 1e-13 of itself. `std` may be anything from 0 on."""
+    if std == 0:
+        (y,), (slope,) = curve(np.array([mean]))
+        return Averages(float(y), abs(float(y)), abs(float(slope)), 1.0, math.nan)
+    if curve.homogeneous and std != 1:
+        unit = averages(curve, mean / std, 1.0)
+        return Averages(
+            std * unit.mean, std * unit.rms, unit.slope_rms, unit.kurtosis, unit.stretch
+        )
+    with np.errstate(all="ignore"):
+        sample = _sampled(curve, mean, std)
+        if sample is None:
+            return Averages(*[math.nan] * 5)
+        largest = float(np.max(np.abs(sample.y), initial=0.0)) or 1.0
+        square, slope_square = (sample.y / largest) ** 2, sample.slope**2
+        slopes = float(sample.weights @ slope_square)
+        return Averages(
+            float(sample.weights @ sample.y),
+            largest * math.sqrt(sample.weights @ square),
+            math.sqrt(slopes),
+            float(sample.weights @ slope_square**2) / slopes**2 if slopes else math.nan,
+            (largest / std) ** 2 * float(sample.weights @ (square * (sample.z**2 - 1))) / 2,
+        )
+
+
+@lru_cache(maxsize=256)
+def hermite_coefficients(curve: Curve, mean: float, std: float, count: int) -> tuple[float, ...]:
+    """a_k = E[f(mean + std·z)·He_k(z)]/√k! for k < count.
+
+    For two such inputs of correlation ρ, E[f·f] = Σ a_k²·ρ^k (Mehler's formula).
+    """
+    with np.errstate(all="ignore"):
+        sample = _sampled(curve, mean, std)
+        if sample is None:
+            return (math.nan,) * count
+        product = sample.weights * sample.y
+        before, polynomial = np.zeros_like(sample.z), np.ones_like(sample.z)
+        found = []
+        for k in range(1, count + 1):
+            found.append(float(product @ polynomial))
+            following = (sample.z * polynomial - math.sqrt(k - 1) * before) / math.sqrt(k)
+            before, polynomial = polynomial, following
+        return tuple(found)
+
+
+@cache
+def _legendre() -> tuple[Array, Array, Array]:
+    """Nodes and weights on [−1, 1], and the functionals of the two highest coefficients."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    degrees = np.arange(_NODES - 2, _NODES)
+    values = np.polynomial.legendre.legvander(nodes, _NODES - 1)[:, degrees]
+    return nodes, weights, values * weights[:, None] * (degrees + 0.5)
+
+
+def _panels(curve: Curve, mean: float, std: float) -> tuple[Array, Array]:
+    """Ends of the panels to begin with.
+
+    Toward x = 0, where activations have their features, they become narrower in z the wider x is,
+    so that a step of wide inputs is not overlooked.
+    """
+    narrowing = (_NEARER**k for k in range(math.ceil(-math.log(max(std, 1), _NEARER))))
+    features = (0.0, *(side * edge for edge in narrowing for side in (-1, 1)))
+    centre = -mean / std
+    kinks = ((kink - mean) / std for kink in curve.kinks)
+    inner = (edge for edge in (*(centre + z for z in features), *kinks) if abs(edge) < _EDGES[-1])
+    edges = np.array(sorted({*_EDGES, *(-edge for edge in _EDGES), *inner}))
+    return edges[:-1], edges[1:]
+
+
+def _sampled(curve: Curve, mean: float, std: float) -> _Sample | None:
+    """Nodes that resolve f² and f'² under the density; None where that cannot be had."""
+    lower, upper = _panels(curve, mean, std)
+    nodes, weights, highest = _legendre()
+    kept: list[tuple[Array, ...]] = []
+    settled: Array = np.zeros(2)
+    scale, panels = 0.0, 0
+    while lower.size:
+        panels += lower.size
+        half = (upper - lower)[:, None] / 2
+        z = (upper + lower)[:, None] / 2 + half * nodes
+        y, slope = curve(mean + std * z)
+        scale = scale or float(np.max(np.abs(y))) or 1.0
+        if not math.isfinite(scale) or panels > _MOST_PANELS:
+            return None
+        density = half * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        squares = np.stack([(y / scale) ** 2, slope**2]) * density
+        parts = squares @ weights
+        totals = settled + parts.sum(axis=1)
+        unresolved = np.abs(squares @ highest).max(axis=2) > _TOLERANCE * totals[:, None]
+        again = unresolved.any(axis=0)
+        narrow = again & (upper - lower <= _NARROWEST)
+        if (parts[:, narrow] > _NARROWEST**0.5 * totals[:, None]).any():
+            return None  # the average does not exist
+        again &= ~narrow
+        settled = settled + parts[:, ~again].sum(axis=1)
+        kept.append(tuple(values[~again].ravel() for values in (z, density * weights, y, slope)))
+        lower, upper = lower[again], upper[again]
+        middle = (lower + upper) / 2
+        lower, upper = np.concatenate([lower, middle]), np.concatenate([middle, upper])
+    return _Sample(*(np.concatenate(values) for values in zip(*kept, strict=True)))
