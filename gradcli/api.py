@@ -154,6 +154,8 @@ def gradcheck(
     params: Arrays,
     *,
     require: str | float | None = None,
+    entries: int | Literal["all"] | None = None,
+    budget: float | None = None,
     seed: int = 0,
     name: str = "gradient",
 ) -> CheckReport:
@@ -161,11 +163,13 @@ def gradcheck(
 
     `params` is an array, a list of arrays or a dict of arrays (scalars count as arrays of no axes);
     `grad` returns the same structure. Integer arrays are passed along and not differentiated.
+    Of arrays with so many entries that these would take more than the `budget` of multiply-adds, a
+    sample is checked, and random projections of the whole; `entries="all"` checks all.
     Raises UsageError where `fun` itself cannot be evaluated at the point.
     """
     from gradcli.analysis.gradcheck.from_python import check_scalar_function
 
-    options = CheckOptions(seed=seed, required=required_error(require))
+    options = check_options(_overrides(require=require, entries=entries, budget=budget), seed)
     return check_scalar_function(fun, grad, params, options, name)
 
 
@@ -175,6 +179,8 @@ def check_vjp(
     inputs: Arrays,
     *,
     require: str | float | None = None,
+    entries: int | Literal["all"] | None = None,
+    budget: float | None = None,
     seed: int = 0,
     name: str = "vjp",
 ) -> CheckReport:
@@ -182,12 +188,13 @@ def check_vjp(
 
     `inputs` is an array, a list or a dict of arrays; `forward` returns an array of any shape,
     or (array, saved), in which case saved is passed to `backward` as a fourth argument. `backward`
-    returns cotangents in the structure of `inputs`. Raises UsageError where `forward` cannot be
+    returns cotangents in the structure of `inputs`. `entries` and `budget` are as for `gradcheck`.
+    Raises UsageError where `forward` cannot be
     evaluated at the point.
     """
     from gradcli.analysis.gradcheck.from_python import check_vector_function
 
-    options = CheckOptions(seed=seed, required=required_error(require))
+    options = check_options(_overrides(require=require, entries=entries, budget=budget), seed)
     return check_vector_function(forward, backward, inputs, options, name)
 
 

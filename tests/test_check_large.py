@@ -161,3 +161,53 @@ def test_projections_that_differ_where_no_entry_does_are_undecided(
     result = check_plan(plan, CheckOptions(budget=SMALL_BUDGET))
     assert tensor_of(result).verdict == "inconclusive"
     assert any("projections" in found.message for found in result.findings)
+
+
+def softplus_sum(x: Array) -> float:
+    return float(np.sum(np.log1p(np.exp(x))))
+
+
+def sigmoid(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_large_array_of_a_callable_passes_by_sample_and_projections(
+    dtype: type, rng: np.random.Generator
+) -> None:
+    x = rng.standard_normal(20_000).astype(dtype)
+    (tensor,) = gradcli.gradcheck(softplus_sum, sigmoid, x).tensors
+    assert tensor.verdict == "pass"
+    assert 0 < tensor.checked < tensor.entries
+    assert tensor.projections
+
+
+def test_one_wrong_entry_of_a_large_array_is_found(rng: np.random.Generator) -> None:
+    report = gradcli.gradcheck(
+        softplus_sum,
+        lambda x: at((12_345,), 1.1)(sigmoid(x)),
+        rng.standard_normal(20_000),
+    )
+    (tensor,) = report.tensors
+    assert tensor.verdict == "fail"
+    assert tensor.worst is not None
+    assert tensor.worst.index == (12_345,)
+    assert [found.code for found in report.findings] == ["GC109"]
+
+
+def test_many_kinks_of_a_large_array_do_not_make_it_wrong(rng: np.random.Generator) -> None:
+    x = rng.standard_normal(20_000)
+    x[::3] = 0.0
+    report = gradcli.gradcheck(
+        lambda x: float(np.maximum(x, 0).sum()), lambda x: np.asarray(x > 0, float), x
+    )
+    assert report.verdict == "pass", report
+
+
+def test_all_entries_of_a_callable_can_be_asked_for(rng: np.random.Generator) -> None:
+    x = rng.standard_normal(300)
+    small, whole = (
+        gradcli.gradcheck(softplus_sum, sigmoid, x, budget=1e6, **more).tensors[0]
+        for more in ({}, {"entries": "all"})
+    )
+    assert (small.checked < 300, whole.checked) == (True, 300)

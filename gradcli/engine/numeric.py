@@ -16,9 +16,9 @@ import numpy as np
 
 from gradcli.core.arrays import Array, rows
 from gradcli.engine.cotangents import EPS, TERM_ULPS, NumericCotangents
-from gradcli.engine.ladder import Estimate, climb, position_scale, rungs
+from gradcli.engine.ladder import Estimate, position_scale
+from gradcli.engine.line import slope_at_zero
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
-from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.opaque import UNKNOWN
 from gradcli.engine.replicas import Point, chunks
 from gradcli.engine.tangents import one_hot
@@ -28,7 +28,6 @@ __all__ = ["NumericGradients"]
 _UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / EPS  # of a derivative's digits
 _PROOFS = 2  # random directions
 _PROOF_ULPS = 4096
-_SURE = 3  # uncertainties that a real difference may be off by
 _TOGETHER = 1 << 20  # entries of tensors that are worked out and proved together,
 _CHEAP = 3e8  # and their multiply-adds, so that an interrupt loses little
 _FAINT = 1e-40  # norm of a gradient that is proved alone, as its steps would leave the complex step
@@ -209,12 +208,8 @@ class NumericGradients:
         def along(offsets: Array) -> Array:
             return self.point.probe_along(scaled, offsets.ravel()).reshape(offsets.shape)
 
-        value, start = np.array([self.point.value]), np.zeros(1)
-        noise = Noise.even(measure_noise(along, value, np.array([SPACING]), EPS))
-        steps = rungs(start, np.ones(1), EPS)
-        ladder = climb(lambda _, t: along(t), np.zeros(1, int), start, value, steps, noise, EPS)
-        doubt = float(ladder.central.uncertainty[0])
-        return float(ladder.central.value[0]) * size, _SURE * doubt * size
+        slope, doubt = slope_at_zero(along, self.point.value, EPS)
+        return slope * size, doubt * size
 
     def at(self, name: str, entries: Array) -> Estimate:
         """Some entries of ∂L/∂tensor, by one copy of the whole network an entry."""

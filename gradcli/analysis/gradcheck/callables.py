@@ -9,14 +9,16 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.budget import sample_size, within_budget
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.probes import probes_of, widened
 from gradcli.analysis.gradcheck.report import Kind
-from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.core.arrays import Array
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
@@ -47,6 +49,9 @@ USER_ERRORS = (Exception, SystemExit)
 """What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _JITTER_TRIES = 4
+_EVALUATIONS = 36  # that the derivative of one entry takes on average
+_CALL = 1e5  # multiply-adds that a call takes the time of, whatever it does
+_ELEMENT = 16  # and each element that it touches
 _ELSEWHERE = 0.1  # how far away another point is, of the size of the arguments
 
 
@@ -137,9 +142,12 @@ class Callables:
 
     def subject(self, name: str) -> Subject:
         x = self.point[name].astype(float).ravel()
-        if self.complex_slopes is not None:
-            self.evaluations += x.size
         probes = probes_of(self, name)
+        whole = name in self._whole
+        numeric = None
+        if self.complex_slopes is not None and whole:
+            numeric = self.complex_slopes(name)
+            self.evaluations += x.size
         return Subject(
             name=self._shown(name),
             kind=self.kind,
@@ -152,12 +160,33 @@ class Callables:
             probe=probes.probe,
             noise=probes.noise,
             jitter=lambda: self._jitter(name),
-            numeric=None if self.complex_slopes is None else self.complex_slopes(name),
+            numeric=numeric,
+            large=None if whole else Large(probes.slope_along, self._sample),
             line=self.line,
             factors=self.factors,
             ladders=self.ladders.get(name),
             whole_numbers=self.claimed_dtypes[name].kind != "f",
         )
+
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        """The arguments of which every entry is checked."""
+        costs = {name: {name: self.point[name].size * self._entry_cost} for name in self.wrt}
+        return within_budget(costs, self.options.budget)[0]
+
+    @property
+    def _sample(self) -> int:
+        return sample_size(self.options.budget, self._entry_cost)
+
+    @property
+    def _entry_cost(self) -> float:
+        """What the derivative of one entry takes, as multiply-adds: all that a call touches."""
+        elements = sum(value.size for value in self.point.values())
+        if self.pull is not None:
+            elements += self.pull.cotangent.size
+        if self.complex_slopes is not None:
+            return float(_ELEMENT * elements)  # all entries at once, in copies
+        return float(_EVALUATIONS * (_CALL + _ELEMENT * elements))
 
     def _shown(self, name: str) -> str:
         """A definition's only input goes by its name, several by `definition.input`."""

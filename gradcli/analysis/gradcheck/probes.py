@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.engine.ladder import position_scale
+from gradcli.engine.line import slope_at_zero
 from gradcli.engine.model import generator
 from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
 
@@ -47,6 +49,19 @@ class Probes:
         count = len(entries)
         near, far, reach = self.near, self._far, _FAR * self._scale
         return Noise(np.full(count, near), np.full(count, far), np.full(count, reach))
+
+    def slope_along(self, direction: Array) -> tuple[float, float]:
+        """The derivative along a direction (E,) in the argument, and how far off it may be."""
+        size = float((np.abs(direction) / position_scale(self._tensor.ravel())).max())
+        unit = (direction / size).reshape(self._tensor.shape)
+        dtype = self.point[self._name].dtype
+
+        def along(offsets: Array) -> Array:
+            values = [self._at(np.asarray(self._tensor + t * unit, dtype)) for t in offsets.ravel()]
+            return np.array(values).reshape(offsets.shape)
+
+        slope, doubt = slope_at_zero(along, self.value, self.eps)
+        return slope * size, doubt * size
 
     @cached_property
     def near(self) -> float:
