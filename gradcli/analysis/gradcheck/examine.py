@@ -11,7 +11,7 @@ from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
 from gradcli.analysis.gradcheck.differences import Differences, judge_differences
 from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.projections import Projections, project
+from gradcli.analysis.gradcheck.projections import Projections, project, search
 from gradcli.analysis.gradcheck.report import TensorResult
 from gradcli.analysis.gradcheck.rule import Gap, Outcome, Scale, graded_error, judge, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
@@ -49,14 +49,17 @@ def examine(
     A `disagreement` of the oracles (see `cross_check`) leaves that entry undecided.
     """
     checked = _choose_entries(subject, options)
-    projections = None
-    if subject.large is not None and options.entries is None:
-        projections = project(subject, options.seed)
-        checked = np.union1d(checked, projections.entries)
     if disagreement is not None:
         checked = np.union1d(checked, [disagreement.entry])
     examiner = _Examiner(subject, checked, options, required)
     evidence = examiner.gather()
+    projections = None
+    if subject.large is not None and options.entries is None:
+        projections = project(subject, options.seed)
+        if projections.off and not _differs(subject, evidence):
+            checked = np.union1d(checked, search(subject, options.seed))
+            examiner = _Examiner(subject, checked, options, required)
+            evidence = examiner.gather()
     findings = []
     if disagreement is not None and examiner.is_given:
         evidence.outcome[checked == disagreement.entry] = Outcome.UNDECIDED
@@ -78,10 +81,14 @@ def _with_projections(result: TensorResult, projections: Projections) -> TensorR
     return result.replace(projections=projections.count, detectable_error=limit)
 
 
+def _differs(subject: Subject, evidence: Evidence) -> bool:
+    """Whether any entry that was looked at differs by more than is unsure."""
+    return bool(noticeable(evidence.gap, evidence.u, evidence.u_a, subject.eps).any())
+
+
 def _unexplained(subject: Subject, evidence: Evidence, projections: Projections) -> list[Finding]:
     """A finding where projections differ and no entry that was looked at does."""
-    real = noticeable(evidence.gap, evidence.u, evidence.u_a, subject.eps)
-    if not projections.off or real.any():
+    if not projections.off or _differs(subject, evidence):
         return []
     message = (
         f"{projections.off} of {projections.count} random projections of the whole differ, but "

@@ -15,7 +15,7 @@ from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 from gradcli.engine.model import generator
 
-__all__ = ["DIRECTIONS", "Projections", "project"]
+__all__ = ["DIRECTIONS", "Projections", "project", "search"]
 
 DIRECTIONS = 8
 """Projections of each large tensor."""
@@ -30,18 +30,17 @@ _DRAWS = 3  # directions tried on a block before it is passed over
 class Projections(Record):
     """What projections of a tensor say.
 
-    `count` were made; `off` are those that differ, with `entries` the places to look at one by
-    one. `detectable` is the largest error of a single entry that none of them would have shown.
+    `count` were made; `off` are those that differ. `detectable` is the largest error of a single
+    entry that none of them would have shown.
     """
 
     count: int
     off: int
-    entries: Array
     detectable: float
 
 
 def project(subject: Subject, seed: int) -> Projections:
-    """Project a large subject along several directions, and search it if any differs."""
+    """Project a large subject along several directions."""
     rng = generator(seed, f"projections of {subject.name}")
     size = len(subject.x)
     reached = np.zeros(size)
@@ -52,13 +51,13 @@ def project(subject: Subject, seed: int) -> Projections:
         off += gap > slack
         floor = max(floor, slack)
         np.maximum(reached, np.abs(direction), out=reached)
-    entries = _search(subject, rng) if off else np.zeros(0, int)
     # an error e of one entry shows as e times its part in the direction that it has most part in
-    return Projections(DIRECTIONS, off, entries, floor / float(reached.min(initial=np.inf)))
+    return Projections(DIRECTIONS, off, floor / float(reached.min(initial=np.inf)))
 
 
-def _search(subject: Subject, rng: np.random.Generator) -> Array:
-    """Entries of the blocks that differ, halved down to a few."""
+def search(subject: Subject, seed: int) -> Array:
+    """Entries of the blocks of a large subject that differ, halved down to a few."""
+    rng = generator(seed, f"search of {subject.name}")
     size = len(subject.x)
     blocks = [(0, size)]
     leaves: list[Array] = []
