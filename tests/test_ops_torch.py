@@ -133,11 +133,27 @@ def rms_norm(x: Any, parameters: dict[str, Any], eps: float, **_: Any) -> Any:
     return F.rms_norm(x, x.shape[-1:], parameters.get("weight"), eps)
 
 
+def recurrent(kind: str) -> Callable[..., Any]:
+    """PyTorch's own module with these parameters."""
+
+    def run(x: Any, parameters: dict[str, Any], units: int, output: str, **options: Any) -> Any:
+        more = {"nonlinearity": options["activation"]} if kind == "RNN" else {}
+        module = getattr(torch.nn, kind)(x.shape[-1], units, batch_first=True, **more)
+        own = {f"{name}_l0": value for name, value in parameters.items()}
+        y, _ = torch.func.functional_call(module.to(x.dtype), own, (x,))
+        return y[:, -1] if output == "last" else y
+
+    return run
+
+
 LAYERS: dict[str, Callable[..., Any]] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "rms_norm": rms_norm,
     "dropout": lambda x, parameters, p: x * parameters["mask"] / (1 - p),
+    "rnn": recurrent("RNN"),
+    "lstm": recurrent("LSTM"),
+    "gru": recurrent("GRU"),
     "flatten": lambda x, parameters: torch.flatten(x, 1),
     "dense": lambda x, parameters, **_: F.linear(x, parameters["weight"], parameters.get("bias")),
     "residual": lambda x, branch, parameters, scale, **_: x + scale * branch,

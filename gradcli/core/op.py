@@ -80,7 +80,8 @@ class Initializer(Op, kw_only=True):
     """Draws a parameter: `function(rng, shape, fan_in, fan_out, **options) -> array`.
 
     `variance(fan_in, fan_out, **options)` is the variance of one entry it claims. `bias` names
-    the initializer of the bias beside a weight drawn so, where a spec writes none. One that
+    the initializer of the bias beside a weight drawn so, where a spec writes none. One with
+    `pytorch_fan` goes by that of what it draws (see `Learned`). One that
     `resolves` is only a name: it stands for the `init` of the next activation, and its function
     raises.
     """
@@ -88,6 +89,7 @@ class Initializer(Op, kw_only=True):
     kind: ClassVar[str] = "initializer"
     variance: Callable[..., float] | None = None
     bias: str | None = None
+    pytorch_fan: bool = False
     resolves: bool = False
 
 
@@ -107,6 +109,7 @@ class Learned(Record):
 
     `init` is the name of an option of the op that holds an initializer, or one itself, or a number
     that fills it. `drawn_as` names what it is drawn together with, where it is not drawn alone.
+    `pytorch_fan` is the fan-in by which PyTorch's default goes, where that is another.
     """
 
     shape: Shape
@@ -114,6 +117,7 @@ class Learned(Record):
     fan_in: int = 1
     fan_out: int = 1
     drawn_as: str = ""
+    pytorch_fan: int | None = None
 
 
 class Buffer(Record):
@@ -151,6 +155,10 @@ class NodeOp(Op, kw_only=True):
     def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
         """Buffers by name for a first input of this shape."""
         return {}
+
+    def kept(self, shape: Shape, options: Options) -> int:
+        """Numbers that it keeps for its pullback beside an input of this shape and the output."""
+        return 0
 
     def evaluate(
         self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
@@ -218,13 +226,15 @@ class Layer(NodeOp, kw_only=True):
 
     `pullback(g) -> (dx, {name: cotangent})`, with a tuple of cotangents for several inputs. The
     first input is the layer's own; each option of kind `layers` is a branch on it, whose output
-    follows as a further input.
+    follows as a further input. What `NodeOp` asks of a shape is answered by `shapes`, `weights`,
+    `buffers` and `keeps`, each a function of it and the options.
     """
 
     kind: ClassVar[str] = "layer"
     shapes: Callable[..., Shape] | None = None
     weights: Callable[..., dict[str, Learned]] | None = None
     buffers: Callable[..., dict[str, Buffer]] | None = None
+    keeps: Callable[..., int] | None = None
     traits: Callable[..., LayerTraits] = LayerTraits
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
@@ -235,6 +245,9 @@ class Layer(NodeOp, kw_only=True):
 
     def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
         return {} if self.buffers is None else self.buffers(shape, **options)
+
+    def kept(self, shape: Shape, options: Options) -> int:
+        return 0 if self.keeps is None else self.keeps(shape, **options)
 
     def layer_traits(self, options: Options) -> LayerTraits:
         return self.traits(**options)

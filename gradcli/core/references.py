@@ -32,6 +32,9 @@ REFERENCES: Final[dict[str, str]] = {
     "1604.06174, 2016",
     "chen2018": "Chen, Badrinarayanan, Lee, Rabinovich, GradNorm: gradient normalization for "
     "adaptive loss balancing in deep multitask networks, ICML 2018",
+    "cho2014": "Cho, van Merriënboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio, Learning "
+    "phrase representations using RNN encoder-decoder for statistical machine translation, "
+    "EMNLP 2014",
     "clevert2016": "Clevert, Unterthiner, Hochreiter, Fast and accurate deep network learning by "
     "exponential linear units (ELUs), ICLR 2016",
     "cody1969": "Cody, Rational Chebyshev approximations for the error function, Mathematics of "
@@ -46,6 +49,7 @@ REFERENCES: Final[dict[str, str]] = {
     "knowledge for better option pricing, NeurIPS 2000",
     "elfwing2018": "Elfwing, Uchibe, Doya, Sigmoid-weighted linear units for neural network "
     "function approximation in reinforcement learning, Neural Networks 107, 2018",
+    "elman1990": "Elman, Finding structure in time, Cognitive Science 14, 1990",
     "franceschi2018": "Franceschi, Frasconi, Salzo, Grazzi, Pontil, Bilevel programming for "
     "hyperparameter optimization and meta-learning, ICML 2018",
     "gers2000": "Gers, Schmidhuber, Cummins, Learning to forget: continual prediction with LSTM, "

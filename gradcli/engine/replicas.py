@@ -90,7 +90,8 @@ class Point:
 
     def copy_bytes(self, nodes: Sequence[int], changed: int, itemsize: int) -> int:
         """Memory of one copy: what is changed and every slot computed from it, with temporaries."""
-        cells = sum(prod(self.network.nodes[index].shape) for index in nodes)
+        run = [self.network.nodes[index] for index in nodes]
+        cells = sum(prod(node.shape) + node.kept for node in run)
         return (2 * changed + 2 * cells) * itemsize
 
     def probe(self, name: str, entries: Array, points: Array) -> Array:

@@ -143,9 +143,13 @@ def orthogonal(rng: Rng, shape: Shape, fan_in: int, fan_out: int, *, gain: float
     "pytorch_default",
     variance=lambda fan_in, fan_out: 1 / (3 * fan_in),
     bias="pytorch_default",
+    pytorch_fan=True,
 )
 def pytorch_default(rng: Rng, shape: Shape, fan_in: int, fan_out: int) -> Array:
-    """What torch.nn.Linear draws, bias included: uniform between ±1/√fan_in."""
+    """What PyTorch's layers draw, bias included: uniform between ±1/√fan_in.
+
+    For a recurrent layer PyTorch puts the number of its units in place of every fan-in.
+    """
     return _uniform(rng, shape, 1 / math.sqrt(fan_in))
 
 

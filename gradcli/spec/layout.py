@@ -213,6 +213,7 @@ def _shaped(
                 len(known[0]),
                 line,
                 held_names,
+                item.op.kept(known[0], options),
             )
         )
     return Layout(tuple(nodes), outputs, parameters, buffers, tuple(shapes), tuple(entries))
@@ -302,6 +303,7 @@ def plan_parameter(
     else:
         init = choose_initializer("constant", context.catalogue)
         init = init.replace(options={init.op.params[0].name: float(learned.init)})
-    return ParameterPlan(
-        name, learned.shape, init, learned.fan_in, learned.fan_out, line, learned.drawn_as
-    )
+    fan_in = learned.fan_in
+    if init.op.pytorch_fan and learned.pytorch_fan is not None:
+        fan_in = learned.pytorch_fan
+    return ParameterPlan(name, learned.shape, init, fan_in, learned.fan_out, line, learned.drawn_as)

@@ -52,7 +52,7 @@ def estimate(
     for node, entry in nodes:
         own = sum(math.prod(plans[name].shape) for name in node.parameters.values())
         held = sum(math.prod(held_by[name].shape) for name in node.buffers.values())
-        out = math.prod(node.shape)
+        out = math.prod(node.shape) + node.kept
         parameters += own
         buffers += held
         activations += out

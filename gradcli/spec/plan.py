@@ -82,7 +82,8 @@ class NodePlan(Record):
     """One op of the network with its options, the slots it reads, its parameters and buffers.
 
     `parameters` and `buffers` map the op's own names to those of the network. `shape` is the
-    output's, rows included; `rank` the number of axes of the first input.
+    output's, rows included; `rank` the number of axes of the first input; `kept` how many numbers
+    the op keeps for its pullback beside inputs and output.
     """
 
     name: str
@@ -94,6 +95,7 @@ class NodePlan(Record):
     rank: int
     line: int = 0
     buffers: Mapping[str, str] = MappingProxyType({})
+    kept: int = 0
 
 
 class WeightingPlan(Record):

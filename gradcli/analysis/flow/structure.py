@@ -147,6 +147,7 @@ def _segments(plan: Plan) -> tuple[tuple[range, ...], int]:
     values = [item * math.prod(node.shape) for node in plan.nodes]
     sizes = [
         _VALUES * value
+        + item * node.kept
         + item * sum(math.prod(plan.parameters[name].shape) for name in node.parameters.values())
         + item * sum(math.prod(plan.buffers[name].shape) for name in node.buffers.values())
         for value, node in zip(values, plan.nodes, strict=True)
