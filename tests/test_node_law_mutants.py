@@ -50,6 +50,22 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
         "node lipschitz",
         claiming("residual", Layer, lipschitz=lambda inputs, parameters: (1.0,)),
     ),
+    "lstm_claimed_affine_in_its_input_weights": (
+        "affine",
+        claiming("lstm", Layer, affine={"bias_ih": ("bo->o",)}),
+    ),
+    "rnn_bounded_by_its_input_weights_alone": (
+        "node lipschitz",
+        claiming(
+            "rnn",
+            Layer,
+            lipschitz=lambda x, parameters: (np.linalg.norm(parameters["weight_ih"], 2),),
+        ),
+    ),
+    "relu_rnn_claimed_homogeneous_with_one_bias": (
+        "homogeneous with",
+        claiming("rnn", Layer, homogeneous_with=("bias_ih",)),
+    ),
 }
 mutant.update((name, (law, lambda op=op: op)) for name, (law, op) in FALSE_CLAIMS.items())
 
@@ -223,6 +239,69 @@ def flatten_that_takes_replicas_for_rows() -> Op:
         return x.reshape(x.shape[0], -1), lambda g: (g.reshape(x.shape), {})
 
     return computing("flatten", function, Layer)
+
+
+def unrolled_rnn(*, truncated: bool = False, ahead: int = 0) -> Op:
+    """An rnn of tanh in full; truncated after one step, or with the state of another step."""
+
+    def function(x: Any, *, parameters: Any, **_: Any) -> Any:
+        into, over = parameters["weight_ih"], parameters["weight_hh"]
+        bias = (parameters["bias_ih"] + parameters["bias_hh"])[..., None, :]
+        h = [np.zeros((*x.shape[:-2], over.shape[-1]), x.real.dtype)]
+        for t in range(x.shape[-2]):
+            z = x[..., t, :] @ np.swapaxes(into, -1, -2) + h[-1] @ np.swapaxes(over, -1, -2) + bias
+            h.append(np.tanh(z))
+
+        def pullback(g: Any) -> Any:
+            back, total = 0.0, dict.fromkeys(parameters, 0.0)
+            dx = []
+            for t in reversed(range(x.shape[-2])):
+                dz = (g[..., t, :] + back) * (1 - h[t + 1] ** 2)
+                back = 0.0 if truncated else dz @ over
+                dx.insert(0, dz @ into)
+                transposed, sums = np.swapaxes(dz, -1, -2), dz.sum(axis=-2)
+                total["weight_ih"] = total["weight_ih"] + transposed @ x[..., t, :]
+                total["weight_hh"] = total["weight_hh"] + transposed @ h[t + ahead]
+                total["bias_ih"] = total["bias_hh"] = total["bias_ih"] + sums
+            return np.stack(dx, axis=-2), total
+
+        return np.stack(h[1:], axis=-2), pullback
+
+    op = computing("rnn", function, Layer)
+    sweeps = {"activation": ("tanh",), "output": ("sequence",)}
+    params = [p.replace(sweep=sweeps.get(p.name, p.sweep)) for p in op.params]
+    return op.replace(params=tuple(params))
+
+
+@mutant("adjoint")
+def rnn_gradient_that_stops_at_every_step() -> Op:
+    return unrolled_rnn(truncated=True)
+
+
+@mutant("adjoint by argument")
+def rnn_gradient_with_the_state_after_the_step() -> Op:
+    return unrolled_rnn(ahead=1)
+
+
+def test_an_unrolled_rnn_breaks_no_law() -> None:
+    assert not [found for law in LAWS for found in breaches(law, unrolled_rnn())]
+
+
+@mutant("adjoint")
+def gru_gradient_past_its_reset_gate() -> Op:
+    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
+        return dx, {**cotangents, "bias_hh": cotangents["bias_ih"]}
+
+    return changed("gru", change)
+
+
+@mutant("adjoint by argument")
+def lstm_with_two_gates_exchanged_backward() -> Op:
+    def change(dx: Any, cotangents: Any, x: Any, parameters: Any, rank: int) -> Any:
+        i, f, g, o = np.split(cotangents["weight_hh"], 4, axis=-2)
+        return dx, {**cotangents, "weight_hh": np.concatenate([f, i, g, o], axis=-2)}
+
+    return changed("lstm", change)
 
 
 @pytest.mark.parametrize("name", mutant)

@@ -81,7 +81,7 @@ def affine(case: Case) -> None:
                 rows(point.inputs[0], point.rank) if name == "x" else point.parameters[name]
                 for name in names
             ]
-            found = np.einsum(contraction, rows(g, point.rank), *others)
+            found = np.einsum(contraction, rows(g, g.ndim), *others)
             expected = rows(dx[0], point.rank) if operand == "x" else dparameters[operand]
             size = 1 + np.abs(expected).max()
             require(found, expected, ROUNDING * size, f"contraction for {operand}")
