@@ -17,7 +17,7 @@ __all__ = ["draw_report"]
 _STYLES: Final[dict[str, Style]] = {"error": "bad", "spec error": "bad", "warning": "doubt"}
 _INDENT: Final = 2
 _HANGING: Final = 4
-_LABEL: Final = 20
+_LABEL: Final = 24
 """Columns beyond which a label stands on a line of its own."""
 
 

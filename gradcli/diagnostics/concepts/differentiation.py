@@ -241,7 +241,14 @@ CONCEPTS: Final = (
             That a largest singular value of W above 1 makes gradients explode. It is necessary,
             not sufficient; below 1/γ, with γ the largest slope of f, they are sure to vanish.
             """,
-        see=("backpropagation", "vanishing-gradient", "exploding-gradient", "gates"),
+        example="""\
+gradcli: 1
+data: {inputs: {shape: [4, 6, 3]}, targets: auto}   # batch, time, features
+network:
+  - rnn: {units: 5, output: last}
+  - dense: 1
+loss: mse""",
+        see=("rnn", "lstm", "gru", "vanishing-gradient", "exploding-gradient", "gates"),
         references=("werbos1990", "pascanu2013"),
     ),
 )

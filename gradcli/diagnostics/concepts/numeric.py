@@ -35,7 +35,10 @@ CONCEPTS: Final = (
                 "gradcli check specs/course-notes/swish.yaml",
                 "a wrong one, and what is wrong with it",
             ),
-            ("gradcli explain GC100", "what a mismatch means"),
+            (
+                "gradcli check specs/quickstart.yaml --self-test",
+                "mistakes planted on purpose, to see that the check can fail",
+            ),
         ),
         see=("relative-error", "grades", "central-difference", "complex-step", "subgradient"),
         references=("griewank2008",),

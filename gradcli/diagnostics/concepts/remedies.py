@@ -178,7 +178,7 @@ CONCEPTS: Final = (
             "c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t,  h_t = o_t ⊙ tanh(c_t)",
             "∂c_t/∂c_{t−1} = diag(f_t)  along the direct path",
         ),
-        see=("backpropagation-through-time", "vanishing-gradient", "sigmoid"),
+        see=("lstm", "gru", "backpropagation-through-time", "vanishing-gradient"),
         references=("hochreiter1997", "gers2000"),
     ),
 )
