@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,9 @@ def test_behind_a_network(case: Case, dtype: str) -> None:
 
 
 @dtypes
-@pytest.mark.parametrize("case", [case for case in CASES if case.subject.kinks], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.subject.kinks and case.subject.elementwise], ids=str
+)
 def test_exactly_at_a_kink(case: Case, dtype: str) -> None:
     """Every element at its kink; beside it there is a dense layer to look through."""
     target = -1.0 if case.subject.reads == "signs" else 0.5
@@ -163,3 +166,84 @@ def test_a_loss_without_slope_is_vacuous_and_strict_says_so() -> None:
     assert report.exit_code == ExitCode.OK
     assert all(tensor.vacuous for tensor in report.tensors)
     assert gradcli.check(spec, strict=True).exit_code == ExitCode.UNDECIDED
+
+
+# Loss, rows and targets of one group, and whether it lies at a kink.
+GROUPS: dict[str, tuple[Any, list[list[float]], list[float], bool]] = {
+    "similar-rows-coincide": ("contrastive", [[1.5, -2], [1.5, -2]], [0], False),
+    "dissimilar-rows-coincide": ("contrastive", [[1.5, -2], [1.5, -2]], [1], True),
+    "dissimilar-rows-of-zeros": ("contrastive", [[0, 0], [0, 0]], [1], True),
+    "dissimilar-rows-at-the-margin": (
+        {"contrastive": {"margin": 5}}, [[3, 0], [0, 4]], [1], False,
+    ),
+    "triple-at-the-margin": ({"triplet": {"margin": 7}}, [[0, 0], [3, 0], [0, 4]], [], True),
+    "triple-at-the-margin-of-lengths": (
+        {"triplet": {"margin": 1, "distance": "euclidean"}}, [[0, 0], [3, 0], [0, 4]], [], True,
+    ),
+    "positive-coincides": (
+        {"triplet": {"distance": "euclidean"}}, [[0.5, 1], [0.5, 1], [1, 1]], [], True,
+    ),
+    "negative-coincides": (
+        {"triplet": {"distance": "euclidean"}}, [[0.5, 1], [1, 2], [0.5, 1]], [], True,
+    ),
+    "all-coincide": ({"triplet": {"distance": "euclidean"}}, [[0.5, 1]] * 3, [], True),
+    "coinciding-squares": ("triplet", [[0.5, 1]] * 3, [], False),
+}  # fmt: skip
+
+
+def of_one_group(name: str, dtype: str = "float64") -> dict[str, Any]:
+    loss, rows, targets, _ = GROUPS[name]
+    data: dict[str, Any] = {"inputs": {"values": rows}}
+    if targets:
+        data["targets"] = {"values": targets}
+    return {"gradcli": 1, "dtype": dtype, "data": data, "loss": loss}
+
+
+@dtypes
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_of_rows_at_a_kink(name: str, dtype: str) -> None:
+    """The kink is seen and named, and the slope chosen there passes."""
+    report = gradcli.check(of_one_group(name, dtype))
+    assert report.verdict == "pass", report
+    notes = [found for found in report.findings if found.code == "GC201"]
+    assert [note.data["units"] for note in notes] == [[[0]]] * GROUPS[name][3]
+
+
+@dtypes
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", GROUPS)
+def test_rounding_may_take_another_side_of_a_kink(name: str, seed: int, dtype: str) -> None:
+    """Behind a rotation a margin is met up to rounding only, which differs between precisions."""
+    spec = of_one_group(name, dtype)
+    spec["network"] = [{"dense": {"units": 2, "init": "orthogonal"}}]
+    report = gradcli.check(spec, seed=seed)
+    assert report.verdict == "pass", report
+
+
+# Of the chosen slope: outside of those on either side, which are at most 2 for the pair.
+BEYOND: dict[str, Callable[[Any], Any]] = {
+    "dissimilar-rows-coincide": lambda slope: slope + np.array([[3.0, 0], [-3, 0]]),
+    "triple-at-the-margin": lambda slope: 1.5 * slope,
+    "triple-at-the-margin-of-lengths": lambda slope: -slope,
+    "positive-coincides": lambda slope: slope + 5,
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_slope_beyond_those_of_both_sides_is_no_choice(name: str) -> None:
+    spec = of_one_group(name)
+    called, options = next(iter(spec["loss"].items())) if isinstance(spec["loss"], dict) else (
+        spec["loss"], {},
+    )  # fmt: skip
+    op = CATALOGUE.find(called, Loss)
+    assert op is not None
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        value, pull = op.function(*arguments, **options)
+        return value, lambda g: g * BEYOND[name](pull(np.ones_like(g)))
+
+    catalogue = CATALOGUE.extended([op.replace(name="wrong", function=wrong)])
+    spec["loss"] = {"wrong": options}
+    result = check_plan(load_plan(spec, catalogue=catalogue), CheckOptions())
+    assert result.verdict in ("fail", "inconclusive")
+    assert not [found for found in result.findings if found.code == "GC201"]

@@ -74,6 +74,41 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
     "mistakes_claimed_smooth": ("smoothness", claiming("zero_one", Loss, smoothness=0.0)),
     "mistakes_claimed_kinked": ("differentiable", claiming("zero_one", Loss, differentiable=0)),
     "mistakes_claimed_convex": ("convexity", claiming("zero_one", Loss, convex=True)),
+    "contrastive_claimed_kinked_at_the_margin": (
+        "kinks",
+        claiming("contrastive", Loss, kinks=(1.0,)),
+    ),
+    "contrastive_claimed_without_a_kink": (
+        "smoothness",
+        claiming("contrastive", Loss, kinks=(), smoothness=2.0),
+    ),
+    "contrastive_claimed_once_differentiable": (
+        "differentiable",
+        claiming("contrastive", Loss, differentiable=1),
+    ),
+    "contrastive_claimed_convex": ("convexity", claiming("contrastive", Loss, convex=True)),
+    "contrastive_with_an_influence": (
+        "influence",
+        claiming("contrastive", Loss, influence="b - a"),
+    ),
+    "triplet_claimed_kinked_where_the_distances_are_equal": (
+        "kinks",
+        claiming("triplet", Loss, kinks=(0.0,)),
+    ),
+    "triplet_claimed_with_one_constant_for_both_distances": (
+        "lipschitz",
+        claiming("triplet", Loss, lipschitz=math.sqrt(6)),
+    ),
+    "triplet_claimed_as_steep_as_one_distance": (
+        "lipschitz",
+        claiming("triplet", Loss, lipschitz=2.0),
+    ),
+    "triplet_claimed_bounded": ("bounded", claiming("triplet", Loss, bounded=True)),
+    "triplet_outlier_claimed_constant": ("outlier", claiming("triplet", Loss, outlier="constant")),
+    "triplet_claimed_of_log_probabilities": (
+        "argument",
+        claiming("triplet", Loss, argument="log-probabilities"),
+    ),
     "mse_outlier_claimed_harmless": ("outlier", claiming("mse", Loss, outlier="constant")),
     "huber_outlier_claimed_to_grow": ("outlier", claiming("huber", Loss, outlier="grows")),
     "mae_outlier_claimed_to_fade": ("outlier", claiming("mae", Loss, outlier="fades")),

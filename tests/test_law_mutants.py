@@ -249,6 +249,63 @@ def log_variance_that_mixes_replicas() -> Op:
     return gaussian_nll(lambda g, own, p: own.mean(axis=0) + 0 * own if own.ndim > 2 else own)
 
 
+@mutant("formula")
+def contrastive_with_its_labels_swapped() -> Op:
+    def contrastive(p: Any, y: Any, *, margin: float) -> Any:
+        return original("contrastive", Loss).function(p, 1 - y, margin=margin)
+
+    return computing("contrastive", contrastive, Loss)
+
+
+def rows_of_triples(change: Callable[[Any], Any]) -> Op:
+    """A triplet loss whose cotangents of anchors, positives and negatives are changed."""
+
+    def pulled(g: Any, dp: Any, p: Any) -> Any:
+        by_role = dp.reshape(*dp.shape[:-2], -1, 3, dp.shape[-1])
+        return change(by_role).reshape(dp.shape)
+
+    return pulling("triplet", pulled, Loss)
+
+
+@mutant("derivative formula")
+def triplet_that_does_not_move_its_negatives() -> Op:
+    return rows_of_triples(lambda by_role: by_role * np.array([1.0, 1.0, 0.0])[:, None])
+
+
+@mutant("complex step")
+def triplet_that_does_not_move_its_anchors() -> Op:
+    return rows_of_triples(lambda by_role: by_role * np.array([0.0, 1.0, 1.0])[:, None])
+
+
+@mutant("central differences")
+def triplet_with_positives_and_negatives_exchanged() -> Op:
+    return rows_of_triples(lambda by_role: by_role[..., [0, 2, 1], :])
+
+
+@mutant("finite")
+def length_whose_square_root_has_no_slope_at_zero() -> Op:
+    def contrastive(p: Any, y: Any, *, margin: float) -> Any:
+        value, pull = original("contrastive", Loss).function(p, y, margin=margin)
+        length = np.sqrt(((p[..., 0::2, :] - p[..., 1::2, :]) ** 2).sum(axis=-1))
+        return value, lambda g: pull(g * (length / length))
+
+    return computing("contrastive", contrastive, Loss)
+
+
+@mutant("accurate in the tails")
+def triplet_whose_distances_cancel() -> Op:
+    def triplet(p: Any, *, margin: float, distance: str) -> Any:
+        _, pull = original("triplet", Loss).function(p, margin=margin, distance=distance)
+        a, b, c = p[..., 0::3, :], p[..., 1::3, :], p[..., 2::3, :]
+        near, far = (((a - other) ** 2).sum(axis=-1) for other in (b, c))
+        if distance == "euclidean":
+            near, far = np.sqrt(near), np.sqrt(far)
+        lacking = 1e8 + near - far + margin - 1e8
+        return np.where(lacking.real > 0, lacking, 0), pull
+
+    return computing("triplet", triplet, Loss)
+
+
 @mutant("replicas of targets")
 def loss_that_mixes_replicas() -> Op:
     def cross_entropy(p: Any, y: Any, **options: Any) -> Any:

@@ -88,6 +88,20 @@ def adaptive_robust(p: Any, y: Any, *learned: Any, alpha: float, scale: float, l
     return value.mean().to(p.dtype)
 
 
+def contrastive(p: Any, y: Any, *, margin: float) -> Any:
+    """Hadsell et al. 2006, equation 4, without its halves."""
+    distance = torch.linalg.vector_norm(p[0::2] - p[1::2], dim=-1)
+    return ((1 - y) * distance**2 + y * torch.relu(margin - distance) ** 2).mean()
+
+
+def triplet(p: Any, *, margin: float, distance: str) -> Any:
+    anchor, positive, negative = p[0::3], p[1::3], p[2::3]
+    if distance == "euclidean":
+        return F.triplet_margin_loss(anchor, positive, negative, margin=margin, eps=0)
+    near, far = ((anchor - other).square().sum(-1) for other in (positive, negative))
+    return torch.clamp(near - far + margin, min=0).mean()
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
@@ -110,6 +124,8 @@ LOSSES: dict[str, Callable[..., Any]] = {
     ).mean(),
     "kl_divergence": lambda p, y: F.kl_div(p, y, reduction="batchmean"),
     "entropy": lambda p: torch.distributions.Categorical(logits=p).entropy().mean(),
+    "contrastive": contrastive,
+    "triplet": triplet,
     "hinge": lambda p, y: torch.relu(1 - y * p).mean(),
     "squared_hinge": lambda p, y: torch.relu(1 - y * p).square().mean(),
 }
@@ -235,6 +251,9 @@ def predictions_and_targets(
     assert isinstance(case.op, Loss)
     traits = case.op.traits_at(case.options)
     low, high = (-np.inf, np.inf) if traits is None else traits.domain
+    values = shape
+    if case.subject.group > 1:  # as many groups of rows
+        values, shape = shape[:1], (case.subject.group * shape[0], shape[-1])
     p = rng.uniform(low, high, shape) if np.isfinite(high - low) else 3 * rng.standard_normal(shape)
     labels = rng.integers(shape[-1], size=shape[:-1])
     mixed = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
@@ -242,7 +261,7 @@ def predictions_and_targets(
         "none": [None],
         "numbers": [3 * rng.standard_normal(shape)],
         "binary": [rng.random(shape), np.round(rng.random(shape))],
-        "events": [np.round(rng.random(shape))],
+        "events": [np.round(rng.random(values))],
         "signs": [2 * np.round(rng.random(shape)) - 1],
         "classes": [labels, mixed],
         "labels": [labels],
@@ -265,7 +284,7 @@ def compare_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.
         p_torch = tensor(p)
         w_torch = list(map(tensor, weights))
         rows = (p_torch, *map(torch.from_numpy, targets))
-        if not case.op.elementwise and len(shape) > 2:  # PyTorch wants the classes second
+        if not case.op.elementwise and p.ndim > 2:  # PyTorch wants the classes second
             rows = tuple(each.reshape(-1, *each.shape[len(shape) - 1 :]) for each in rows)
         expected = LOSSES[case.op.name](*rows, *w_torch, **case.options)
         expected.backward()

@@ -56,6 +56,8 @@ GOOD: dict[str, tuple[str, list[int], str, Any]] = {
     "labels": ("nll", [2, 3], "[2, 0]", [2, 0]),
     "labels-of-sequences": ("nll", [1, 2, 3], "[[2, 0]]", [[2, 0]]),
     "probabilities": ("kl_divergence", [1, 2], "[[0.25, 0.75]]", [[0.25, 0.75]]),
+    "one-a-pair": ("contrastive", [4, 3], "[0, 1]", [0.0, 1.0]),
+    "one-a-pair-of-sequences": ("contrastive", [2, 4, 3], "[0, 1, 1, 0]", [0.0, 1.0, 1.0, 0.0]),
 }
 
 
@@ -72,6 +74,10 @@ def test_taken_as_written(name: str) -> None:
 MISTAKES: dict[str, tuple[str, list[int], str, str, str, str]] = {
     "no-sign": ("hinge", [1, 2], "[[0, 1]]", "SP015", "target 0", "-1 or 1"),
     "event-between": ("focal", [1, 2], "[[0.5, 1]]", "SP015", "target 0.5", "0 or 1"),
+    "pair-between": ("contrastive", [2, 3], "[0.5]", "SP015", "target 0.5", "0 or 1"),
+    "one-a-row": (
+        "contrastive", [4, 3], "[0, 1, 0, 1]", "SP012", "[4]", "expects [2], one for every 2 rows",
+    ),
     "label-too-large": ("nll", [2, 3], "[0, 3]", "SP015", "label 3", "from 0 to 2"),
     "probabilities-for-labels": ("nll", [1, 2], "[[0.5, 0.5]]", "SP012", "[1, 2]", "expects [1]"),
     "labels-for-probabilities": (
@@ -111,3 +117,24 @@ def test_drawn_for_several_losses_only_where_they_agree(losses: str, fits: bool)
         return
     with pytest.raises(SpecError, match="do not suit"):
         plan_of(f"{{sum: {losses}}}", [6, 3])
+
+
+@pytest.mark.parametrize(
+    ("loss", "rows", "hint"),
+    [
+        ("contrastive", 7, "a multiple of 2, such as 6"),
+        ("triplet", 7, "a multiple of 3, such as 6"),
+        ("triplet", 2, "a multiple of 3, such as 3"),
+    ],
+)
+def test_rows_that_belong_together_come_by_the_group(loss: str, rows: int, hint: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        plan_of(loss, [rows, 3])
+    (problem,) = caught.value.errors
+    assert (problem.code, problem.key, problem.line) == ("SP012", "loss", 4)
+    assert hint in problem.hint
+
+
+def test_triples_need_no_targets() -> None:
+    plan = load_text("gradcli: 1\ndata: {inputs: {shape: [6, 2]}}\nloss: triplet\n", "spec.yaml")
+    assert not plan.targets

@@ -15,6 +15,7 @@ from gradcli.core.traits import LayerTraits, LossTraits, Traits
 __all__ = [
     "Activation",
     "Buffer",
+    "Gradient",
     "Initializer",
     "InitializerChoice",
     "Layer",
@@ -32,6 +33,7 @@ __all__ = [
 
 Options = Mapping[str, Any]
 Shape = tuple[int, ...]
+Gradient = str | Mapping[str, str]
 
 
 class Op(Record, kw_only=True):
@@ -285,15 +287,20 @@ class Loss(Op, kw_only=True):
     numbers; binary (0 to 1); events (0 or 1); signs (-1 or 1). For losses on rows: labels (rows,);
     probabilities (rows, features); classes, which are labels or probabilities. None: the loss has
     no target and y is absent.
+
+    A loss that `couples_rows` gets all of a batch's rows in one axis, p (..., rows, features). So
+    many of them as `rows` has names (a function of the options, perhaps), one behind the other,
+    make one value; `formula` is then in these names, and `gradient` a mapping by them.
     """
 
     kind: ClassVar[str] = "loss"
     formula: str | Callable[..., str] = ""
-    gradient: str | Callable[..., str] = ""
+    gradient: Gradient | Callable[..., Gradient] = ""
     traits: Callable[..., LossTraits] | None = None
     elementwise: bool = True
     reads: str | Callable[..., str] = "numbers"
     couples_rows: bool = False
+    rows: tuple[str, ...] | Callable[..., tuple[str, ...]] = ("p",)
     weights: Callable[..., dict[str, float]] | None = None
 
     def traits_at(self, options: Options) -> LossTraits | None:
@@ -301,6 +308,9 @@ class Loss(Op, kw_only=True):
 
     def reads_at(self, options: Options) -> str:
         return self.reads if isinstance(self.reads, str) else self.reads(**options)
+
+    def rows_at(self, options: Options) -> tuple[str, ...]:
+        return self.rows if isinstance(self.rows, tuple) else self.rows(**options)
 
 
 class Term(Op, kw_only=True):

@@ -112,14 +112,17 @@ class LossTraits(Record):
     Each is the best constant for all targets and, for rows, all numbers of features.
     `strong_convexity` is the largest m with f - m/2·|p|² convex; `lipschitz` and `smoothness` are
     of the value and of its gradient in the Euclidean norm, without the mean over rows or elements;
-    `kinks` are the values of `p - y` (or of the margin) where the slope jumps; `bounded` is from
-    above. `domain` is the open interval of the predictions at which the loss is defined.
+    `kinks` are the values where the slope jumps: of `p - y`, of the margin, or of the formula
+    `measure` in the rows of a group (beside which a distance of two rows has a kink at zero).
+    `bounded` is from above. `domain` is the open interval of the predictions at which the loss is
+    defined.
 
     `argument` is what it is a function of. `differentiable` is how many times it is continuously
     so: -1 where it jumps itself, 0 at kinks, 1 where its slope is continuous and bends abruptly,
     infinite otherwise. `influence`, a formula in p and y, is -∂f/∂p up to a positive factor: how a
     target pulls at its prediction, bounded where `lipschitz` is finite; and `outlier` what becomes
-    of it far out. `noise`, `minimiser` and `breakdown` are None where there is no such thing.
+    of it far out. `influence`, `noise`, `minimiser` and `breakdown` are None where there is no such
+    thing.
     """
 
     convex: bool
@@ -128,10 +131,11 @@ class LossTraits(Record):
     smoothness: float
     bounded: bool
     kinks: tuple[float, ...] = ()
+    measure: str = ""
     domain: tuple[float, float] = (-math.inf, math.inf)
     argument: Argument = NOT_STATED
     differentiable: float = NOT_STATED
-    influence: str = NOT_STATED
+    influence: str | None = NOT_STATED
     outlier: Outlier = NOT_STATED
     noise: Noise | None = NOT_STATED
     minimiser: Minimiser | None = NOT_STATED

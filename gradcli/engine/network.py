@@ -10,30 +10,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradcli.core.arrays import Array, Mask, Parameters, Pullback
+from gradcli.core.arrays import Array, Cotangents, Mask, Parameters, Pullback, rows
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Shape
 from gradcli.core.record import Record
+from gradcli.engine.patches import Patch, Planes
 from gradcli.spec.plan import LossPlan, Plan, WeightingPlan
 
-__all__ = ["LossValue", "Network", "Patch", "Summand", "Trace", "Watch"]
+__all__ = ["LossValue", "Network", "Summand", "Trace", "Watch"]
 
 
 Key = TypeVar("Key", int, str)
 Place = tuple[str, int, str]
 """(node, loss or term; its position; the parameter, for a term)."""
-
-
-class Patch(Record):
-    """A slope chosen at a kink: units in `mask` follow the line y0 + slope·(x - x0)."""
-
-    mask: Mask
-    x0: Array
-    y0: Array
-    slope: Array
-
-    def __call__(self, x: Array, y: Array) -> Array:
-        return np.where(self.mask, self.y0 + self.slope * (x - self.x0), y)
 
 
 @dataclass(eq=False, repr=False)
@@ -49,16 +38,24 @@ class Watch:
     def flipped(self, base: Watch, replicas: int) -> Mask:
         """Copies (replicas,) in which some branch differs from `base`, the point's own run."""
         flips = np.zeros(replicas, bool)
+        for at_point, differs in self._differences(base):
+            if differs.ndim > at_point.ndim:
+                flips |= differs.any(axis=tuple(range(differs.ndim - at_point.ndim, differs.ndim)))
+        return flips
+
+    def differs(self, base: Watch) -> bool:
+        """Whether some branch differs from those of another run."""
+        return any(bool(differs.any()) for _, differs in self._differences(base))
+
+    def _differences(self, base: Watch) -> Iterator[tuple[Mask, Mask]]:
+        """Each condition of `base`, and where that of this run is another one, settled apart."""
         for place, conditions in self.conditions.items():
             mask = self.settled.get(place)
             for at_point, taken in zip(base.conditions[place], conditions, strict=True):
-                if taken.ndim <= at_point.ndim:
-                    continue
                 differs = taken != at_point
-                if mask is not None and mask.shape == at_point.shape:
-                    differs &= ~mask
-                flips |= differs.any(axis=tuple(range(taken.ndim - at_point.ndim, taken.ndim)))
-        return flips
+                if mask is not None and at_point.shape[: mask.ndim] == mask.shape:
+                    differs &= ~mask.reshape(*mask.shape, *(1,) * (at_point.ndim - mask.ndim))
+                yield at_point, differs
 
 
 @dataclass(eq=False, repr=False)
@@ -115,7 +112,7 @@ class Network:
         self.targets = targets
         self.buffers = buffers
         self.node_patches: dict[int, Patch] = {}
-        self.loss_patches: dict[int, Patch] = {}
+        self.loss_patches: dict[int, Patch | Planes] = {}
         self.term_patches: dict[tuple[int, str], Patch] = {}
         self._watch: Watch | None = None
         self._rounding: Callable[[Array], Array] | None = None
@@ -176,7 +173,9 @@ class Network:
         patch = self.node_patches.get(index)
         with self._watching(("node", index, ""), patch):
             y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
-        return self._round(y if patch is None else patch(inputs[0], y)), pullback
+        if patch is not None:
+            y, pullback = patch(inputs[0], y), _patched(patch, pullback)
+        return self._round(y), pullback
 
     @contextmanager
     def rounded(self, nudge: Callable[[Array], Array]) -> Iterator[None]:
@@ -200,7 +199,7 @@ class Network:
             self._watch = None
 
     @contextmanager
-    def _watching(self, place: Place, patch: Patch | None) -> Iterator[None]:
+    def _watching(self, place: Place, patch: Patch | Planes | None) -> Iterator[None]:
         if self._watch is None:
             yield
             return
@@ -275,23 +274,50 @@ class Network:
         patch = self.term_patches.get((position, name))
         with self._watching(("term", position, name), patch):
             values, pull = term.op.function(w, **term.options)
-        return (values if patch is None else patch(w, values)), pull
+        if patch is None:
+            return values, pull
+        return patch(w, values), lambda g: patch.pull(g, pull(patch.outside(g)))
 
     def run_loss(
         self, position: int, loss: LossPlan, slots: list[Array], parameters: Parameters
     ) -> tuple[Array, int, Callable[[Array], tuple[Array, ...]]]:
         """Values of one loss before the mean, the number of their own axes, and their pullback."""
-        p = slots[loss.slot]
-        rank = len(self.slot_shape(loss.slot))
-        own_rank = rank if loss.op.elementwise else rank - 1
-        target = () if loss.target is None else (self.targets[loss.target],)
+        p = given = slots[loss.slot]
+        own = self.slot_shape(loss.slot)
+        own_rank = len(own) if loss.op.elementwise else len(own) - 1
+        target = [] if loss.target is None else [self.targets[loss.target]]
+        if loss.op.couples_rows:
+            p, own_rank = rows(p, len(own)), 1
+            target = [y.reshape(-1) for y in target]
         learned = _learned(loss.parameters, parameters, own_rank)
         patch = self.loss_patches.get(position)
         with self._watching(("loss", position, ""), patch):
             values, pull = loss.op.function(p, *target, *learned, **loss.options)
-        if patch is not None:
-            values = patch(p, values)
-        return values, own_rank, lambda g: _cotangents(pull(g), own_rank)
+
+        def pull_all(g: Array) -> tuple[Array, ...]:
+            dp, *dlearned = _cotangents(pull(g), own_rank)
+            if loss.op.couples_rows:
+                dp = dp.reshape(*dp.shape[:-2], *own)
+            return (dp, *dlearned)
+
+        if patch is None:
+            return values, own_rank, pull_all
+
+        def pull_patched(g: Array) -> tuple[Array, ...]:
+            dp, *dlearned = pull_all(patch.outside(g))
+            return (patch.pull(g, dp), *dlearned)
+
+        return patch(given, values), own_rank, pull_patched
+
+
+def _patched(patch: Patch, pullback: Pullback) -> Pullback:
+    """A node's pullback through the slopes chosen at its kinks."""
+
+    def pulled(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+        (dx, *rest), cotangents = pullback(patch.outside(g))
+        return (patch.pull(g, dx), *rest), cotangents
+
+    return pulled
 
 
 def _learned(own: Mapping[str, str], parameters: Parameters, own_rank: int) -> list[Array]:

@@ -143,6 +143,13 @@ def _formulas(card: OpCard, form: Form) -> Iterator[Block]:
     variable = card.derivative_of
     if form.options:
         yield Block(f"with {_options(form.options)}")
+    if not isinstance(form.derivative, str):
+        rows = ", ".join(form.derivative)
+        target = ", y" if "y" in form.formula else ""
+        yield Block(form.formula, "formula", label=f"L({rows}{target})")
+        for row, text in form.derivative.items():
+            yield Block(text, "formula", label=f"dL/d{row}")
+        return
     if variable == "p":
         arguments = "p, y" if "y" in form.formula else "p"
         names = f"L({arguments})", "dL/dp"

@@ -38,9 +38,10 @@ _ARGUMENTS: Final = {
     "probability": "the probability p of an event",
     "logits": "the logits p of a row, free up to a common summand",
     "log-probabilities": "the log-probabilities p of a row",
+    "scores": "the order of the scores p of a row",
     "embeddings": "the differences of embeddings",
 }
-_ROWS: Final = ("logits", "log-probabilities", "embeddings")
+_ROWS: Final = ("logits", "log-probabilities", "scores", "embeddings")
 _OUTLIERS: Final = {
     "grows": "pulls the harder the farther it lies",
     "constant": "pulls with one and the same force, however far it lies",
@@ -107,10 +108,14 @@ def _differentiable(claims: Claims) -> str:
 
 
 def _kinks(claims: Claims) -> str:
-    return ", ".join(map(number, claims["kinks"])) or "none"
+    places = ", ".join(map(number, claims["kinks"]))
+    of = f", of {claims['measure']}" if claims["measure"] else ""
+    return f"{places}{of}" if places else "none"
 
 
 def _influence(claims: Claims) -> str:
+    if claims["influence"] is None:
+        return "none: there is no prediction that a target pulls at"
     size = "unbounded" if math.isinf(claims["lipschitz"]) else "bounded"
     return f"{claims['influence']}, up to a factor; {size}"
 

@@ -44,7 +44,8 @@ def _slope(claims: Mapping[str, Any]) -> str:
 def _smoothness(claims: Mapping[str, Any]) -> str:
     if claims["kinks"]:
         places = " and ".join(number(kink) for kink in claims["kinks"])
-        return f"a kink at {places}"
+        measure = claims.get("measure")
+        return f"a kink where {measure} = {places}" if measure else f"a kink at {places}"
     constant = claims["smoothness"]
     if math.isinf(constant):
         return "no kink, yet a slope without a Lipschitz constant"

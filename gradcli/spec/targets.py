@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -44,7 +45,16 @@ class _Reader(Record):
         outputs = self.outputs
         if self.reads == "classes":
             return (outputs[:-1], outputs)
-        return (outputs[:-1],) if self.reads == "labels" else (outputs,)
+        if self.reads == "labels":
+            return (outputs[:-1],)
+        if self.op.elementwise or self.reads == "probabilities":
+            return (outputs,)
+        return ((math.prod(outputs[:-1]) // self.together,),)
+
+    @property
+    def together(self) -> int:
+        """How many rows have one target."""
+        return len(self.op.rows_at(self.call.options))
 
     def reads_labels(self, shape: Shape) -> bool:
         return self.draws == "labels" and shape == self.outputs[:-1]
@@ -71,6 +81,12 @@ def plan_targets(
         if not op.elementwise and len(outputs) < 2:
             shape = list(outputs)
             note("SP012", f"{op.name} needs outputs with rows and features, got {shape}", call)
+            return None
+        together, rows = len(op.rows_at(call.options)), math.prod(outputs[:-1])
+        if rows % together:
+            fits = rows - rows % together or together
+            message = f"{op.name} takes rows by {together}, and there are {rows}"
+            note("SP012", message, call, f"expected a multiple of {together}, such as {fits}")
             return None
     kinds = [(op, call, op.reads_at(call.options)) for op, call in losses]
     readers = [_Reader(op, call, reads, outputs) for op, call, reads in kinds if reads != "none"]
@@ -126,6 +142,8 @@ def _fits(source: ArraySource, reader: _Reader, context: Context) -> bool:
         rows = f"{source.shape[0]} rows of targets for {outputs[0]} rows of outputs"
         message = f"{rows}: shapes {shape} and {list(outputs)}"
     hint = f"{reader.op.name} expects " + " or ".join(str(list(one)) for one in allowed)
+    if reader.together > 1:
+        hint += f", one for every {reader.together} rows"
     context.problems.add("SP012", message, source.node, hint=hint)
     return False
 

@@ -82,7 +82,8 @@ def arguments_unchanged(case: Case) -> None:
 
 
 def _reference(subject: Subject, text: str, rows: Rows, row: int, g: Array | None) -> list[Decimal]:
-    env: dict[str, Any] = {subject.variable: rows.x[row].tolist(), **subject.constants}
+    parts = {name: part.tolist() for name, part in subject.parts(rows.x[row]).items()}
+    env: dict[str, Any] = {**parts, **subject.constants}
     targets = subject.one_hot(rows)
     if targets is not None:
         env["y"] = targets[row].tolist()
@@ -91,9 +92,18 @@ def _reference(subject: Subject, text: str, rows: Rows, row: int, g: Array | Non
     return evaluate(text, env)
 
 
+def _exact_slope(subject: Subject, rows: Rows, row: int, g: Array | None) -> list[Decimal]:
+    """The derivative as written, those by all variables side by side."""
+    width = rows.x.shape[-1] // subject.group
+    written = [_reference(subject, each.text, rows, row, g) for each in subject.derivatives]
+    return [entry for part in written for entry in (part * width if len(part) == 1 else part)]
+
+
 def _accurate(
-    found: float, exact: Decimal, condition: float, dtype: Any, what: str, place: str
+    found: float, exact: Decimal, condition: float, size: float, dtype: Any, what: str, place: str
 ) -> None:
+    if abs(Decimal(float(found)) - exact) <= Decimal(ULPS * float(np.finfo(dtype).eps) * size):
+        return
     smallest = float(np.finfo(dtype).tiny)
     if abs(exact) < smallest / np.finfo(dtype).eps:
         if abs(found) > smallest / np.finfo(dtype).eps * 2:
@@ -120,7 +130,8 @@ def _condition(rows: Rows, derivative: Array, value: Array) -> Array:
 def accurate_in_tails(case: Case) -> None:
     """Relative to themselves, values and slopes are as exact as their inputs' rounding allows.
 
-    Up to ±36, in float64, float32 and through the complex step, against decimals.
+    Up to ±36, in float64, float32 and through the complex step, against decimals. The slopes of
+    rows that belong together are differences, as exact as the largest of them allows.
     """
     subject = case.subject
     points = _TAILS if subject.elementwise else _ROW_TAILS
@@ -129,8 +140,10 @@ def accurate_in_tails(case: Case) -> None:
         slopes = jacobian(subject, wide)
         value = subject.value(wide)
         on_value = _condition(wide, slopes, value)
+        together = np.abs(slopes).max(axis=-1, keepdims=True) * (subject.group > 1)
+        size = np.broadcast_to(together, slopes.shape)
         on_slope = _condition(wide, curvature(subject, wide), slopes)
-        if (moved := _targets_moved(wide)) is not None:
+        if (moved := _targets_moved(subject, wide)) is not None:
             on_value += _relative(subject.value(moved) - value, value)
             on_slope += _relative(jacobian(subject, moved) - slopes, slopes)
         values = _exact_values(subject, wide)
@@ -139,11 +152,19 @@ def accurate_in_tails(case: Case) -> None:
             rows = wide.cast(dtype)
             got = {"value": subject.value(rows), "pullback": jacobian(subject, rows)}
             _compare(rows, got["value"], values, on_value, dtype, "value")
-            _compare(rows, got["pullback"], exact_slopes, on_slope, dtype, "pullback")
+            _compare(rows, got["pullback"], exact_slopes, on_slope, dtype, "pullback", size)
         for feature, unit in enumerate(np.eye(wide.x.shape[-1])):
             carried = complex_step(subject, wide, unit, 1e-10)
             exact = [[row[k][feature] for k in range(len(row))] for row in exact_slopes]
-            _compare(wide, carried, exact, on_slope[..., feature], np.float64, "complex step")
+            _compare(
+                wide,
+                carried,
+                exact,
+                on_slope[..., feature],
+                np.float64,
+                "complex step",
+                size[..., feature],
+            )
 
 
 @law("any cotangent in the tails", Activation)
@@ -163,18 +184,15 @@ def any_cotangent_in_tails(case: Case) -> None:
             with np.errstate(divide="ignore", invalid="ignore"):
                 moved = np.einsum("nk,nkj->nj", np.abs(g), np.abs(slopes)) / np.abs(pulled)
             condition += np.nan_to_num(moved, nan=0.0)
-            exact = [
-                _reference(subject, subject.derivative.text, rows, row, g[row])
-                for row in range(len(rows))
-            ]
+            exact = [_exact_slope(subject, rows, row, g[row]) for row in range(len(rows))]
             for dtype in (np.float64, np.float32):
                 found = subject(rows.cast(dtype))[1](g.astype(dtype))
                 _compare(rows, found, exact, condition, dtype, "pullback")
 
 
-def _targets_moved(rows: Rows) -> Rows | None:
-    """The rows with every target changed by a relative NUDGE, up and down in turn."""
-    if rows.y is None or rows.y.dtype.kind in "iu":
+def _targets_moved(subject: Subject, rows: Rows) -> Rows | None:
+    """The rows with every target that may be rounded changed by a relative NUDGE, up and down."""
+    if rows.y is None or subject.reads in ("events", "signs") or rows.y.dtype.kind in "iu":
         return None
     return Rows(rows.x, rows.y * (1 + NUDGE * (-1.0) ** np.arange(rows.y.shape[-1])))
 
@@ -194,20 +212,28 @@ def _exact_slopes(subject: Subject, rows: Rows, outputs: int) -> list[Any]:
     exact = []
     for i in range(len(rows)):
         units = np.eye(width)[:outputs] if subject.takes_g else [None]
-        written = [_reference(subject, subject.derivative.text, rows, i, g) for g in units]
-        exact.append([entry * width if len(entry) == 1 else entry for entry in written])
+        exact.append([_exact_slope(subject, rows, i, g) for g in units])
     return exact
 
 
 def _compare(
-    rows: Rows, found: Array, exact: list[Any], condition: Array, dtype: Any, what: str
+    rows: Rows,
+    found: Array,
+    exact: list[Any],
+    condition: Array,
+    dtype: Any,
+    what: str,
+    size: Array | None = None,
 ) -> None:
+    """Each entry against its reference, relative to itself or to its `size`."""
+    sizes = np.zeros(found.shape) if size is None else size
     for index in np.ndindex(found.shape):
         reference = exact[index[0]]
         for position in index[1:]:
             reference = reference[position]
         place = rows.describe(index[0])
-        _accurate(found[index].item(), reference, float(condition[index]), dtype, what, place)
+        moved = float(condition[index])
+        _accurate(found[index].item(), reference, moved, float(sizes[index]), dtype, what, place)
 
 
 @law("replicas of targets", Loss)

@@ -65,15 +65,16 @@ class Subject:
     """An activation, a loss or a penalty at fixed options, as a function of one variable's rows.
 
     `function(x, y) -> (value, pullback)` with values (rows, outputs): a loss on rows has one
-    output. `constants` are the numbers that its formulas may name; `takes_g` says that `derivative`
-    is written with the cotangent g.
+    output. Rows that belong together stand side by side in one row of x: `variables` names them,
+    and `derivatives` are by them. `constants` are the numbers that its formulas may name; `takes_g`
+    says that the derivative is written with the cotangent g.
     """
 
     function: Callable[[Array, Array | None], tuple[Array, RowsPull]]
-    variable: str
+    variables: tuple[str, ...]
     elementwise: bool
     formula: Formula
-    derivative: Formula
+    derivatives: tuple[Formula, ...]
     takes_g: bool
     constants: Mapping[str, float]
     traits: Traits | LossTraits | None
@@ -94,29 +95,53 @@ class Subject:
         traits = self.traits
         return traits.domain if isinstance(traits, LossTraits) else (-np.inf, np.inf)
 
+    @property
+    def group(self) -> int:
+        """How many rows belong together."""
+        return len(self.variables)
+
+    def parts(self, x: Array) -> dict[str, Array]:
+        """The variables: rows that belong together, each by its name."""
+        return dict(zip(self.variables, np.split(x, self.group, axis=-1), strict=True))
+
     def labelled(self, x: Array, label: int) -> Rows:
         """Rows that all have this class as their target, as the loss reads it."""
         labels = np.full(len(x), label)
+        if self.reads == "events":
+            return Rows(x, labels.astype(float))
         return Rows(x, np.eye(x.shape[-1])[labels] if self.reads == "probabilities" else labels)
 
     def place(self, rows: Rows) -> Array:
-        """What kinks are values of: p - y of a loss on numbers, y·p of one on signs, else x."""
+        """What kinks are values of: p - y of a loss on numbers, y·p of one on signs, else x.
+
+        Of rows that belong together, their measure.
+        """
+        if isinstance(self.traits, LossTraits) and self.traits.measure:
+            return self.written(Formula.parse(self.traits.measure, set(self.variables)), rows)
         if rows.y is None or self.reads not in ("numbers", "signs"):
             return rows.x
         return rows.x - rows.y if self.reads == "numbers" else rows.x * rows.y
 
     def written(self, formula: Formula, rows: Rows, g: Array | None = None) -> Array:
         """A formula's value for each row, of shape (rows, outputs)."""
-        env: dict[str, Array | float] = {self.variable: rows.x, **self.constants}
-        ranks = {self.variable: 1}
+        env: dict[str, Array | float] = {**self.parts(rows.x), **self.constants}
+        ranks = dict.fromkeys(self.variables, 1)
         for name, array in (("y", self.one_hot(rows)), ("g", g)):
             if array is not None:
-                env[name], ranks[name] = array, 1
+                env[name], ranks[name] = array, array.ndim - 1
         read = {name: value for name, value in env.items() if name in formula.names}
         value = formula.evaluate(read, {name: ranks.get(name, 0) for name in read})
         if value.ndim == 1:
             value = value[:, None]
         return value
+
+    def derivative_written(self, rows: Rows, g: Array | None = None) -> Array:
+        """The derivatives' values for each row, those by all variables side by side."""
+        width = rows.x.shape[-1] // self.group
+        found = [self.written(derivative, rows, g) for derivative in self.derivatives]
+        if self.group == 1:
+            return found[0]
+        return np.concatenate([np.broadcast_to(f, (len(rows), width)) for f in found], axis=-1)
 
     @staticmethod
     def one_hot(rows: Rows) -> Array | None:
@@ -128,6 +153,12 @@ class Subject:
 
 def _text(claim: str | Callable[..., str], options: Options) -> str:
     return claim if isinstance(claim, str) else claim(**options)
+
+
+def _by_variable(claim: Any, options: Options, variables: tuple[str, ...]) -> list[str]:
+    """The derivatives of a claim, one for each variable."""
+    written = claim(**options) if callable(claim) else claim
+    return [written] if isinstance(written, str) else [written[name] for name in variables]
 
 
 def _constants(options: Options, learned: Mapping[str, float]) -> dict[str, float]:
@@ -164,9 +195,9 @@ def _activation(op: Activation, options: Options) -> Subject:
 
     names = {"x", *constants}
     return Subject(
-        function, "x", op.elementwise,
+        function, ("x",), op.elementwise,
         Formula.parse(_text(op.formula, options), names),
-        Formula.parse(_text(op.derivative, options), names if op.elementwise else {*names, "g"}),
+        (Formula.parse(_text(op.derivative, options), names if op.elementwise else {*names, "g"}),),
         not op.elementwise, constants, op.traits_at(options),
     )  # fmt: skip
 
@@ -175,20 +206,29 @@ def _activation(op: Activation, options: Options) -> Subject:
 def _loss(op: Loss, options: Options) -> Subject:
     learned = {} if op.weights is None else op.weights(**options)
     constants = _constants(options, learned)
-    reads = op.reads_at(options)
+    reads, variables = op.reads_at(options), op.rows_at(options)
 
     def function(x: Array, y: Array | None) -> tuple[Array, RowsPull]:
         targets = () if reads == "none" else (y,)
-        value, pull = op.function(x, *targets, *_filled(learned, x), **options)
+        p = x
+        if op.couples_rows:  # rows that belong together, one behind the other
+            p = x.reshape(*x.shape[:-2], -1, x.shape[-1] // len(variables))
+        value, pull = op.function(p, *targets, *_filled(learned, x), **options)
         if op.elementwise:
             return value, lambda g: _first(pull(g))
-        return value[..., None], lambda g: _first(pull(g[..., 0]))
 
-    names = {"p", "y", *constants}
+        def pullback(g: Array) -> Array:
+            dp = _first(pull(g[..., 0]))
+            return dp.reshape(*dp.shape[:-2], -1, x.shape[-1])
+
+        return value[..., None], pullback
+
+    names = {*variables, "y", *constants}
+    written = _by_variable(op.gradient, options, variables)
     return Subject(
-        function, "p", op.elementwise,
+        function, variables, op.elementwise,
         Formula.parse(_text(op.formula, options), names),
-        Formula.parse(_text(op.gradient, options), names),
+        tuple(Formula.parse(text, names) for text in written),
         False, constants, op.traits_at(options), reads,
     )  # fmt: skip
 
@@ -202,10 +242,9 @@ def _term(op: Term, options: Options) -> Subject:
         return value
 
     names = {"w", *constants}
-    return Subject(
-        function, "w", True, Formula.parse(op.formula, names), Formula.parse(op.derivative, names),
-        False, constants, None,
-    )  # fmt: skip
+    derivative = Formula.parse(op.derivative, names)
+    formula = Formula.parse(op.formula, names)
+    return Subject(function, ("w",), True, formula, (derivative,), False, constants, None)
 
 
 @dataclass(frozen=True)

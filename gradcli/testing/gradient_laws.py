@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -54,9 +54,9 @@ def derivative_formula(case: Case) -> None:
         value, pull = subject(rows)
         g = rng.standard_normal(value.shape)
         if subject.takes_g:
-            written = subject.written(subject.derivative, rows, g)
+            written = subject.derivative_written(rows, g)
         else:
-            written = g * subject.written(subject.derivative, rows)
+            written = g * subject.derivative_written(rows)
         slope = pull(g)
         written = np.broadcast_to(written, slope.shape)
         _as_written(rows, slope, written, "pullback against the derivative")
@@ -78,6 +78,10 @@ def complex_steps(case: Case) -> None:
 def _reach(subject: Subject, rows: Rows) -> Array:
     """How far a difference may step: a part of the scale, on one side of all kinks and ends."""
     reach: Array = np.maximum(1.0, np.abs(rows.x).max(axis=-1)) / 16
+    if subject.group > 1:
+        parts = list(subject.parts(rows.x).values())
+        apart = [np.linalg.norm(a - b, axis=-1) for a, b in combinations(parts, 2)]
+        return np.asarray(np.minimum(reach, 0.25 * np.minimum.reduce(apart)))
     place = subject.place(rows)
     for border in (*subject.kinks, *subject.domain):
         if np.isfinite(border):
@@ -85,11 +89,11 @@ def _reach(subject: Subject, rows: Rows) -> Array:
     return reach
 
 
-def _one_branch(subject: Subject, rows: Rows) -> Array:
-    """Rows around which the widest step stays in one branch, feature by feature."""
+def _one_branch(subject: Subject, rows: Rows, v: Array) -> Array:
+    """Rows around which the widest step stays in one branch, along v and feature by feature."""
     same = np.ones(len(rows), np.bool_)
-    for feature in np.eye(rows.x.shape[-1]):
-        step = _reach(subject, rows)[:, None] * feature
+    for direction in (v, *np.eye(rows.x.shape[-1])):
+        step = _reach(subject, rows)[:, None] * direction
         records = []
         for side in (-1, 1):
             with record_branches() as record:
@@ -111,10 +115,11 @@ def _compare_differences(case: Case, *, second: bool) -> None:
     subject, rng = case.subject, case.rng()
     for block in moderate(case):
         rows = block[_reach(subject, block) > 1e-3]
-        rows = rows[_one_branch(subject, rows)]
-        if second:
-            rows = rows[~_beside_bend(subject, rows)]
         v = rng.choice([-1.0, 1.0], rows.x.shape)
+        kept = _one_branch(subject, rows, v)
+        if second:
+            kept[kept] = ~_beside_bend(subject, rows[kept])
+        rows, v = rows[kept], v[kept]
         derivative = curvature(subject, rows) if second else jacobian(subject, rows)
         claimed = derivative @ v[:, None, :, None] if second else derivative @ v[:, :, None]
         claimed = claimed[..., 0]

@@ -89,8 +89,9 @@ def _affine(case: Case) -> bool:
 
 def _found_argument(case: Case) -> str:
     subject = case.subject
-    if subject.reads == "none":
-        return "embeddings"
+    if subject.group > 1:
+        free = all(_same(case, partial(_with_more, by=by)) for by in SHIFTS)
+        return "embeddings" if free else "rows of a group"
     if not subject.elementwise:
         if _same(case, _scaled):
             return "scores"
@@ -161,8 +162,12 @@ def _third(subject: Subject, rows: Rows) -> Array:
 @law("influence", Loss, about="influence")
 def influence(case: Case) -> None:
     """The formula is the negative gradient, up to one positive factor."""
-    subject = case.subject
-    formula = parsed(case, loss_traits(case).influence)
+    subject, claimed_as = case.subject, loss_traits(case).influence
+    if (claimed_as is None) != (subject.group > 1):
+        raise LawBroken("a target pulls at its own prediction, where it has one, and nowhere else")
+    if claimed_as is None:
+        return
+    formula = parsed(case, claimed_as)
     blocks = [_summing_to_one(rows) for rows in moderate(case)]
     pulls = [-jacobian(subject, rows)[:, 0] for rows in blocks]
     written = [np.broadcast_to(subject.written(formula, rows), rows.x.shape) for rows in blocks]
@@ -192,6 +197,11 @@ def _summing_to_one(rows: Rows) -> Rows:
 def _far(subject: Subject, distance: float) -> Rows:
     """A prediction as far as that from its target, on either side, or with either feature."""
     low, high = subject.domain
+    if subject.group > 1:
+        x = distance * np.eye(subject.group)
+        if subject.reads == "none":
+            return Rows(np.concatenate([x, -x]))
+        return Rows.joined([subject.labelled(x, label) for label in (0, 1)])
     if not subject.elementwise:
         x = np.array([[-distance, 0.0], [distance, 0.0], [0.0, -distance]])
         return subject.labelled(x, 1)

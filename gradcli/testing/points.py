@@ -34,6 +34,7 @@ _TARGETS = {
     "signs": (-1.0, 1.0),
 }
 _WIDTHS = (2, 3)
+_SAMPLE = 120  # combinations of the numbers of several rows
 GRADES = (1.0, 1e-9, 1e-18)  # beside each number, the next is less than its rounding
 
 
@@ -66,10 +67,15 @@ def at_targets(subject: Subject, points: ArrayLike) -> list[Rows]:
 
 
 def _with_targets(subject: Subject, rng: np.random.Generator, x: Array) -> list[Rows]:
-    """Rows with labels, and the same with probabilities, also certain and graded ones."""
+    """Rows with labels, and the same with probabilities, also certain and graded ones.
+
+    Rows that belong together get one event for all of them.
+    """
     if subject.reads in (None, "none"):
         return [Rows(x)]
     count, width = x.shape
+    if subject.reads == "events":
+        return [Rows(x, np.full(count, event)) for event in _TARGETS["events"]]
     labels = np.asarray(rng.integers(width, size=(count,)))
     mixed = rng.dirichlet(np.ones(width), size=count)
     mixed[::3] = np.eye(width)[labels[::3]]
@@ -91,18 +97,38 @@ def grid(case: Case) -> list[Rows]:
     blocks = []
     for width in _WIDTHS:
         scales = np.repeat([0.3, 1.0, 5.0, TAIL, FAR], 60)[:, None]
-        x = scales * rng.standard_normal((len(scales), width))
-        duel = np.full((41, width), -FAR)  # two features compete, the others are out of it
-        duel[:, 0], duel[:, 1] = np.linspace(-5, 5, 41), 0.0
-        blocks += _with_targets(subject, rng, np.concatenate([x, duel]))
+        x = scales * rng.standard_normal((len(scales), subject.group * width))
+        extra = _duels(width) if subject.group == 1 else _neighbours(subject, width, rng)
+        blocks += _with_targets(subject, rng, np.concatenate([x, extra]))
     return blocks
 
 
+def _duels(width: int) -> Array:
+    """Rows in which two features compete, and the others are out of it."""
+    duel = np.full((41, width), -FAR)
+    duel[:, 0], duel[:, 1] = np.linspace(-5, 5, 41), 0.0
+    return duel
+
+
+def _neighbours(subject: Subject, width: int, rng: np.random.Generator) -> Array:
+    """Rows that nearly coincide with those that they belong to, and such that are far apart."""
+    away = np.concatenate([np.geomspace(1e-9, 0.1, 30), np.geomspace(1e4, 1e8, 10)])
+    return away[:, None] * rng.standard_normal((len(away), subject.group * width))
+
+
 def segments(case: Case, rows: Rows) -> tuple[Rows, Rows]:
-    """Pairs of rows that a path leads between: neighbours of one variable, else any two."""
-    if case.subject.elementwise:
+    """Pairs of rows that a path leads between: neighbours of one variable, else any two.
+
+    Rows that belong together also change places, and so meet on their way.
+    """
+    subject = case.subject
+    if subject.elementwise:
         return rows[:-1], rows[1:]
-    return rows, rows.at(rows.x[case.rng().permutation(len(rows))])
+    other = rows.at(rows.x[case.rng().permutation(len(rows))])
+    if subject.group == 1:
+        return rows, other
+    exchanged = rows.at(np.roll(rows.x, rows.x.shape[-1] // subject.group, axis=-1))
+    return Rows.joined([rows, rows]), Rows.joined([other, exchanged])
 
 
 def moderate(case: Case, limit: float = 30.0) -> list[Rows]:
@@ -111,7 +137,10 @@ def moderate(case: Case, limit: float = 30.0) -> list[Rows]:
 
 
 def extremes(case: Case, values: tuple[float, ...]) -> list[Rows]:
-    """Rows of these numbers in every combination; inside a bounded domain, its ends instead."""
+    """Rows of these numbers in every combination; inside a bounded domain, its ends instead.
+
+    Of rows that belong together, some combinations.
+    """
     subject = case.subject
     if subject.elementwise:
         low, high = subject.domain
@@ -120,8 +149,11 @@ def extremes(case: Case, values: tuple[float, ...]) -> list[Rows]:
     rng = case.rng()
     blocks = []
     for width in _WIDTHS:
-        mesh = np.meshgrid(*[np.array(values)] * width)
-        x = np.stack([axis.ravel() for axis in mesh], axis=-1)
+        if subject.group > 1:  # too many to try all of them
+            x = rng.choice(values, (_SAMPLE, subject.group * width))
+        else:
+            mesh = np.meshgrid(*[np.array(values)] * width)
+            x = np.stack([axis.ravel() for axis in mesh], axis=-1)
         blocks += _with_targets(subject, rng, x)
     return blocks
 

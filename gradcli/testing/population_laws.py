@@ -79,9 +79,9 @@ def _masses(subject: Subject, density: Callable[[Rows], Array]) -> Array:
 def likelihood(case: Case) -> None:
     """The density is one, and its -log is the loss; where there is none, no factor makes one."""
     subject, noise = case.subject, loss_traits(case).noise
-    if subject.reads == "none":
+    if subject.group > 1:
         if noise is not None:
-            raise LawBroken("a loss without targets claims a noise of theirs")
+            raise LawBroken("a loss on several rows together claims a noise of their targets")
         return
     if noise is None:
         masses = _masses(subject, lambda rows: np.exp(-subject.value(rows)))

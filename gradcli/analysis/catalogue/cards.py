@@ -38,11 +38,14 @@ class Parameter(Record):
 
 
 class Form(Record):
-    """The formulas of an op at options of its choice; "" where it has none."""
+    """The formulas of an op at options of its choice; "" where it has none.
+
+    The derivative is a mapping by the rows that belong together, where there are any.
+    """
 
     options: Mapping[str, Any]
     formula: str
-    derivative: str
+    derivative: str | Mapping[str, str]
 
 
 class OpCard(Record, kw_only=True):

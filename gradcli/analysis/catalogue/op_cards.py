@@ -12,6 +12,7 @@ from gradcli.analysis.catalogue.cards import Form, OpCard, Parameter
 from gradcli.analysis.catalogue.examples import example_of, example_options
 from gradcli.core.op import (
     Activation,
+    Gradient,
     Initializer,
     Layer,
     Loss,
@@ -118,18 +119,19 @@ def claims_of(op: Op) -> dict[str, Any]:
 def _forms(op: Op) -> Iterator[Form]:
     """Formulas at the defaults, or at each combination of choices on which they depend."""
     if isinstance(op, Loss):
-        texts: tuple[str | Callable[..., str], ...] = (op.formula, op.gradient)
+        texts: tuple[Gradient | Callable[..., Gradient], ...] = (op.formula, op.gradient)
     elif isinstance(op, (Activation, Term, Weighting)):
         texts = (op.formula, op.derivative)
     else:
         return
     chosen = [param for param in op.params if param.kind == "choice"]
-    if all(isinstance(text, str) for text in texts):
+    if not any(callable(text) for text in texts):
         chosen = []
     for values in itertools.product(*(param.choices for param in chosen)):
         choice = dict(zip((param.name for param in chosen), values, strict=True))
         options = example_options(op) | choice
-        formula, derivative = (text if isinstance(text, str) else text(**options) for text in texts)
+        formula, derivative = (text(**options) if callable(text) else text for text in texts)
+        assert isinstance(formula, str)
         if formula or derivative:
             yield Form(choice, formula, derivative)
 
@@ -150,7 +152,8 @@ def _(op: Activation, options: Options) -> Facts:
 
 @_facts.register
 def _(op: Loss, options: Options) -> Facts:
-    rows = "rows" if not op.couples_rows else "groups of rows"
+    together = op.rows_at(options)
+    rows = "rows" if len(together) == 1 else f"groups of {len(together)} rows"
     return [
         ("targets", READS[op.reads_at(options)]),
         ("mean over", "all elements" if op.elementwise else rows),

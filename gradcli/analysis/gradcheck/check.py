@@ -220,12 +220,15 @@ def _nothing_selected(plan: Plan) -> Finding:
 def _kink_note(kink: SettledKink) -> Finding:
     first = [int(i) for i in kink.units[0]]
     count = len(kink.units)
+    what, place = "unit", f"in row {first[0]}, unit {first[1:] if len(first) > 2 else first[-1]}"
+    if len(first) == 1:
+        what, place = "value", f"number {first[0]}"
     return finding(
         "GC201",
         kink.where,
-        f"{count} {'unit sits' if count == 1 else 'units sit'} exactly at a kink (the first in row "
-        f"{first[0]}, unit {first[1:] if len(first) > 2 else first[-1]}); the slope chosen is "
-        "between the one-sided ones and everything before it was compared with that slope",
+        f"{count} {f'{what} sits' if count == 1 else f'{what}s sit'} exactly at a kink (the first "
+        f"{place}); the slope chosen is between the one-sided ones and everything before it was "
+        "compared with that slope",
         line=kink.line,
         data={"units": [[int(i) for i in unit] for unit in kink.units[:32]], "count": count},
     )

@@ -9,17 +9,20 @@ slope, so that everything upstream can be compared tightly with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.row_kinks import planes_at
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import record_branches
 from gradcli.core.op import Activation
 from gradcli.core.record import Record
 from gradcli.engine.lines import Lines, StraightOp, X, find_lines
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model, generator
-from gradcli.engine.network import Network, Patch
+from gradcli.engine.network import Network
+from gradcli.engine.patches import Patch, Planes
 from gradcli.engine.replicas import Point
 from gradcli.spec.plan import LossPlan, NodePlan
 
@@ -35,7 +38,10 @@ Place = tuple[str, int, str]
 
 
 class SettledKink(Record):
-    """Where a network sits at a kink: the node, loss or term, and its units' indices (n, axes)."""
+    """Where a network sits at a kink: the node, loss or term, and its units' indices (n, axes).
+
+    Of a loss on rows the units are its values.
+    """
 
     where: str
     line: int
@@ -63,26 +69,39 @@ class Settlement(Record):
     Python, whose branches are not known but whose slopes on either side are.
     """
 
-    patches: Mapping[Place, Patch]
+    patches: Mapping[Place, Patch | Planes]
     kinks: tuple[SettledKink, ...]
     contested: bool
     lines: Mapping[int, Lines]
 
     def install(self, network: Network) -> None:
         """Let the network follow the slopes that were chosen."""
-        for (kind, index, parameter), patch in self.patches.items():
-            if kind == "node":
-                network.node_patches[index] = patch
-            elif kind == "loss":
-                network.loss_patches[index] = patch
-            else:
-                network.term_patches[index, parameter] = patch
+        self._install_patches(network)
         nodes = list(network.nodes)
         for index, lines in self.lines.items():
             op = StraightOp(name=nodes[index].op.name, function=len, inner=nodes[index].op,
                             lines=lines)  # fmt: skip
             nodes[index] = nodes[index].replace(op=op)
         network.nodes = tuple(nodes)
+
+    @contextmanager
+    def within(self, network: Network) -> Iterator[None]:
+        """The same in the block only, where values are moved by less than they are rounded."""
+        self._install_patches(network)
+        try:
+            yield
+        finally:
+            for patches in (network.node_patches, network.loss_patches, network.term_patches):
+                patches.clear()
+
+    def _install_patches(self, network: Network) -> None:
+        for (kind, index, parameter), patch in self.patches.items():
+            if kind == "loss":
+                network.loss_patches[index] = patch
+            elif isinstance(patch, Patch) and kind == "node":
+                network.node_patches[index] = patch
+            elif isinstance(patch, Patch):
+                network.term_patches[index, parameter] = patch
 
     def same_as(self, other: Settlement) -> bool:
         """Whether the same units are settled with the same slopes."""
@@ -91,9 +110,7 @@ class Settlement(Record):
         if not all(own.same_as(other.lines[index]) for index, own in self.lines.items()):
             return False
         return self.patches.keys() == other.patches.keys() and all(
-            np.array_equal(patch.mask, other.patches[place].mask)
-            and np.array_equal(patch.slope[patch.mask], other.patches[place].slope[patch.mask])
-            for place, patch in self.patches.items()
+            patch.same_as(other.patches[place]) for place, patch in self.patches.items()
         )
 
 
@@ -107,11 +124,11 @@ def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
     own = point
     if model.dtype != point.inputs.dtype:
         own = Point(model.network, model.parameters, model.inputs[INPUTS])
-    patches: dict[Place, Patch] = {}
+    patches: dict[Place, Patch | Planes] = {}
     kinks: list[SettledKink] = []
     contested = False
     for exact, chosen in zip(_units(point), _units(own), strict=True):
-        flips, patch = _patch(exact, chosen)
+        flips, patch = _patch(exact, chosen) if exact.elementwise else _planes(exact, chosen, seed)
         contested |= flips
         if patch is not None:
             patches[exact.place] = patch
@@ -149,13 +166,14 @@ def _lines(point: Point, own: Point, index: int, seed: int) -> tuple[bool, Lines
 
 
 class _Unit(Record):
-    """An elementwise function of the network, where it stands, and the values it is at."""
+    """A function of the network, of entries or of rows, where it stands, and what it is at."""
 
     place: Place
     name: str
     line: int
     function: Function
     x: Array
+    elementwise: bool = True
 
 
 def _units(point: Point) -> Iterator[_Unit]:
@@ -166,9 +184,9 @@ def _units(point: Point) -> Iterator[_Unit]:
             function = partial(_node, point, index, node)
             yield _Unit(("node", index, ""), node.name, node.line, function, x)
     for index, loss in enumerate(plan.losses):
-        if loss.op.elementwise:
-            function, x = partial(_loss, point, index, loss), point.slots[loss.slot]
-            yield _Unit(("loss", index, ""), loss.name, loss.line, function, x)
+        function, x = partial(_loss, point, index, loss), point.slots[loss.slot]
+        place = "loss", index, ""
+        yield _Unit(place, loss.name, loss.line, function, x, loss.op.elementwise)
     for index, term in enumerate(plan.terms):
         for name in term.parameters:
             function = partial(point.network.run_term, index, name)
@@ -186,6 +204,11 @@ def _loss(point: Point, position: int, loss: LossPlan, p: Array) -> Result:
     slots = [*point.slots[: loss.slot], p, *point.slots[loss.slot + 1 :]]
     values, _, pull = point.network.run_loss(position, loss, slots, point.parameters)
     return values, lambda g: pull(g)[0]
+
+
+def _planes(exact: _Unit, own: _Unit, seed: int) -> tuple[bool, Planes | None]:
+    rng = generator(seed, f"kinks of {exact.name}")
+    return planes_at(exact.function, exact.x, own.function, own.x, rng)
 
 
 def _patch(exact: _Unit, own: _Unit) -> tuple[bool, Patch | None]:

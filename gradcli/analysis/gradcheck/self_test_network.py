@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.culprits import Judge
 from gradcli.analysis.gradcheck.examine import examine
-from gradcli.analysis.gradcheck.mutants import Call, Mistake, Site, mistakes
+from gradcli.analysis.gradcheck.mutants import Mistake, Site, mistakes
 from gradcli.analysis.gradcheck.parts import Part, parts_of
 from gradcli.analysis.gradcheck.planting import Operand, planted
 from gradcli.analysis.gradcheck.report import TensorResult
@@ -59,7 +59,7 @@ class NetworkSelfTest:
         part = judge.part
         op = planted(part.op, operand, mistake.change)
         network = self._network_with(part, op)
-        effects = self._effects(network, part, operand)
+        effects = self._effects(network)
         fate, findings = self._fate(network, effects)
         named, found = False, tuple(sorted({finding.code for finding in findings}))
         if fate == "caught":
@@ -86,11 +86,11 @@ class NetworkSelfTest:
         truth = base.truth if base.truth.serves(model) else None
         return NetworkTensors(model, self._options, truth)
 
-    def _effects(self, network: NetworkTensors, part: Part, operand: Operand) -> dict[str, float]:
+    def _effects(self, network: NetworkTensors) -> dict[str, float]:
         """By how much of what is detectable the checked tensors differ from what they should be."""
         right = self._base.gradients
         if network.truth is not self._base.truth:
-            right = self._with_slopes_chosen(network, part, operand)
+            right = self._with_slopes_chosen(network)
         effects = {}
         for name in self._kinds:
             with np.errstate(invalid="ignore"):
@@ -113,22 +113,11 @@ class NetworkSelfTest:
                 self._limits[name] = np.asarray(self._results[name].detectable_error)
         return self._limits[name]
 
-    def _with_slopes_chosen(
-        self, network: NetworkTensors, part: Part, operand: Operand
-    ) -> dict[str, Array]:
+    def _with_slopes_chosen(self, network: NetworkTensors) -> dict[str, Array]:
         """The right gradients where a mutant chose another of the right slopes at a kink."""
-        patches = network.truth.patches_of(part.kind, part.index)
-
-        def chosen(call: Call) -> Array:
-            cotangent = call.right
-            fitting = [patch for patch in patches if patch.mask.shape == cotangent.shape]
-            if not fitting:
-                return cotangent
-            patch = min(fitting, key=lambda each: float(np.abs(each.x0 - call.x).max()))
-            return np.where(patch.mask, call.g * patch.slope, cotangent)
-
-        model = self._network_with(part, planted(part.op, operand, chosen)).model
-        return model.value_and_grad()[1]
+        model = self._base.model
+        with network.truth.settled.within(model.network):
+            return model.value_and_grad()[1]
 
     def _fate(
         self, network: NetworkTensors, effects: dict[str, float]

@@ -22,6 +22,7 @@ __all__ = ["NetworkTensors"]
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
+_JITTER_MOST = 16  # tries, of which some may take another branch
 _JITTER_ULPS = 2
 
 
@@ -131,30 +132,52 @@ class NetworkTensors:
         """How far each gradient moves when everything moves by its last digits: most of 4 tries.
 
         Everything: the parameters and the inputs by up to 2 ulp, and every value and cotangent on
-        the way by 8, since a gradient that is a sum of large terms is no surer than these.
+        the way by 8, since a gradient that is a sum of large terms is no surer than these. The
+        slopes chosen at kinks stay as they are.
         """
         if self._jitters is None:
-            moves = {key: np.zeros_like(value, float) for key, value in self.gradients.items()}
-            rng = generator(self.options.seed, "jitter")
-            eps = np.finfo(self.model.dtype).eps
-            for _ in range(_JITTER_TRIES):
-                moved = {
-                    key: nudged(value, eps, rng, _JITTER_ULPS)
-                    for key, value in {**self.model.parameters, **self.model.inputs}.items()
-                }
-                inputs = moved.pop(INPUTS)
-                with self.model.network.rounded(lambda value: nudged(value, eps, rng, OP_ULPS)):
-                    try:
-                        _, gradients = self.model.value_and_grad_at(moved, inputs)
-                    except UserCodeError:  # as for probes: this try says nothing
-                        continue
-                for key, gradient in gradients.items():
-                    with np.errstate(invalid="ignore"):
-                        change = np.abs(gradient.astype(float) - self.gradients[key])
-                    moved_by = _JITTER_SAFETY * np.nan_to_num(change, nan=0.0)
-                    moves[key] = np.maximum(moves[key], moved_by)
-            self._jitters = moves
+            with self.truth.settled.within(self.model.network):
+                self._jitters = self._moves()
         return self._jitters[name].ravel()
+
+    def _moves(self) -> dict[str, Array]:
+        """The largest move of each gradient; one that takes another branch is another function's.
+
+        Such tries count only where there is no other.
+        """
+        model, network = self.model, self.model.network
+        rng = generator(self.options.seed, "jitter")
+        eps = np.finfo(model.dtype).eps
+        with network.watch() as here:
+            model.value_and_grad_at(model.parameters, model.inputs[INPUTS])
+        same: list[dict[str, Array]] = []
+        others: list[dict[str, Array]] = []
+        for _ in range(_JITTER_MOST):
+            moved = {
+                key: nudged(value, eps, rng, _JITTER_ULPS)
+                for key, value in {**model.parameters, **model.inputs}.items()
+            }
+            inputs = moved.pop(INPUTS)
+            rounding = network.rounded(lambda value: nudged(value, eps, rng, OP_ULPS))
+            try:
+                with rounding, network.watch() as there:
+                    _, gradients = model.value_and_grad_at(moved, inputs)
+            except UserCodeError:  # as for probes: this try says nothing
+                continue
+            (others if there.differs(here) else same).append(gradients)
+            if len(same) == _JITTER_TRIES:
+                break
+        tries = same or others
+        return {
+            key: np.max([_change(each[key], value) for each in (self.gradients, *tries)], axis=0)
+            for key, value in self.gradients.items()
+        }
+
+
+def _change(gradient: Array, base: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        change = np.abs(gradient.astype(float) - base)
+    return np.asarray(_JITTER_SAFETY * np.nan_to_num(change, nan=0.0))
 
 
 def _reads(name: str, part: NodePlan | LossPlan, slots: tuple[int, ...]) -> bool:

@@ -12,7 +12,7 @@ from gradcli.core.arrays import Array
 from gradcli.engine.cotangents import EPS, TERM_ULPS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.engine.network import Network, Patch
+from gradcli.engine.network import Network
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.numeric import NumericGradients
 from gradcli.engine.replicas import Point
@@ -42,8 +42,8 @@ class Truth:
     def __init__(self, model: Model, seed: int, names: Sequence[str] = ()) -> None:
         self.seed = seed
         self.point = _point_of(model)
-        self._settled = settle_kinks(self.point, model, seed)
-        self._settled.install(self.point.network)
+        self.settled = settle_kinks(self.point, model, seed)
+        self.settled.install(self.point.network)
         self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
         self._noises: dict[str, float] = {}
@@ -58,18 +58,13 @@ class Truth:
 
     @property
     def kinks(self) -> tuple[SettledKink, ...]:
-        return self._settled.kinks
+        return self.settled.kinks
 
     def serves(self, model: Model) -> bool:
         """Whether this is the truth for another model of the same forward and values too."""
-        if not self._settled.contested:
+        if not self.settled.contested:
             return True
-        return self._settled.same_as(settle_kinks(_point_of(model), model, self.seed))
-
-    def patches_of(self, kind: str, index: int) -> list[Patch]:
-        """The slopes chosen at kinks of one node, loss or term."""
-        patches = self._settled.patches.items()
-        return [patch for place, patch in patches if place[:2] == (kind, index)]
+        return self.settled.same_as(settle_kinks(_point_of(model), model, self.seed))
 
     def gradient(self, name: str) -> Estimate:
         """The numeric gradient of a tensor, flat; see `oracle`."""

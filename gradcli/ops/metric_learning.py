@@ -1,0 +1,201 @@
+"""Losses on distances between rows: pairs and triples that belong together.
+
+Rows that coincide have no direction to part in: there, the slope of a distance is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.core.branches import took_branch
+from gradcli.core.param import Param
+from gradcli.core.primitives import choose, where
+from gradcli.core.registry import loss
+from gradcli.core.traits import LossTraits
+from gradcli.ops.activations import Value
+from gradcli.ops.losses import targets_like
+
+__all__ = ["contrastive", "triplet"]
+
+Distance = tuple[Array, Array]
+"""Of two rows, and its slope along their difference."""
+
+
+def _groups(p: Array, size: int) -> tuple[list[Array], Callable[[list[Array]], Array]]:
+    """The first, second, ... row of each group of rows, and how to put such rows back in order."""
+    grouped = p.reshape(*p.shape[:-2], -1, size, p.shape[-1])
+
+    def together(parts: list[Array]) -> Array:
+        stacked = np.stack(parts, axis=-2)
+        return stacked.reshape(*stacked.shape[:-3], -1, stacked.shape[-1])
+
+    return [grouped[..., position, :] for position in range(size)], together
+
+
+def _squared(difference: Array) -> Distance:
+    return (difference * difference).sum(axis=-1), 2 * difference
+
+
+def _euclidean(difference: Array, matters: Array | bool = True) -> Distance:
+    """The length, scaled so that no square overflows or vanishes.
+
+    It has a kink where it is zero and `matters`.
+    """
+    largest = np.abs(difference.real).max(axis=-1, keepdims=True)
+    apart = largest > 0
+    took_branch(apart[..., 0] | ~np.asarray(matters))
+    scale = np.where(apart, largest, 1)
+    scaled = difference / scale
+    square = choose(apart, (scaled * scaled).sum(axis=-1, keepdims=True), 1.0)
+    length = scale * np.sqrt(square)
+    return choose(apart, length, 0.0)[..., 0], choose(apart, difference / length, 0.0)
+
+
+def _lead(a: Array, p: Array, n: Array, distance: str) -> tuple[Array, tuple[Array, Array]]:
+    """d(a, p) - d(a, n), and the slopes of both distances along a - p and a - n.
+
+    As the product of the sum and the difference of the two ways, in which nothing cancels.
+    """
+    to_p, to_n = a - p, a - n
+    product = ((n - p) * (to_p + to_n)).sum(axis=-1)
+    if distance == "squared":
+        return product, (2 * to_p, 2 * to_n)
+    (near, near_slope), (far, far_slope) = _euclidean(to_p), _euclidean(to_n)
+    total = near + far
+    return product / choose(total.real > 0, total, 1.0), (near_slope, far_slope)
+
+
+_LENGTH = "sqrt(sum(({0} - {1})**2))"
+_DIRECTION = "({0} - {1})/where(" + _LENGTH + " > 0, " + _LENGTH + ", 1)"
+
+
+def _contrastive_gradient() -> dict[str, str]:
+    pulled = f"2*(1 - y)*(a - b) - 2*y*maximum(0, margin - {_LENGTH.format('a', 'b')})*"
+    slope = f"({pulled}{_DIRECTION.format('a', 'b')})"
+    return {"a": slope, "b": f"-{slope}"}
+
+
+@loss(
+    "contrastive",
+    params=[Param("margin", 1.0, above=0, sweep=(1.0, 2.5))],
+    elementwise=False,
+    couples_rows=True,
+    reads="events",
+    rows=("a", "b"),
+    formula="(1 - y)*sum((a - b)**2) + y*maximum(0, margin - sqrt(sum((a - b)**2)))**2",
+    gradient=_contrastive_gradient(),
+    traits=lambda margin: LossTraits(
+        convex=False,
+        strong_convexity=0.0,
+        lipschitz=math.inf,
+        smoothness=math.inf,
+        bounded=False,
+        kinks=(0.0,),
+        measure="sqrt(sum((a - b)**2))",
+        argument="embeddings",
+        differentiable=0,
+        influence=None,
+        outlier="grows",
+        noise=None,
+        minimiser=None,
+        breakdown=None,
+    ),
+    references=["hadsell2006"],
+    often_wrong="Y = 1 is said to mean similar. With (1 - Y)·D² + Y·max(0, margin - D)², as in "
+    "Hadsell et al., it means dissimilar.",
+)
+def contrastive(p: Array, y: Array, *, margin: float) -> Value:
+    """Rows 2i and 2i+1 are a pair: similar ones (target 0) attract, others (1) keep a margin.
+
+    D² for a similar pair at the distance D, and (margin - D)² for a dissimilar one closer than
+    the margin.
+    """
+    (a, b), together = _groups(p, 2)
+    y = targets_like(p, y)
+    difference = a - b
+    square, square_slope = _squared(difference)
+    length, direction = _euclidean(difference, y > 0)
+    lacking = margin - length
+    gap = choose(lacking.real > 0, lacking, 0.0)
+
+    def pullback(g: Array) -> Array:
+        pulled = (g * (1 - y))[..., None] * square_slope - (2 * g * y * gap)[..., None] * direction
+        return together([pulled, -pulled])
+
+    return (1 - y) * square + y * gap * gap, pullback
+
+
+def _triplet_formula(margin: float, distance: str, *, gradient: bool = False) -> Any:
+    square, length = "sum(({0} - {1})**2)", _LENGTH
+    of = square if distance == "squared" else length
+    slope = "2*({0} - {1})" if distance == "squared" else _DIRECTION
+    lacking = f"{of.format('a', 'p')} - {of.format('a', 'n')} + margin"
+    if not gradient:
+        return f"maximum(0, {lacking})"
+    towards, away = slope.format("a", "p"), slope.format("a", "n")
+    parts = {"a": f"{towards} - {away}", "p": f"-{towards}", "n": away}
+    return {name: f"where({lacking} >= 0, {part}, 0)" for name, part in parts.items()}
+
+
+def _triplet_measure(distance: str) -> str:
+    of = "sum(({0} - {1})**2)" if distance == "squared" else _LENGTH
+    return f"{of.format('a', 'p')} - {of.format('a', 'n')}"
+
+
+@loss(
+    "triplet",
+    params=[
+        Param("margin", 1.0, above=0, sweep=(1.0, 0.5)),
+        Param(
+            "distance",
+            "squared",
+            kind="choice",
+            choices=("squared", "euclidean"),
+            sweep=("squared", "euclidean"),
+        ),
+    ],
+    elementwise=False,
+    couples_rows=True,
+    reads="none",
+    rows=("a", "p", "n"),
+    formula=lambda margin, distance: _triplet_formula(margin, distance),
+    gradient=lambda margin, distance: _triplet_formula(margin, distance, gradient=True),
+    traits=lambda margin, distance: LossTraits(
+        convex=False,
+        strong_convexity=0.0,
+        lipschitz=math.inf if distance == "squared" else math.sqrt(6),
+        smoothness=math.inf,
+        bounded=False,
+        kinks=(-margin,),
+        measure=_triplet_measure(distance),
+        argument="embeddings",
+        differentiable=0,
+        influence=None,
+        outlier="grows" if distance == "squared" else "constant",
+        noise=None,
+        minimiser=None,
+        breakdown=None,
+    ),
+    references=["schroff2015"],
+)
+def triplet(p: Array, *, margin: float, distance: str) -> Value:
+    """Rows 3i, 3i+1, 3i+2 are anchor, positive and negative: the first two closer by a margin.
+
+    max(0, d(a, p) - d(a, n) + margin), with d the distance or its square.
+    """
+    (anchor, positive, negative), together = _groups(p, 3)
+    lacking, slopes = _lead(anchor, positive, negative, distance)
+    lacking = lacking + margin
+    active = lacking.real >= 0
+
+    def pullback(g: Array) -> Array:
+        pulled = np.where(active, g, 0)[..., None]
+        to_positive, to_negative = (pulled * slope for slope in slopes)
+        return together([to_positive - to_negative, -to_positive, to_negative])
+
+    return where(active, lacking, 0.0), pullback
