@@ -10,6 +10,7 @@ import pytest
 from planted import Mutants, breaches, claiming, computing, original
 
 from gradcli.core.op import Layer, NodeOp, Op
+from gradcli.core.traits import Normalization
 from gradcli.testing import LAWS
 
 mutant = Mutants()
@@ -65,6 +66,21 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
     "relu_rnn_claimed_homogeneous_with_one_bias": (
         "homogeneous with",
         claiming("rnn", Layer, homogeneous_with=("bias_ih",)),
+    ),
+    "dropout_claimed_without_noise": ("expectation", claiming("dropout", Layer, noise=0.0)),
+    "dense_claimed_with_noise": ("expectation", claiming("dense", Layer, noise=0.5)),
+    "residual_claimed_unscaled": ("sums", claiming("residual", Layer, sums=(1.0, 1.0))),
+    "batch_norm_claimed_over_features": (
+        "normalizes",
+        claiming("batch_norm", Layer, normalizes=Normalization("features", 1e-5)),
+    ),
+    "rms_norm_claimed_centred": (
+        "normalizes",
+        claiming("rms_norm", Layer, normalizes=Normalization("features", 1e-5, True)),
+    ),
+    "layer_norm_claimed_without_eps": (
+        "normalizes",
+        claiming("layer_norm", Layer, normalizes=Normalization("features", 0.0)),
     ),
 }
 mutant.update((name, (law, lambda op=op: op)) for name, (law, op) in FALSE_CLAIMS.items())

@@ -21,6 +21,7 @@ __all__ = [
     "LossTraits",
     "Minimiser",
     "Noise",
+    "Normalization",
     "Outlier",
     "Traits",
     "stated",
@@ -142,6 +143,19 @@ class LossTraits(Record):
     breakdown: Breakdown | None = NOT_STATED
 
 
+class Normalization(Record):
+    """A layer that brings what it normalizes to unit size, before its `weight` and `bias` if any.
+
+    It divides by √(v + eps), v the mean square over all rows of each feature, or over the features
+    of each row; of deviations from their mean, where it is `centred`. `stored` statistics are not
+    those of the input but the buffers `running_mean` and `running_var`, by feature.
+    """
+
+    over: Literal["rows", "features", "stored"]
+    eps: float
+    centred: bool = True
+
+
 class LayerTraits(Record):
     """A layer.
 
@@ -157,6 +171,9 @@ class LayerTraits(Record):
     `lipschitz(inputs, parameters)`: for each input, a bound at this point on the norm of its
     cotangent for an output cotangent of norm one; None where none is stated. A layer that is linear
     in x with a matrix as `mixing` needs none: the matrix's spectral norm is the bound.
+    `sums`: c for each input where the output is Σ c·x, entry by entry; None where it is not.
+    `normalizes`: what it brings to unit size; None where it does nothing of the kind.
+    `noise`: the variance of the factors of mean 1, one for each entry, that it draws.
     """
 
     couples_rows: bool = False
@@ -165,6 +182,9 @@ class LayerTraits(Record):
     homogeneous_with: tuple[str, ...] | None = None
     mixing: str | None = None
     lipschitz: Callable[[tuple[Array, ...], Parameters], tuple[float, ...]] | None = None
+    sums: tuple[float, ...] | None = None
+    normalizes: Normalization | None = None
+    noise: float = 0.0
 
 
 def stated(traits: Record) -> dict[str, Any]:

@@ -23,7 +23,9 @@ def _traits(*, p: float) -> LayerTraits:
     def lipschitz(inputs: tuple[Array, ...], parameters: Parameters) -> tuple[float, ...]:
         return (float(parameters["mask"].max()) / (1 - p),)
 
-    return LayerTraits(keeps_features=True, homogeneous_with=(), lipschitz=lipschitz)
+    return LayerTraits(
+        keeps_features=True, homogeneous_with=(), lipschitz=lipschitz, noise=p / (1 - p)
+    )
 
 
 @layer(

@@ -20,7 +20,9 @@ def _shapes(shape: Shape) -> Shape:
 @layer(
     "flatten",
     shapes=_shapes,
-    traits=lambda: LayerTraits(homogeneous_with=(), lipschitz=lambda inputs, parameters: (1.0,)),
+    traits=lambda: LayerTraits(
+        homogeneous_with=(), lipschitz=lambda inputs, parameters: (1.0,), sums=(1.0,)
+    ),
 )
 def flatten(x: Array, *, rank: int, **_: Any) -> tuple[Array, Any]:
     """All axes but that of the batch as one: a sequence or an image becomes one row of features."""

@@ -12,7 +12,7 @@ from gradcli.core.arrays import Array, Cotangents, Parameters, like, sum_rows
 from gradcli.core.op import Buffer, Learned, Shape
 from gradcli.core.param import Param
 from gradcli.core.registry import layer
-from gradcli.core.traits import LayerTraits
+from gradcli.core.traits import LayerTraits, Normalization
 from gradcli.ops.activations import Value
 from gradcli.ops.features import require_features
 
@@ -124,6 +124,7 @@ def _batch_traits(*, mode: str, eps: float, affine: bool) -> LayerTraits:
         affine=_affine(affine),
         homogeneous_with=None if mode == "train" else along,
         lipschitz=lipschitz,
+        normalizes=Normalization("rows" if mode == "train" else "stored", eps),
     )
 
 
@@ -163,7 +164,11 @@ def _row_traits(*, centred: bool) -> Callable[..., LayerTraits]:
             _, scale = _scale(inputs[0], (-1,), eps, centred=centred)
             return (float(scale.max() * np.abs(parameters.get("weight", 1.0)).max()),)
 
-        return LayerTraits(affine=_affine(affine and centred), lipschitz=lipschitz)
+        return LayerTraits(
+            affine=_affine(affine and centred),
+            lipschitz=lipschitz,
+            normalizes=Normalization("features", eps, centred),
+        )
 
     return traits
 

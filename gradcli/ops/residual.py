@@ -30,6 +30,7 @@ def _shapes(shape: Shape, branch: Shape, **_: Any) -> Shape:
         keeps_features=True,
         homogeneous_with=(),
         lipschitz=lambda inputs, parameters: (1.0, abs(scale)),
+        sums=(1.0, scale),
     ),
 )
 def residual(x: Array, branch: Array, *, scale: float, **_: Any) -> tuple[Array, Any]:

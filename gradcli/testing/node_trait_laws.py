@@ -163,23 +163,62 @@ def _jacobians(point: Point) -> list[Array]:
 
 @law("expectation", NodeOp)
 def expectation(case: Case) -> None:
-    """What draws its buffers gives, on average over the draws, the input itself."""
+    """Over the draws of what it draws, an entry is its input on average, with `noise` in it."""
     op = case.op
     assert isinstance(op, NodeOp)
+    noise = _traits_of(case).noise
     for point, rng in node_points(case):
-        held = op.buffered(point.inputs[0].shape, case.options)
-        if not any(callable(buffer.fill) for buffer in held.values()):
+        held = op.buffered(point.inputs[0].shape, case.options).items()
+        drawn = {name: (own.fill, own.shape) for name, own in held if callable(own.fill)}
+        if not drawn:
+            if noise:
+                raise LawBroken(f"claimed noise={noise}, but nothing is drawn")
             continue
-        total = np.zeros((2, *point.inputs[0].shape))
+        powers = np.arange(1, 5)[:, *(None,) * point.rank]
+        total: Array = np.zeros((4, *point.inputs[0].shape))
         for _ in range(_DRAWS):
-            drawn = {
-                name: buffer.fill(rng, buffer.shape)
-                for name, buffer in held.items()
-                if callable(buffer.fill)
-            }
-            y = replace(point, buffers={**point.buffers, **drawn}).value()
-            total += [y, y * y]
-        mean, square = total / _DRAWS
-        spread = np.sqrt(np.maximum(square - mean * mean, 0.0) / _DRAWS)
-        allowed = _SIGMAS * spread + ROUNDING * np.abs(mean)
-        require(mean, point.inputs[0], allowed, "mean over draws")
+            buffers = {name: fill(rng, shape) for name, (fill, shape) in drawn.items()}
+            total += replace(point, buffers={**point.buffers, **buffers}).value() ** powers
+        first, second, _, fourth = total / _DRAWS
+        x = point.inputs[0]
+        for found, of_squares, expected, what in (
+            (first, second, x, "mean"),
+            (second, fourth, (1 + noise) * x * x, "mean square"),
+        ):
+            spread = np.sqrt(np.maximum(of_squares - found * found, 0.0) / _DRAWS)
+            allowed = _SIGMAS * spread + ROUNDING * np.abs(found)
+            require(found, expected, allowed, f"{what} over draws")
+
+
+@law("sums", NodeOp)
+def sums(case: Case) -> None:
+    """Where `sums` is claimed, the output is that sum of the inputs, entry by entry."""
+    claimed = _traits_of(case).sums
+    if claimed is None:
+        return
+    for point, _ in node_points(case):
+        terms = [c * x.ravel() for c, x in zip(claimed, point.inputs, strict=True)]
+        size = 1 + np.abs(terms).max()
+        require(point.value().ravel(), sum(terms), ROUNDING * size, f"sum with {claimed}")
+
+
+@law("normalizes", NodeOp)
+def normalizes(case: Case) -> None:
+    """Where `normalizes` is claimed, the output is what it says of the statistics it names."""
+    claimed = _traits_of(case).normalizes
+    if claimed is None:
+        return
+    for point, _ in node_points(case):
+        (x,) = point.inputs
+        plain = {"weight": 1.0, "bias": 0.0}
+        own = {name: np.full_like(w, plain[name]) for name, w in point.parameters.items()}
+        if claimed.over == "stored":
+            mean, variance = (point.buffers[f"running_{name}"] for name in ("mean", "var"))
+        else:
+            axes = (-1,) if claimed.over == "features" else tuple(range(x.ndim - 1))
+            mean = x.mean(axis=axes, keepdims=True) if claimed.centred else np.zeros(1)
+            variance = ((x - mean) ** 2).mean(axis=axes, keepdims=True)
+        expected = (x - mean) / np.sqrt(variance + claimed.eps)
+        size = 1 + np.abs(expected).max()
+        found = point.moved(point.inputs, own).value()
+        require(found, expected, ROUNDING * size, f"normalized over {claimed.over}")
