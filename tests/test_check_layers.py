@@ -57,6 +57,17 @@ def test_a_layer_that_computes_in_float32_is_judged_by_what_that_can_tell(
     assert {code for _, code in errors(check(wrong, dtype=dtype))} == {"GC102"}
 
 
+@pytest.mark.parametrize("seed", [1, 4, 6, 8])
+def test_what_float32_loses_in_saturation_is_no_mistake(seed: int) -> None:
+    """1 - y² of a y that rounds to almost 1: its digits are lost inside the layer."""
+    spec = network([{"dense": 4}, "mine", {"dense": 3}], mine=layer("Saves"))
+    spec["data"]["inputs"] = {"shape": [5, 3], "std": 6.0}
+    report = check(spec, dtype="float32", seed=seed)
+    assert report.verdict == "pass", report
+    spec["define"] = {"mine": layer("Dense", factor=1.01)}
+    assert {code for _, code in errors(check(spec, dtype="float32", seed=seed))} == {"GC102"}
+
+
 SIX = [{"dense": 4}, "mine", {"dense": 4}, "relu", {"residual": ["mine"]}, {"dense": 3}]
 
 

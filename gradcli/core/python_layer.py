@@ -131,6 +131,8 @@ class PlacedLayer(NodeOp, kw_only=True):
         (x,) = inputs
         if any(np.iscomplexobj(value) for value in (x, *parameters.values())):
             raise UsageError(f"{self.node} is Python of the spec's own and takes real numbers only")
+        if self.is_single and x.dtype != np.float32:
+            return self._in_float32(x, parameters, rank, options)
         ranks = {"x": rank, **{name: len(self.own[name]) for name in parameters}}
         arrays = {"x": x, **parameters}
         replicas = np.broadcast_shapes(
@@ -165,6 +167,18 @@ class PlacedLayer(NodeOp, kw_only=True):
 
         return y, pullback
 
+    def _in_float32(
+        self, x: Array, parameters: Parameters, rank: int, options: Options
+    ) -> tuple[Array, Pullback]:
+        narrow = {name: value.astype(np.float32) for name, value in parameters.items()}
+        y, pull = self.evaluate((x.astype(np.float32),), narrow, rank, options)
+
+        def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+            (dx,), cotangents = pull(g.astype(np.float32))
+            return (dx.astype(x.dtype),), {k: d.astype(x.dtype) for k, d in cotangents.items()}
+
+        return y.astype(x.dtype), pullback
+
     def run(self, x: Array, parameters: Parameters) -> LayerRun:
         """`forward` at one example; raises UserCodeError where it raises or returns nonsense."""
         instance, output, saved = self._forward(x, dict(parameters))
@@ -179,9 +193,6 @@ class PlacedLayer(NodeOp, kw_only=True):
         self, x: Array, parameters: dict[str, Array]
     ) -> tuple[Any, Array, tuple[Any, ...]]:
         """The instance that was run, its output, and what it saved: nothing or one value."""
-        if self.is_single:
-            x = x.astype(np.float32)
-            parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
         instance = _copied(self.instance)
         with _users(self.node, "forward"):
             if self.found is None:
@@ -198,10 +209,9 @@ class PlacedLayer(NodeOp, kw_only=True):
         try:
             return self.run(x, parameters).output
         except UserCodeError:
-            try:
-                return self.replace(is_single=True).run(x, parameters).output
-            except UserCodeError:
-                pass
+            narrow = {name: value.astype(np.float32) for name, value in parameters.items()}
+            with suppress(UserCodeError):
+                return self.run(x.astype(np.float32), narrow).output
             raise
 
     def drawn(self, rng: np.random.Generator) -> dict[str, Array]:

@@ -108,6 +108,19 @@ class Model:
         other.plan = plan
         return other
 
+    def in_float64(self) -> Model:
+        """The same values in float64."""
+        other = self.with_plan(self.plan)
+        other.dtype = np.dtype(np.float64)
+        other.parameters, other.buffers, other.inputs, other.targets = (
+            {
+                name: value.astype(np.float64) if value.dtype.kind == "f" else value
+                for name, value in arrays.items()
+            }
+            for arrays in (self.parameters, self.buffers, self.inputs, self.targets)
+        )
+        return other
+
     def with_targets(self, targets: Mapping[str, Array]) -> Model:
         """The same with other targets."""
         other = self.with_plan(self.plan)

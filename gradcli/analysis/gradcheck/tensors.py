@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -11,9 +12,10 @@ from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.projections import DIRECTIONS
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Large, Subject
-from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged
+from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged, widened
 from gradcli.core.arrays import Array
 from gradcli.engine.model import INPUTS, Model, generator
+from gradcli.engine.network import Watch
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
 
@@ -132,7 +134,8 @@ class NetworkTensors:
         """How far each gradient moves when everything moves by its last digits: most of 4 tries.
 
         Everything: the parameters and the inputs by up to 2 ulp, and every value and cotangent on
-        the way by 8, since a gradient that is a sum of large terms is no surer than these. The
+        the way by 8, since a gradient that is a sum of large terms is no surer than these. In
+        float32 also how far each is from the same in float64, which is all of its rounding. The
         slopes chosen at kinks stay as they are.
         """
         if self._jitters is None:
@@ -168,16 +171,38 @@ class NetworkTensors:
             if len(same) == _JITTER_TRIES:
                 break
         tries = same or others
+        exact = self._in_float64(here) or self.gradients
         return {
-            key: np.max([_change(each[key], value) for each in (self.gradients, *tries)], axis=0)
+            key: np.max(
+                [
+                    _change(exact[key], value),
+                    *(_JITTER_SAFETY * _change(each[key], value) for each in tries),
+                ],
+                axis=0,
+            )
             for key, value in self.gradients.items()
         }
+
+    def _in_float64(self, here: Watch) -> Mapping[str, Array] | None:
+        """The gradients of a model in float32 as they are in float64, if all branches are `here`'s.
+
+        Digits that cancel inside an op show in no nudge of its inputs and outputs.
+        """
+        if self.model.dtype == np.float64:
+            return None
+        wide = widened(self.model)
+        try:
+            with self.truth.settled.within(wide.network), wide.network.watch() as there:
+                _, gradients = wide.value_and_grad_at(wide.parameters, wide.inputs[INPUTS])
+        except UserCodeError:
+            return None
+        return None if there.differs(here) else gradients
 
 
 def _change(gradient: Array, base: Array) -> Array:
     with np.errstate(invalid="ignore"):
         change = np.abs(gradient.astype(float) - base)
-    return np.asarray(_JITTER_SAFETY * np.nan_to_num(change, nan=0.0))
+    return np.asarray(np.nan_to_num(change, nan=0.0))
 
 
 def _reads(name: str, part: NodePlan | LossPlan, slots: tuple[int, ...]) -> bool:

@@ -12,7 +12,6 @@ from gradcli.core.arrays import Array
 from gradcli.engine.cotangents import EPS, TERM_ULPS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.engine.network import Network
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.numeric import NumericGradients
 from gradcli.engine.replicas import Point
@@ -20,7 +19,7 @@ from gradcli.engine.replicas import Point
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.remembered import RememberedLadders
 
-__all__ = ["ALONG", "OP_ULPS", "Truth", "nudged"]
+__all__ = ["ALONG", "OP_ULPS", "Truth", "nudged", "widened"]
 
 OP_ULPS = 8
 """By how many ulps the result of an op may be off, that of several operations."""
@@ -120,20 +119,16 @@ def nudged(value: Array, eps: float, rng: np.random.Generator, most: float) -> A
     return (value * (1 + eps * ulps)).astype(value.dtype)
 
 
-def _point_of(model: Model) -> Point:
-    """The model's own values in float64."""
-    parameters, buffers, targets = (
-        {name: _float64(value) for name, value in arrays.items()}
-        for arrays in (model.parameters, model.buffers, model.targets)
-    )
-    plan = model.plan
-    if model.dtype != np.float64 and any(node.op.opaque for node in plan.nodes):
+def widened(model: Model) -> Model:
+    """The model in float64, with its own values and what it computes of them there."""
+    wide = model.in_float64()
+    if model.dtype != np.float64 and any(node.op.opaque for node in model.plan.nodes):
         from gradcli.analysis.gradcheck.layers import kept_in_precision  # hardly ever needed
 
-        plan = kept_in_precision(model)
-    network = Network(plan, targets, buffers)
-    return Point(network, parameters, _float64(model.inputs[INPUTS]))
+        wide = wide.with_plan(kept_in_precision(model))
+    return wide
 
 
-def _float64(value: Array) -> Array:
-    return value.astype(np.float64) if value.dtype.kind == "f" else value
+def _point_of(model: Model) -> Point:
+    wide = widened(model)
+    return Point(wide.network, wide.parameters, wide.inputs[INPUTS])
