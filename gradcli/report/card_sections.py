@@ -124,7 +124,9 @@ def _(card: OpCard) -> Iterator[Section]:
     yield Section("", tuple(_paragraphs(card.summary, card.description)))
     formulas = tuple(block for form in card.forms for block in _formulas(card, form))
     if formulas:
-        yield Section("Formula" if card.elementwise else "Formula of one row", formulas)
+        groups = any(not isinstance(form.derivative, str) for form in card.forms)
+        of = "" if card.elementwise else " of one group of rows" if groups else " of one row"
+        yield Section(f"Formula{of}", formulas)
     if card.parameters:
         yield Section("Parameters", tuple(_parameters(card)))
     facts = [Block(text, label=label) for label, text in card.facts]

@@ -157,7 +157,7 @@ loss: {cross_entropy: {temperature: 1.5}}""",
             gradient of another loss, one that weights them more: it may be what is wanted, but it
             is no estimate of the first.
             """,
-        see=("mining", "stochastic-gradient", "contrastive-learning"),
+        see=("mining", "triplet", "stochastic-gradient", "contrastive-learning"),
         references=("zhao2015", "katharopoulos2018"),
     ),
 )

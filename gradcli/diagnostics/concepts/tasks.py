@@ -97,7 +97,7 @@ CONCEPTS: Final = (
                 "the gradient in the distance",
             ),
         ),
-        see=("mining", "negative-sampling", "subgradient"),
+        see=("contrastive", "triplet", "mining", "negative-sampling"),
         references=("hadsell2006", "schroff2015"),
     ),
     Concept(
@@ -123,7 +123,7 @@ CONCEPTS: Final = (
             Semi-hard as "closer than the positive but within the margin". Closer than the
             positive is hard; semi-hard is farther, and inside the margin.
             """,
-        see=("contrastive-learning", "negative-sampling", "subgradient"),
+        see=("triplet", "contrastive-learning", "negative-sampling", "subgradient"),
         references=("schroff2015", "hermans2017"),
     ),
     Concept(
