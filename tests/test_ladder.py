@@ -111,6 +111,22 @@ def test_a_pole_within_reach_is_no_noise() -> None:
     assert found[0] <= 1e-13
 
 
+@pytest.mark.parametrize("distance", [1e-7, 1e-9])
+def test_a_bend_or_a_jump_within_reach_is_no_noise(distance: float) -> None:
+    for f in (lambda x: np.maximum(x - distance, 0), lambda x: x + (x > distance)):
+        found = measure_noise(f, f(np.zeros(1)), np.array([SPACING]), EPS)
+        assert found[0] <= 1e-13
+
+
+def test_steps_that_fall_on_the_grid_of_rounded_values_are_seen() -> None:
+    """0.18 times the spacing is 2.5e-8, and e times that close to another multiple of 1e-8."""
+    for slope in np.linspace(0.1, 2, 200):
+        found = measure_noise(
+            lambda x, slope=slope: np.round(slope * x, 8), np.zeros(1), np.array([SPACING]), EPS
+        )
+        assert 1e-9 <= found[0] <= 1e-7, slope
+
+
 def test_a_number_far_below_its_scale_has_steps_of_its_own() -> None:
     steps = rungs(np.array([1e-10, 0.3]), np.array([1e10, 0.3]), EPS)
     smallest = np.nanmin(steps, axis=0)

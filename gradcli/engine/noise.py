@@ -22,9 +22,11 @@ _SAFETY = 3.0
 _ATTEMPTS = 5
 _REFINEMENTS = 5
 _REFINEMENT = 256.0
-_WIDEST = 4e-3  # of the scale of x: a staircase with wider steps is no noise
-_HALVINGS = 12
-_STEPS = 128  # of a staircase that one spacing may hold; twelve halvings leave 1/4096 of a slope
+_WIDEST = 2e-2  # of the scale of x: a staircase with wider steps is no noise
+_HALVINGS = 22
+_STEPS = 2.0**16  # of a staircase that one spacing may hold; the halvings leave less of a slope
+_STRAIGHT_ULPS = 8
+_DEVIATION = 12**-0.5  # standard deviation of values rounded to steps of one
 _FINEST = 16  # ulps: points closer than that see the rounding of their own positions
 _ROUNDING = 16  # times half an ulp: a level that no finer spacing can explain away
 _ROUGH = 1e4
@@ -89,67 +91,94 @@ def measure_noise(
     """Absolute noise (E,) of a function near a point, never below half an ulp of its value.
 
     `along(offsets (n, E))` gives the function at these offsets along a direction. Two spacings
-    are tried together, since rounding can look smooth at one. A level that shrinks with the
-    spacing is no noise but a kink or a pole within reach, so finer ones are tried until it stays,
-    and some more where it is far above rounding. Three times the level is returned, since the level
-    is itself an estimate.
+    are tried together, since rounding can look smooth at one; where it does at both, the values are
+    looked at for jumps. A level that shrinks with the spacing is no noise but a bend or a pole
+    within reach, so finer ones are tried until it stays, and some more where it is far above
+    rounding. Three times the level is returned, since the level is itself an estimate.
     """
     floor = 0.5 * eps * np.abs(value)
     spacing = np.broadcast_to(spacing, floor.shape)
     finest = _FINEST * eps * spacing / SPACING
-    level, _ = _larger_level(along, spacing, _ATTEMPTS)
+    first = _larger_level(along, spacing, eps, _ATTEMPTS)
+    noise = first.noise
+    if first.is_straight.any():
+        stairs = jump(along, first.offsets, first.values) * _DEVIATION
+        noise = np.where(first.is_straight, stairs, noise)
     for _ in range(_REFINEMENTS):
         spacing = spacing / _REFINEMENT
-        if not np.any((level > _ROUNDING * floor) & (spacing >= finest)):
+        is_open = (noise > _ROUNDING * floor) & (spacing >= finest)
+        if not np.any(is_open):
             break
-        finer, is_still = _larger_level(along, spacing, 1)
-        shrinks = (finer > 0) & (finer < level / np.sqrt(_REFINEMENT))
-        shrinks &= (level > _ROUNDING * floor) & (spacing >= finest)
-        level = np.where(shrinks, finer, level)
-        if not np.any(shrinks | ((level > _ROUGH * floor) & ~is_still)):
+        finer = _larger_level(along, spacing, eps, 1)
+        known = (finer.noise > 0) | finer.is_straight
+        shrinks = is_open & known & (finer.noise < noise / np.sqrt(_REFINEMENT))
+        noise = np.where(shrinks, finer.noise, noise)
+        level = is_open & finer.is_still
+        if level.any():
+            bends = jump(along, first.offsets, first.values) == 0
+            noise = np.where(level & bends, 0.0, noise)
+        if not np.any(shrinks | ((noise > _ROUGH * floor) & ~finer.is_still)):
             break
-    return np.maximum(floor, _SAFETY * level)
+    return np.maximum(floor, _SAFETY * noise)
+
+
+class _Level(Record):
+    """The noise (E,) that shows at some spacing, 0 where none does, and the last values (n, E).
+
+    `is_still` says that none does since most values were the same, `is_straight` that they lay on
+    a line up to rounding.
+    """
+
+    noise: Array
+    is_still: Mask
+    is_straight: Mask
+    offsets: Array
+    values: Array
 
 
 def _larger_level(
-    along: Callable[[Array], Array], spacing: Array, attempts: int
-) -> tuple[Array, Mask]:
-    one, is_still = _level(along, spacing, attempts)
-    if is_still.all():
-        return one, is_still
-    other, also = _level(along, spacing * np.e, attempts)
-    return np.maximum(one, other), is_still & also
+    along: Callable[[Array], Array], spacing: Array, eps: float, attempts: int
+) -> _Level:
+    one = _level(along, spacing, eps, attempts)
+    if one.is_still.all():
+        return one
+    other = _level(along, spacing * np.e, eps, attempts)
+    return one.replace(
+        noise=np.maximum(one.noise, other.noise),
+        is_still=one.is_still & other.is_still,
+        is_straight=one.is_straight & other.is_straight,
+    )
 
 
-def _level(along: Callable[[Array], Array], spacing: Array, attempts: int) -> tuple[Array, Mask]:
-    """The level at a spacing, or at another near it where none shows at this; 0 if none does.
-
-    Also whether that is because most values are the same there.
-    """
+def _level(along: Callable[[Array], Array], spacing: Array, eps: float, attempts: int) -> _Level:
+    """The level at a spacing, or at another near it where none shows at this."""
     noise = np.zeros(spacing.shape)
     pending = np.ones(spacing.shape, bool)
     grow = np.zeros(spacing.shape, bool)
     places = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
     widest = _WIDEST * spacing / SPACING
-    for _ in range(attempts):
+    for attempt in range(attempts):
+        offsets = places * spacing
         with np.errstate(all="ignore"):
-            values = along(places * spacing)
+            values = along(offsets)
             finite = np.isfinite(values).all(axis=0)
             level, status = ecnoise(np.where(finite, values, 0.0))
         found = pending & finite & (status == 1)
         if (found & grow).any():
-            jumps = jump(along, places * spacing, values) > 0
-            level = np.where(grow & ~jumps, 0.0, level)
+            level = np.where(grow & (jump(along, offsets, values) == 0), 0.0, level)
         noise = np.where(found, level, noise)
         pending &= ~found
-        if not pending.any():
-            break
         grow = (status == 0) & finite
-        if np.all(grow | ~pending) and np.all((spacing >= widest)[pending]):
+        is_widest = np.all(grow | ~pending) and np.all((spacing >= widest)[pending])
+        if not pending.any() or is_widest or attempt == attempts - 1:
             break
         wider = np.minimum(spacing * 64, widest)
         spacing = np.where(pending, np.where(grow, wider, spacing / 64), spacing)
-    return noise, pending & grow
+    is_still = pending & grow
+    with np.errstate(invalid="ignore"):
+        bend = np.abs(np.diff(values, 2, axis=0)).max(axis=0)
+        straight = finite & (bend <= _STRAIGHT_ULPS * eps * np.abs(values).max(axis=0))
+    return _Level(noise, is_still, straight & ~is_still, offsets, values)
 
 
 def jump(along: Callable[[Array], Array], offsets: Array, values: Array) -> Array:
