@@ -61,16 +61,24 @@ def test_flow_says_what_a_layer_raises(where: str, words: str) -> None:
     assert f"mine_1: {where} raises {words}" in problem.message
 
 
-def test_a_forward_that_raises_at_the_point_makes_the_spec_invalid() -> None:
-    report = check(in_the_middle(layer("Fussy", where="forward")))
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("forward", "forward raises ValueError: a negative number"),
+        ("shape", "forward returns an array of shape (1, 4), not (5, 4)"),
+    ],
+)
+def test_a_forward_that_fails_at_the_point_makes_the_spec_invalid(where: str, words: str) -> None:
+    report = check(in_the_middle(layer("Fussy", where=where)))
     (problem,) = report.results[0].errors
     assert (report.exit_code, problem.code) == (ExitCode.INVALID, "SP021")
-    assert "mine_1: forward raises ValueError: a negative number" in problem.message
+    assert f"mine_1: {words}" in problem.message
 
 
-def test_a_forward_that_raises_at_probes_only_is_no_mistake() -> None:
-    """At zero every step to the left raises; the right side decides."""
-    spec = network(["mine", {"dense": 3}], mine=layer("Fussy", where="forward"))
+@pytest.mark.parametrize("where", ["forward", "shape"])
+def test_a_forward_that_fails_at_probes_only_is_no_mistake(where: str) -> None:
+    """At zero every step to the left fails; the right side decides."""
+    spec = network(["mine", {"dense": 3}], mine=layer("Fussy", where=where))
     spec["data"]["inputs"] = {"values": [[0.0, 1.0, 2.0], [0.5, 0.0, 0.0]]}
     report = check(spec)
     assert report.verdict == "pass", report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, like
 from gradcli.core.param import Param
@@ -29,10 +29,15 @@ __all__ = [
     "Shape",
     "Term",
     "Weighting",
+    "X",
 ]
 
 Options = Mapping[str, Any]
 Shape = tuple[int, ...]
+
+X: Final = "x"
+"""What the first input of a node goes by among its parameters."""
+
 Gradient = str | Mapping[str, str]
 
 

@@ -12,7 +12,6 @@ generator finds it in the same state each time, so that a mask drawn by hand is 
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
@@ -30,18 +29,16 @@ from gradcli.core.op import (
     NodeOp,
     Options,
     Shape,
+    X,
 )
 from gradcli.core.record import Record
 from gradcli.core.traits import LayerTraits
+from gradcli.core.user_code import UserCode, copied
 from gradcli.errors import UsageError, UserCodeError
 
-__all__ = ["USER_ERRORS", "LayerRun", "PlacedLayer", "PythonLayer"]
-
-USER_ERRORS = (Exception, SystemExit)
-"""What a user's function may raise; it does not end the program, whatever it thinks."""
+__all__ = ["LayerRun", "PlacedLayer", "PythonLayer"]
 
 _TRIAL = (0.25, 0.75)  # inside the domain of logarithms, roots, reciprocals and probabilities
-_PLAIN = (int, float, str, bytes, type(None))  # attributes that a shallow copy shares safely
 
 
 class PythonLayer(Layer, kw_only=True):
@@ -58,7 +55,7 @@ class PythonLayer(Layer, kw_only=True):
         UserCodeError where any of it raises or returns nonsense.
         """
         with left_as_found():
-            with _users(name, f"the constructor of {self.function.__name__}"):
+            with UserCode(name, f"the constructor of {self.function.__name__}"):
                 instance = self.function(**options)
             layer = PlacedLayer(
                 name=self.name, function=self.function, node=name, instance=instance, shape=shape
@@ -90,8 +87,7 @@ class PlacedLayer(NodeOp, kw_only=True):
     `shape` is that of x, `own` those of the parameters, `out` that of the output, or None until it
     is known. `draws` names the global random generators that `forward` draws from, in the states in
     which they are `found` in each call. If it `is_single` it is given float32 whatever it is asked
-    for, and if it `is_lenient`, a cotangent that `backward` does not
-    give is NaN.
+    for, and if it `is_lenient` a cotangent that `backward` does not give is NaN.
     """
 
     kind: ClassVar[str] = "layer"
@@ -133,8 +129,8 @@ class PlacedLayer(NodeOp, kw_only=True):
             raise UsageError(f"{self.node} is Python of the spec's own and takes real numbers only")
         if self.is_single and x.dtype != np.float32:
             return self._in_float32(x, parameters, rank, options)
-        ranks = {"x": rank, **{name: len(self.own[name]) for name in parameters}}
-        arrays = {"x": x, **parameters}
+        ranks = {X: rank, **{name: len(self.own[name]) for name in parameters}}
+        arrays = {X: x, **parameters}
         replicas = np.broadcast_shapes(
             *(value.shape[: value.ndim - ranks[name]] for name, value in arrays.items())
         )
@@ -145,25 +141,24 @@ class PlacedLayer(NodeOp, kw_only=True):
             name: np.broadcast_to(value, (*replicas, *value.shape[value.ndim - ranks[name] :]))
             for name, value in arrays.items()
         }
-
         assert self.out is not None
         y = np.full((*replicas, *self.out), np.nan, x.dtype)
         for index in np.ndindex(replicas):
             own = {name: value[index].copy() for name, value in spread.items()}
             with suppress(UserCodeError):
-                y[index] = self._forward(own.pop("x"), own)[1]
+                y[index] = self._forward(own.pop(X), own)[1]
 
         def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
             found = {name: np.full(value.shape, np.nan, x.dtype) for name, value in spread.items()}
             for index in np.ndindex(replicas):
                 own = {name: value[index] for name, value in spread.items()}
-                x_here = own.pop("x")
+                x_here = own.pop(X)
                 with suppress(UserCodeError):
                     run = self.run(x_here.copy(), _copies(own))
                     (dx,), cotangents = self._pulled(run, x_here, own, g[index])
-                    for name, value in {"x": dx, **cotangents}.items():
+                    for name, value in {X: dx, **cotangents}.items():
                         found[name][index] = value
-            return (found.pop("x"),), found
+            return (found.pop(X),), found
 
         return y, pullback
 
@@ -193,8 +188,8 @@ class PlacedLayer(NodeOp, kw_only=True):
         self, x: Array, parameters: dict[str, Array]
     ) -> tuple[Any, Array, tuple[Any, ...]]:
         """The instance that was run, its output, and what it saved: nothing or one value."""
-        instance = _copied(self.instance)
-        with _users(self.node, "forward"):
+        instance = copied(self.instance)
+        with UserCode(self.node, "forward"):
             if self.found is None:
                 made = instance.forward(x, parameters)
             else:
@@ -216,10 +211,10 @@ class PlacedLayer(NodeOp, kw_only=True):
 
     def drawn(self, rng: np.random.Generator) -> dict[str, Array]:
         """The parameters; raises UserCodeError where they are no dict of real arrays."""
-        draw = getattr(_copied(self.instance), "parameters", None)
+        draw = getattr(copied(self.instance), "parameters", None)
         if draw is None:
             return {}
-        with _users(self.node, "parameters"):
+        with UserCode(self.node, "parameters"):
             made = draw(self.shape, rng)
         if not isinstance(made, Mapping):
             raise UserCodeError(self.node, f"parameters returns {_words(made)}, not a dict")
@@ -227,7 +222,7 @@ class PlacedLayer(NodeOp, kw_only=True):
             raise UserCodeError(self.node, "parameters gives other names than before")
         found = {}
         for name, value in made.items():
-            if not isinstance(name, str) or not name.isidentifier() or name == "x":
+            if not isinstance(name, str) or not name.isidentifier() or name == X:
                 raise UserCodeError(self.node, f"a parameter cannot be called {name!r}")
             shape = None if self.own is None else self.own.get(name)
             found[name] = self._real(value, f"parameters has as {name}", shape)
@@ -258,14 +253,14 @@ class PlacedLayer(NodeOp, kw_only=True):
     ) -> tuple[tuple[Array, ...], Cotangents]:
         """The cotangents; raises UserCodeError where they cannot be had."""
         try:
-            with _users(self.node, "backward"):
+            with UserCode(self.node, "backward"):
                 made = run.backward(x.copy(), _copies(parameters), run.output.copy(), g.copy())
             dx, cotangents = self.parted(made)
         except UserCodeError:
             if not self.is_lenient:
                 raise
             dx, cotangents = None, {}
-        return (self._cotangent("x", dx, x),), {
+        return (self._cotangent(X, dx, x),), {
             name: self._cotangent(name, cotangents.get(name), value)
             for name, value in parameters.items()
         }
@@ -302,37 +297,6 @@ class PlacedLayer(NodeOp, kw_only=True):
             message = f"{what} an array of shape {array.shape}, not {shape}"
             raise UserCodeError(self.node, message)
         return array
-
-
-class _users:
-    """Around a call of the user's code: prints go to standard error, errors become messages.
-
-    It is entered for every probe, which takes a generator three times as long.
-    """
-
-    def __init__(self, where: str, what: str) -> None:
-        self._where = where
-        self._what = what
-
-    def __enter__(self) -> None:
-        self._stdout, sys.stdout = sys.stdout, sys.stderr
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        sys.stdout = self._stdout
-        if isinstance(error, USER_ERRORS):
-            message = f"{self._what} raises {type(error).__name__}: {error}"
-            raise UserCodeError(self._where, message) from error
-
-
-def _copied(instance: Any) -> Any:
-    """A copy of its own; a shallow one of what cannot be copied in depth (a file, a module)."""
-    state = getattr(instance, "__dict__", None)
-    if state is not None and all(isinstance(value, _PLAIN) for value in state.values()):
-        return copy.copy(instance)
-    try:
-        return copy.deepcopy(instance)
-    except Exception:
-        return copy.copy(instance)
 
 
 def _copies(parameters: Parameters) -> dict[str, Array]:

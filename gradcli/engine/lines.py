@@ -13,17 +13,14 @@ from typing import ClassVar
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask, Parameters, Pullback
-from gradcli.core.op import NodeOp, Options
+from gradcli.core.op import NodeOp, Options, X
 from gradcli.core.record import Record
 from gradcli.core.traits import LayerTraits
 from gradcli.engine.ladder import climb, position_scale, rungs
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.engine.replicas import chunks
 
-__all__ = ["Evaluate", "Lines", "StraightOp", "X", "find_lines"]
-
-X = "x"
-"""What the first input of a node goes by among its parameters."""
+__all__ = ["Evaluate", "Lines", "StraightOp", "find_lines"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _COARSE, _FINE = 2.0**-15, 2.0**-21  # steps between which a gap shrinks unless it is a kink's

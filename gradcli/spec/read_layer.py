@@ -6,6 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gradcli.core.op import X
 from gradcli.core.param import Param
 from gradcli.core.python_layer import PythonLayer
 from gradcli.errors import UserCodeError
@@ -16,13 +17,10 @@ from gradcli.spec.problems import did_you_mean
 from gradcli.spec.python_source import load_class
 from gradcli.spec.read_function import FunctionInput, read_input
 
-__all__ = ["INPUT", "KEYS", "NAME_OPTION", "LayerSource", "read_layer"]
+__all__ = ["KEYS", "NAME_OPTION", "LayerSource", "read_layer"]
 
 KEYS: Final = ("kind", "python", "class", "params", "inputs")
 """What a definition of kind layer may hold."""
-
-INPUT: Final = "x"
-"""What the one input of a layer is called."""
 
 NAME_OPTION: Final = "name"
 """Where a layer is used, this names it; no keyword argument of its class can be called so."""
@@ -39,7 +37,7 @@ class LayerSource:
 
     def plan(self, context: Context) -> LayerDefinition | None:
         """The definition standing alone; None without an input, or with a problem noted."""
-        x = self.inputs[INPUT].plan(context) if self.inputs else None
+        x = self.inputs[X].plan(context) if self.inputs else None
         if x is None:
             return None
         options = self.op.defaults()
@@ -96,14 +94,14 @@ def _read_inputs(name: str, node: Node | None, context: Context) -> dict[str, Fu
     """The input x, if there is one."""
     if node is None:
         return {}
-    known = fields(node, (INPUT,), context.problems, f"the inputs of layer {name}")
+    known = fields(node, (X,), context.problems, f"the inputs of layer {name}")
     if not known:
         if known is not None and not node.value:
             hint = "write `inputs: {x: {shape: [8, 16]}}`"
             context.problems.add("SP008", f"{name} has no input x", node, hint=hint, at_key=True)
         return None
-    read = read_input(INPUT, known[INPUT], context)
-    return None if read is None else {INPUT: read}
+    read = read_input(X, known[X], context)
+    return None if read is None else {X: read}
 
 
 def _takes(

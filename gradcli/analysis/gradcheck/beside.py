@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import USER_ERRORS, Callables
+from gradcli.analysis.gradcheck.callables import Callables
 from gradcli.analysis.gradcheck.report import TensorResult
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array
+from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding
 from gradcli.engine.model import generator
 

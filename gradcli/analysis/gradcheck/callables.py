@@ -20,6 +20,7 @@ from gradcli.analysis.gradcheck.probes import probes_of, widened
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.core.arrays import Array
+from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, position_scale
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.remembered import RememberedLadders
 
 __all__ = [
-    "USER_ERRORS",
     "Arrays",
     "Callables",
     "Claim",
@@ -44,9 +44,6 @@ __all__ = [
 Arrays = dict[str, Array]
 Value = Callable[[Arrays], float]
 Claim = Callable[[Arrays], Mapping[str, Any]]
-
-USER_ERRORS = (Exception, SystemExit)
-"""What a user's function may raise; it does not end the program, whatever it thinks."""
 
 _JITTER_TRIES = 4
 _EVALUATIONS = 36  # that the derivative of one entry takes on average

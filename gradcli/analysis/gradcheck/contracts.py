@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.analysis.gradcheck.callables import (
-    USER_ERRORS,
     Arrays,
     Callables,
     MutatesItsArguments,
@@ -21,6 +20,7 @@ from gradcli.analysis.gradcheck.callables import (
 )
 from gradcli.core.arrays import Array
 from gradcli.core.generators import Generators
+from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.engine.ladder import position_scale
 from gradcli.errors import GradcliError, UsageError

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.analysis.gradcheck.callables import (
-    USER_ERRORS,
     Callables,
     MutatesItsArguments,
     Pull,
@@ -21,6 +20,7 @@ from gradcli.analysis.gradcheck.callables import (
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.core.generators import Generators
+from gradcli.core.user_code import USER_ERRORS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, draw_array, generator
 from gradcli.engine.replicas import chunks

@@ -17,9 +17,9 @@ import numpy as np
 from gradcli.analysis.gradcheck.row_kinks import planes_at
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import record_branches
-from gradcli.core.op import Activation
+from gradcli.core.op import Activation, X
 from gradcli.core.record import Record
-from gradcli.engine.lines import Lines, StraightOp, X, find_lines
+from gradcli.engine.lines import Lines, StraightOp, find_lines
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.engine.patches import Patch, Planes

@@ -11,10 +11,10 @@ from gradcli.analysis.gradcheck.definitions import examine_callables
 from gradcli.analysis.gradcheck.layers import layer_callables
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.parts import Part, parts_of
+from gradcli.core.op import X
 from gradcli.core.python_layer import PlacedLayer
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
-from gradcli.engine.lines import X
 from gradcli.engine.model import INPUTS, Model
 
 __all__ = ["HeldLayers", "hold_layers"]

@@ -10,8 +10,8 @@ from gradcli.analysis.gradcheck.callables import Arrays, Callables, WrongStructu
 from gradcli.analysis.gradcheck.functions import scalarised
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array, Parameters
+from gradcli.core.op import X
 from gradcli.core.python_layer import LayerRun, PlacedLayer
-from gradcli.engine.lines import X
 from gradcli.engine.model import Model, draw_array, generator
 from gradcli.errors import UserCodeError
 from gradcli.spec.plan import LayerDefinition, Plan

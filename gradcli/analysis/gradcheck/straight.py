@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import USER_ERRORS, Arrays, Callables
+from gradcli.analysis.gradcheck.callables import Arrays, Callables
 from gradcli.core.arrays import Array
+from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding
 from gradcli.engine.lines import Evaluate, Lines, find_lines
 from gradcli.engine.model import generator

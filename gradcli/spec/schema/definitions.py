@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
+from gradcli.core.op import X
 from gradcli.core.param import Param
 from gradcli.core.registry import Catalogue
 from gradcli.spec.fields import NAME
@@ -14,8 +15,8 @@ from gradcli.spec.read_define import BOUND, ELEMENTWISE, KIND, elementwise_keys,
 from gradcli.spec.read_formula import SYMBOL
 from gradcli.spec.read_function import INPUT_OPTIONS
 from gradcli.spec.read_function import KEYS as FUNCTION_KEYS
-from gradcli.spec.read_layer import INPUT, NAME_OPTION
 from gradcli.spec.read_layer import KEYS as LAYER_KEYS
+from gradcli.spec.read_layer import NAME_OPTION
 from gradcli.spec.read_params import TAKEN
 from gradcli.spec.schema.values import (
     FORMULA,
@@ -136,7 +137,7 @@ def _layer() -> Schema:
         "python": TEXT,
         "class": TEXT,
         "params": {"type": "object", "propertyNames": {"not": {"const": NAME_OPTION}}},
-        "inputs": closed({INPUT: x}, [INPUT], [INPUT]),
+        "inputs": closed({X: x}, [X], [X]),
     }
     return _kind("layer", properties, LAYER_KEYS, ["python", "class"])
 
