@@ -151,6 +151,46 @@ def test_units_at_a_kink_inside_a_layer_pass(dtype: str, output: str) -> None:
     assert report.verdict == "pass", report
 
 
+def between_two_branches(output: str, dtype: str = "float32") -> Model:
+    """In two rows sums as of 0.1, 0.2 and -0.3: rounding decides on which side of zero they are."""
+    model = relu_network(dtype, output)
+    weights = [[0.1, 0.2, -0.3], [-0.1, -0.2, 0.3], [0.3, 0.3, -0.6]]
+    model.parameters["rnn_1.weight_ih"][...] = weights
+    model.parameters["rnn_1.bias_ih"][...] = 0.0
+    model.parameters["rnn_1.bias_hh"][...] = 0.0
+    model.inputs["inputs"][:2] = np.array([1.0, 7.0])[:, None, None]
+    return model
+
+
+@pytest.mark.parametrize("output", ["sequence", "last"])
+def test_a_branch_that_rounding_decides_inside_a_layer_passes(output: str) -> None:
+    """In float32 some units are on, of which the float64 of the numeric side says off."""
+    report = gradcli.check(between_two_branches(output))
+    assert report.verdict == "pass", report
+    (kink,) = [found for found in report.findings if found.code == "GC201"]
+    assert kink.where == "rnn_1"
+    assert {len(unit) for unit in kink.data["units"]} == {3}  # row, step, unit
+    assert gradcli.check(between_two_branches(output, "float64")).verdict == "pass"
+
+
+def test_a_mistake_beside_such_a_branch_is_caught() -> None:
+    model = between_two_branches("sequence")
+    node = model.plan.nodes[0]
+    correct = node.op.function
+
+    def wrong(x: Any, **more: Any) -> Any:
+        y, pull = correct(x, **more)
+        return y, lambda g: (1.01 * pull(g)[0], pull(g)[1])
+
+    nodes = (node.replace(op=node.op.replace(function=wrong)), *model.plan.nodes[1:])
+    mistaken = Model(model.plan.replace(nodes=nodes))
+    mistaken.parameters.update(model.parameters)
+    mistaken.inputs.update(model.inputs)
+    report = gradcli.check(mistaken)
+    assert report.verdict == "fail", report
+    assert {tensor.name for tensor in report.tensors if tensor.verdict == "fail"} == {"inputs"}
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)

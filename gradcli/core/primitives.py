@@ -29,8 +29,7 @@ __all__ = [
 
 def where(condition: Mask, a: Array | float, b: Array | float) -> Array:
     """`a` where the condition holds, else `b`; the condition counts as a branch."""
-    took_branch(condition)
-    return np.where(condition, a, b)
+    return np.where(took_branch(condition), a, b)
 
 
 def choose(condition: Mask, a: Array | float, b: Array | float) -> Array:

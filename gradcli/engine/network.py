@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, Mask, Parameters, Pullback, rows
-from gradcli.core.branches import record_branches
+from gradcli.core.branches import FixedBranch, fixed_branches, record_branches
 from gradcli.core.op import Shape
 from gradcli.core.record import Record
 from gradcli.engine.patches import Patch, Planes
@@ -112,6 +112,7 @@ class Network:
         self.targets = targets
         self.buffers = buffers
         self.node_patches: dict[int, Patch] = {}
+        self.node_branches: dict[int, Sequence[FixedBranch | None]] = {}
         self.loss_patches: dict[int, Patch | Planes] = {}
         self.term_patches: dict[tuple[int, str], Patch] = {}
         self._watch: Watch | None = None
@@ -171,7 +172,8 @@ class Network:
         own = self.own(index, parameters)
         inputs = tuple(slots[slot] for slot in node.inputs)
         patch = self.node_patches.get(index)
-        with self._watching(("node", index, ""), patch):
+        fixed = fixed_branches(self.node_branches.get(index, ()))
+        with fixed, self._watching(("node", index, ""), patch):
             y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
         if patch is not None:
             y, pullback = patch(inputs[0], y), _patched(patch, pullback)

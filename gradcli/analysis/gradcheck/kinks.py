@@ -8,7 +8,7 @@ slope, so that everything upstream can be compared tightly with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.analysis.gradcheck.row_kinks import planes_at
 from gradcli.core.arrays import Array, Mask
-from gradcli.core.branches import record_branches
+from gradcli.core.branches import FixedBranch, record_branches
 from gradcli.core.op import Activation, X
 from gradcli.core.record import Record
 from gradcli.engine.lines import Lines, StraightOp, find_lines
@@ -66,17 +66,20 @@ class Settlement(Record):
 
     `contested` is whether some unit's branch flips within reach, whatever slope was chosen there:
     without one, every model of the same forward settles alike. `lines` are those of nodes in
-    Python, whose branches are not known but whose slopes on either side are.
+    Python, whose branches are not known but whose slopes on either side are. `branches` are those
+    that rounding decides inside nodes that are not elementwise: the model's own.
     """
 
     patches: Mapping[Place, Patch | Planes]
     kinks: tuple[SettledKink, ...]
     contested: bool
     lines: Mapping[int, Lines]
+    branches: Mapping[int, Sequence[FixedBranch | None]]
 
     def install(self, network: Network) -> None:
         """Let the network follow the slopes that were chosen."""
         self._install_patches(network)
+        network.node_branches.update(self.branches)
         nodes = list(network.nodes)
         for index, lines in self.lines.items():
             op = StraightOp(name=nodes[index].op.name, function=len, inner=nodes[index].op,
@@ -141,7 +144,41 @@ def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
             if found is not None:
                 lines[index] = found
                 kinks.append(SettledKink(node.name, node.line, np.argwhere(found.outputs)))
-    return Settlement(patches, tuple(kinks), contested, lines)
+    branches: dict[int, list[FixedBranch | None]] = {}
+    if own is not point:
+        branches = dict(_decided_by_rounding(point, own))
+    for index, taken in branches.items():
+        node = point.network.nodes[index]
+        kinks.append(SettledKink(node.name, node.line, _units_of(taken)))
+    return Settlement(patches, tuple(kinks), contested, lines, branches)
+
+
+def _decided_by_rounding(
+    point: Point, own: Point
+) -> Iterator[tuple[int, list[FixedBranch | None]]]:
+    """Nodes inside which the two precisions take different branches, and those of the own one.
+
+    Both are pieces of the function at a kink that lies between them, so one is as good as the
+    other, and the own one is what the model differentiates.
+    """
+    elementwise = {unit.place for unit in _units(point)}
+    taken = own.branches.conditions
+    for place, conditions in point.branches.conditions.items():
+        kind, index, _ = place
+        differs = [a != b for a, b in zip(conditions, taken[place], strict=True)]
+        if kind == "node" and place not in elementwise and any(map(np.any, differs)):
+            fixed = map(FixedBranch, differs, taken[place])
+            yield index, [branch if branch.units.any() else None for branch in fixed]
+
+
+def _units_of(branches: Sequence[FixedBranch | None]) -> Array:
+    """Indices of the units whose branch is fixed: row, number of the branch, and the rest."""
+    found = [
+        np.insert(np.argwhere(branch.units), 1, number, axis=1)
+        for number, branch in enumerate(branches)
+        if branch is not None
+    ]
+    return np.concatenate([units for units in found if units.shape[1] == found[0].shape[1]])
 
 
 def _lines(point: Point, own: Point, index: int, seed: int) -> tuple[bool, Lines | None]:

@@ -42,6 +42,8 @@ class Truth:
         self.seed = seed
         self.point = _point_of(model)
         self.settled = settle_kinks(self.point, model, seed)
+        if self.settled.branches:  # a value beside a kink is another on the other piece
+            self.point = _point_of(model)
         self.settled.install(self.point.network)
         self._numeric = NumericGradients(self.point, seed, names)
         self._gradients: dict[str, Estimate] = {}
