@@ -152,13 +152,13 @@ def test_units_at_a_kink_inside_a_layer_pass(dtype: str, output: str) -> None:
 
 
 def between_two_branches(output: str, dtype: str = "float32") -> Model:
-    """In two rows sums as of 0.1, 0.2 and -0.3: rounding decides on which side of zero they are."""
+    """Sums such as 0.1 + 0.2 - 0.3, of which rounding decides on which side of zero they fall."""
     model = relu_network(dtype, output)
     weights = [[0.1, 0.2, -0.3], [-0.1, -0.2, 0.3], [0.3, 0.3, -0.6]]
     model.parameters["rnn_1.weight_ih"][...] = weights
     model.parameters["rnn_1.bias_ih"][...] = 0.0
     model.parameters["rnn_1.bias_hh"][...] = 0.0
-    model.inputs["inputs"][:2] = np.array([1.0, 7.0])[:, None, None]
+    model.inputs["inputs"][...] = np.array([1.0, 3.0, 7.0])[:, None, None]
     return model
 
 
@@ -173,8 +173,10 @@ def test_a_branch_that_rounding_decides_inside_a_layer_passes(output: str) -> No
     assert gradcli.check(between_two_branches(output, "float64")).verdict == "pass"
 
 
-def test_a_mistake_beside_such_a_branch_is_caught() -> None:
-    model = between_two_branches("sequence")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_mistake_beside_such_a_branch_is_caught(dtype: str) -> None:
+    """What the last digits of a weight do to the branches is not what rounding does to a slope."""
+    model = between_two_branches("sequence", dtype)
     node = model.plan.nodes[0]
     correct = node.op.function
 

@@ -10,52 +10,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradcli.core.arrays import Array, Cotangents, Mask, Parameters, Pullback, rows
+from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, rows
 from gradcli.core.branches import FixedBranch, fixed_branches, record_branches
-from gradcli.core.op import Shape
+from gradcli.core.op import Activation, Shape
 from gradcli.core.record import Record
 from gradcli.engine.patches import Patch, Planes
+from gradcli.engine.watch import Place, Watch
 from gradcli.spec.plan import LossPlan, Plan, WeightingPlan
 
-__all__ = ["LossValue", "Network", "Summand", "Trace", "Watch"]
+__all__ = ["LossValue", "Network", "Summand", "Trace"]
 
 
 Key = TypeVar("Key", int, str)
-Place = tuple[str, int, str]
-"""(node, loss or term; its position; the parameter, for a term)."""
-
-
-@dataclass(eq=False, repr=False)
-class Watch:
-    """The branches taken while watching, by what took them: a node, a loss or a penalty.
-
-    `settled` are the units whose kink a patch has settled there.
-    """
-
-    conditions: dict[Place, list[Mask]]
-    settled: dict[Place, Mask]
-
-    def flipped(self, base: Watch, replicas: int) -> Mask:
-        """Copies (replicas,) in which some branch differs from `base`, the point's own run."""
-        flips = np.zeros(replicas, bool)
-        for at_point, differs in self._differences(base):
-            if differs.ndim > at_point.ndim:
-                flips |= differs.any(axis=tuple(range(differs.ndim - at_point.ndim, differs.ndim)))
-        return flips
-
-    def differs(self, base: Watch) -> bool:
-        """Whether some branch differs from those of another run."""
-        return any(bool(differs.any()) for _, differs in self._differences(base))
-
-    def _differences(self, base: Watch) -> Iterator[tuple[Mask, Mask]]:
-        """Each condition of `base`, and where that of this run is another one, settled apart."""
-        for place, conditions in self.conditions.items():
-            mask = self.settled.get(place)
-            for at_point, taken in zip(base.conditions[place], conditions, strict=True):
-                differs = taken != at_point
-                if mask is not None and at_point.shape[: mask.ndim] == mask.shape:
-                    differs &= ~mask.reshape(*mask.shape, *(1,) * (at_point.ndim - mask.ndim))
-                yield at_point, differs
 
 
 @dataclass(eq=False, repr=False)
@@ -199,6 +165,18 @@ class Network:
             yield self._watch
         finally:
             self._watch = None
+
+    @contextmanager
+    def holding(self, taken: Watch) -> Iterator[None]:
+        """Let nodes that are not elementwise take the same branches as then in the block."""
+        for (kind, index, _), conditions in taken.conditions.items():
+            op = self.nodes[index].op if kind == "node" else None
+            if op is not None and not (isinstance(op, Activation) and op.elementwise):
+                self.node_branches[index] = [FixedBranch(np.ones_like(c), c) for c in conditions]
+        try:
+            yield
+        finally:
+            self.node_branches.clear()
 
     @contextmanager
     def _watching(self, place: Place, patch: Patch | Planes | None) -> Iterator[None]:

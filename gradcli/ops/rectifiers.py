@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.branches import took_branch
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose, clip, where
 from gradcli.core.registry import activation
@@ -53,8 +54,8 @@ def relu(x: Array) -> Value:
 
     The slope at exactly zero is 0, as in PyTorch.
     """
-    off = x.real <= 0
-    return where(off, 0.0, x), lambda g: np.where(off, 0, g)
+    off = took_branch(x.real <= 0)
+    return np.where(off, 0.0, x), lambda g: np.where(off, 0, g)
 
 
 def _leaky_traits(alpha: float) -> Traits:

@@ -24,6 +24,7 @@ from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.engine.patches import Patch, Planes
 from gradcli.engine.replicas import Point
+from gradcli.engine.watch import Place
 from gradcli.spec.plan import LossPlan, NodePlan
 
 __all__ = ["SettledKink", "Settlement", "settle_kinks"]
@@ -33,8 +34,6 @@ _SLOPE_ULPS = 256
 _REACH_ULPS = 4  # within which an op of lower precision may take another branch
 Result = tuple[Array, Callable[[Array], Array]]
 Function = Callable[[Array], Result]
-Place = tuple[str, int, str]
-"""("node", "loss" or "term", its index, the parameter that a term is of)."""
 
 
 class SettledKink(Record):

@@ -15,7 +15,7 @@ from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged, widened
 from gradcli.core.arrays import Array
 from gradcli.engine.model import INPUTS, Model, generator
-from gradcli.engine.network import Watch
+from gradcli.engine.watch import Watch
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
 
@@ -163,7 +163,7 @@ class NetworkTensors:
             inputs = moved.pop(INPUTS)
             rounding = network.rounded(lambda value: nudged(value, eps, rng, OP_ULPS))
             try:
-                with rounding, network.watch() as there:
+                with rounding, network.holding(here), network.watch() as there:
                     _, gradients = model.value_and_grad_at(moved, inputs)
             except UserCodeError:  # as for probes: this try says nothing
                 continue
@@ -192,7 +192,11 @@ class NetworkTensors:
             return None
         wide = widened(self.model)
         try:
-            with self.truth.settled.within(wide.network), wide.network.watch() as there:
+            with (
+                self.truth.settled.within(wide.network),
+                wide.network.holding(here),
+                wide.network.watch() as there,
+            ):
                 _, gradients = wide.value_and_grad_at(wide.parameters, wide.inputs[INPUTS])
         except UserCodeError:
             return None
