@@ -16,7 +16,7 @@ SPECS = Path(__file__).parent.parent / "specs"
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["check", "digits.yaml", "course-notes"],
+        ["check", "digits.yaml", "course-notes/swish.yaml"],
         ["check", "quickstart.yaml", "--self-test"],
         ["check", "quickstart.yaml", "--budget", "1"],
         ["flow", "vanishing_sigmoid.yaml", "--seeds", "2"],
