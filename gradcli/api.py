@@ -207,6 +207,7 @@ def flow(
     threshold: float | None = None,
     seeds: int | None = None,
     fail_on: Sequence[str] = (),
+    remedies: bool | None = None,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
@@ -216,8 +217,10 @@ def flow(
 
     Without a spec, `network` describes one that is built: depth, width, activation, init, gain,
     bias_std, batch, loss, residual, residual_scale (see `build_spec`). What is left None is taken
-    from the spec's `flow:` section, then from the defaults. An invalid spec gives a report with
-    the verdict `invalid`; UsageError is raised for options that make no sense.
+    from the spec's `flow:` section, then from the defaults. What would mend a network that is not
+    healthy is measured, unless `remedies` is False, or None where it would take long. An invalid
+    spec gives a report with the verdict `invalid`; UsageError is raised for options that make no
+    sense.
     """
     from gradcli.analysis.flow import (
         FlowOptions,
@@ -227,7 +230,9 @@ def flow(
         memory_needed,
     )
 
-    written = _overrides(threshold=threshold, seeds=seeds, fail_on=tuple(fail_on) or None)
+    written = _overrides(
+        threshold=threshold, seeds=seeds, fail_on=tuple(fail_on) or None, remedies=remedies
+    )
     overrides = _overrides(seed=seed, dtype=dtype, flow=written)
     given = _overrides(**network)
     meant = text or source
@@ -251,7 +256,7 @@ def flow(
             f"this needs about {in_bytes(needed)} of memory, more than the {in_bytes(max_memory)} "
             "allowed: --max-memory raises that"
         )
-    options = FlowOptions().with_given({**plan.sections.get("flow", {}), **written})
+    options = FlowOptions(remedies=None).with_given({**plan.sections.get("flow", {}), **written})
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
     try:
         return analyse_flow(plan, options, steps)

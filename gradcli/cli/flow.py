@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -65,10 +66,17 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     callback=values.gates,
     help="Exit 1 if this is found, e.g. vanishing,dead. Repeatable.",
 )
+@click.option(
+    "--remedies/--no-remedies",
+    default=None,
+    help="Measure what would mend the network.  [default: unless that takes long]",
+)
 @click.option("--all", "all_layers", is_flag=True, help="Show every layer of a deep network.")
 @run_options
 @output_options
-def command(spec: str | None, all_layers: bool, out: Output, **options: Any) -> ExitCode:
+def command(
+    spec: str | None, all_layers: bool, remedies: bool | None, out: Output, **options: Any
+) -> ExitCode:
     """Measure how the gradient's norm changes from layer to layer, and say why.
 
     The network is the one of SPEC (a file, or - for standard input), or is built from the options.
@@ -79,4 +87,5 @@ def command(spec: str | None, all_layers: bool, out: Output, **options: Any) -> 
 
     sources, text = read_sources((spec,) if spec else ())
     out = out._replace(drawing=(("all_layers", all_layers),))
-    return out.run(api.flow, *sources, text=text, **options)
+    call = partial(api.flow, remedies=remedies)  # False is meant, too
+    return out.run(call, *sources, text=text, **options)

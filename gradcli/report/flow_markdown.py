@@ -6,6 +6,7 @@ from gradcli.analysis.flow.report import FlowReport, FlowResult
 from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
 from gradcli.report.markdown import code, escaped, table
+from gradcli.report.remedy_words import REMEDY_HEADINGS, UNTRIED, clipping_lines, remedy_cells
 
 __all__ = ["markdown_report"]
 
@@ -31,6 +32,14 @@ def _network(result: FlowResult, quiet: bool) -> list[str]:
     parts.append(escaped(words.makeup(result.layers)))
     figures = [[heading, escaped(text)] for heading, text in words.summary(result)]
     parts.append(table(["figure", "value"], figures))
+    if result.clipping is not None:
+        parts += [escaped(f"{head}: {said}") for head, said in clipping_lines(result.clipping)]
+    if result.remedies and not quiet:
+        cells = [remedy_cells(result, remedy) for remedy in result.remedies]
+        rows = [[code(change), *map(escaped, rest)] for change, *rest in cells]
+        parts.append(table([*REMEDY_HEADINGS[:-1], "verdict"], rows, (1, 2)))
+    if result.remedies_untried:
+        parts.append(f"remedies: {UNTRIED}")
     if result.findings:
         parts.append(
             "\n".join(

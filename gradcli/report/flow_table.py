@@ -14,6 +14,13 @@ from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
 from gradcli.report.frames import frames
 from gradcli.report.layout import Piece, end_of, paragraph, table, table_width, text
+from gradcli.report.remedy_words import (
+    REMEDY_HEADINGS,
+    UNTRIED,
+    clipping_lines,
+    remedy_cells,
+    remedy_status,
+)
 from gradcli.report.surface import Style, Surface
 from gradcli.report.words import SEVERITY, plural
 
@@ -67,6 +74,11 @@ def _network(
         drawn += [Text(), *_layers(result, surface, all_layers), Text()]
     for heading, said in words.summary(result):
         drawn += paragraph(surface, said, label=(f"  {heading}", "faint"), indent=13)
+    if result.clipping is not None:
+        for heading, said in clipping_lines(result.clipping):
+            drawn += paragraph(surface, said, label=(f"  {heading}", "faint"), indent=13)
+    if not quiet:
+        drawn += _remedies(result, surface)
     for found in result.findings:
         drawn += [Text(), *_finding(found, surface)]
     return drawn
@@ -76,6 +88,28 @@ def _heading(result: FlowResult, surface: Surface) -> list[Text]:
     status = words.flow_status(result)
     head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.title}  ", "strong")
     return paragraph(surface, *head, result.spec, indent=2, hanging=True)
+
+
+def _remedies(result: FlowResult, surface: Surface) -> list[RenderableType]:
+    """What was tried, the best first; as lines where a table is too wide."""
+    if result.remedies_untried:
+        return [*paragraph(surface, UNTRIED, label=("  remedies", "faint"), indent=13)]
+    if not result.remedies:
+        return []
+    rows = []
+    for remedy in result.remedies:
+        *cells, verdict = remedy_cells(result, remedy)
+        style = remedy_status(remedy).style
+        rows.append([*(text(surface, cell) for cell in cells), text(surface, (verdict, style))])
+    drawn = table(surface, REMEDY_HEADINGS, rows, right={1, 2}, indent=2)
+    if drawn is not None:
+        return [Text(), drawn]
+    lines: list[RenderableType] = [Text()]
+    for remedy in result.remedies:
+        change, before, after, verdict = remedy_cells(result, remedy)
+        said = f"{change}: {before} to {after}, {verdict}"
+        lines += paragraph(surface, said, indent=4, hanging=True)
+    return lines
 
 
 def _finding(found: Finding, surface: Surface) -> list[Text]:

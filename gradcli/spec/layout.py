@@ -18,6 +18,7 @@ from gradcli.core.op import (
     Shape,
 )
 from gradcli.core.record import Record
+from gradcli.core.registry import Catalogue
 from gradcli.errors import UserCodeError
 from gradcli.spec.fields import Context
 from gradcli.spec.memory import in_bytes
@@ -196,7 +197,7 @@ def _shaped(
         line = item.entry.node.key_place.line
         entries.append(item.entry)
         for name, own in learned.items():
-            plan = plan_parameter(names[name], own, options, line, context)
+            plan = plan_parameter(names[name], own, options, line, context.catalogue)
             parameters[names[name]] = plan
             trial = (plan.init.op.name, *plan.init.options.values(), own.fan_in, len(own.shape))
             if not own.drawn_as and trial not in tried:
@@ -293,7 +294,7 @@ def _try_drawing(plan: ParameterPlan, node: Node, context: Context) -> None:
 
 
 def plan_parameter(
-    name: str, learned: Learned, options: Mapping[str, Any], line: int, context: Context
+    name: str, learned: Learned, options: Mapping[str, Any], line: int, catalogue: Catalogue
 ) -> ParameterPlan:
     """How a learned parameter is drawn: by an initializer in the options, or as one number."""
     if isinstance(learned.init, InitializerChoice):
@@ -301,7 +302,7 @@ def plan_parameter(
     elif isinstance(learned.init, str):
         init = options[learned.init]
     else:
-        init = choose_initializer("constant", context.catalogue)
+        init = choose_initializer("constant", catalogue)
         init = init.replace(options={init.op.params[0].name: float(learned.init)})
     fan_in = learned.fan_in
     if init.op.pytorch_fan and learned.pytorch_fan is not None:

@@ -144,6 +144,7 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
         threshold=(_number(above=0),),
         seeds=(_count(),),
         fail_on=(_several(_one_of(*FLOW_GATES)),),
+        remedies=(_flag(),),
     ),
     "train": _table(
         steps=(_count(),),

@@ -135,7 +135,7 @@ def plan_losses(
             if full in parameters:
                 message = f"two parameters of the loss are called {full}"
                 context.problems.add("SP011", message, call.node, place=call.place)
-            parameters[full] = plan_parameter(full, own, call.options, line, context)
+            parameters[full] = plan_parameter(full, own, call.options, line, context.catalogue)
         return names
 
     for summand in losses:

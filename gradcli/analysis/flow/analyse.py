@@ -11,7 +11,13 @@ from typing import Any
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
 from gradcli.analysis.flow.heads import by_head
 from gradcli.analysis.flow.measure import Measured, measure, measure_signal
-from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, power_of_ten
+from gradcli.analysis.flow.report import (
+    GATES,
+    FlowReport,
+    FlowResult,
+    Remedy,
+    power_of_ten,
+)
 from gradcli.analysis.flow.structure import structure_of
 from gradcli.analysis.flow.verdict import (
     band_of,
@@ -37,14 +43,16 @@ class FlowOptions:
     """How a flow analysis is run.
 
     `threshold` in decades; `seeds` is the number of draws, from the plan's seed on; `fail_on` names
-    verdicts or findings that make the exit code 1 (see `GATES`). Raises UsageError for anything
-    out of range.
+    verdicts or findings that make the exit code 1 (see `GATES`). With `remedies`, what would mend
+    a network that is not healthy is measured; None means unless that would take long. Raises
+    UsageError for anything out of range.
     """
 
     threshold: float = 2.0
     seeds: int = 5
     fail_on: tuple[str, ...] = ()
     allow_inconclusive: bool = False
+    remedies: bool | None = False
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < math.inf:
@@ -79,7 +87,8 @@ def analyse_flow(
 
     def advance() -> None:
         if progress is not None:
-            progress(next(drawn), of)
+            done = next(drawn)
+            progress(done, max(done, of))
 
     results = [_analysed(own, head, options, advance) for head, own in heads.items()]
     worst = FlowReport(tuple(results)).verdict
@@ -134,6 +143,19 @@ def _analysed(
         *units,
         *other_findings(plan, measured, verdict, options.threshold),
     )
+    remedies: tuple[Remedy, ...] = ()
+    clipping = None
+    untried = False
+    if options.remedies is not False and verdict != "healthy":
+        # only networks that need any load what it takes
+        from gradcli.analysis.flow.clipping import clipping_of
+        from gradcli.analysis.flow.remedies import are_cheap, measured_remedies
+
+        untried = not (options.remedies or are_cheap(plan, options.seeds))
+        if not untried:
+            remedies = measured_remedies(plan, structure, options.seeds, options.threshold, advance)
+        if verdict == "exploding" and plan.memory <= _WHOLE:
+            clipping = clipping_of(plan)
     return FlowResult(
         name=plan.name,
         head=head,
@@ -153,6 +175,9 @@ def _analysed(
         underflow=underflow(measured.signal.entries),
         depth_budget=depth_budget(_whole_signal(measured), options.threshold),
         cause=cause,
+        remedies=remedies,
+        remedies_untried=untried,
+        clipping=clipping,
         findings=findings,
         expected=plan.expect.flow,
         fail_on=options.fail_on,

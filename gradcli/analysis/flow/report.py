@@ -15,11 +15,13 @@ from gradcli.spec.options import FLOW_GATES as GATES
 __all__ = [
     "GATES",
     "Cause",
+    "Clipping",
     "FlowReport",
     "FlowResult",
     "FlowVerdict",
     "LayerFlow",
     "Precision",
+    "Remedy",
     "power_of_ten",
 ]
 
@@ -108,6 +110,40 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """A change to the network, and its total with it: on the first seed, with a band of `draws`."""
+
+    change: str
+    log10_total: float
+    verdict: FlowVerdict
+    band: tuple[float, float] | None
+    draws: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """The gradient of all parameters, clipped at `limit` by its norm and by its entries' sizes.
+
+    By norm it is multiplied by `norm_factor` and keeps its direction. By value a share of `clipped`
+    entries is cut off; what is left has the norm `log10_clipped_norm` and stands at an angle of
+    this `cosine` to the gradient.
+    """
+
+    limit: float
+    log10_norm: float
+    norm_factor: float
+    clipped: float
+    log10_clipped_norm: float
+    cosine: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
 class FlowResult:
     """One network, or what leads to one of its heads.
 
@@ -117,7 +153,8 @@ class FlowResult:
     halves (None where it does not shrink). `depth_budget` is the number of layers, counted from
     the loss, over which the signal stays within the threshold, None where all of them are.
     `expected` is the verdict that the spec expects, None for none; of several heads the worst
-    verdict counts, and only a head that has it carries the expectation.
+    verdict counts, and only a head that has it carries the expectation. `remedies_untried` says
+    that none was measured because that would take long.
     """
 
     name: str
@@ -138,6 +175,9 @@ class FlowResult:
     underflow: Mapping[str, Precision] = field(default_factory=dict)
     depth_budget: int | None = None
     cause: Cause | None = None
+    remedies: tuple[Remedy, ...] = ()
+    remedies_untried: bool = False
+    clipping: Clipping | None = None
     findings: tuple[Finding, ...] = ()
     expected: str | None = None
     fail_on: tuple[str, ...] = ()
@@ -195,7 +235,9 @@ class FlowResult:
             "loss_scale": {name: each.loss_scale for name, each in self.underflow.items()},
             "depth_budget": self.depth_budget,
             "cause": None if self.cause is None else self.cause.to_dict(),
-            "remedies": [],
+            "remedies": [remedy.to_dict() for remedy in self.remedies],
+            "remedies_untried": self.remedies_untried,
+            "clipping": None if self.clipping is None else self.clipping.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 

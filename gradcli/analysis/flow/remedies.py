@@ -1,0 +1,216 @@
+"""What would mend a gradient's flow: each change made to the same network, and measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from gradcli.analysis.flow.measure import measure_signal
+from gradcli.analysis.flow.report import FlowVerdict, Remedy
+from gradcli.analysis.flow.structure import LayerPlace, Structure, structure_of
+from gradcli.analysis.flow.theory.critical import critical_point
+from gradcli.analysis.flow.theory.curve import curve_of
+from gradcli.analysis.flow.verdict import band_of, verdict_of
+from gradcli.core.op import Activation, Initializer, InitializerChoice, Layer
+from gradcli.core.record import Record
+from gradcli.core.registry import CATALOGUE
+from gradcli.engine.cost import Costs
+from gradcli.engine.network import Network
+from gradcli.spec.plan import Plan
+from gradcli.spec.rewrite import Insertion, with_activation, with_initializers, with_insertions
+
+__all__ = ["are_cheap", "measured_remedies"]
+
+_CONFIRMED = 3  # remedies that are measured on every draw; the others on the first alone
+_PASSES = 3  # forward passes that a forward and a backward one take together
+_BUDGET = 2e11
+_RULES = ("he_normal", "xavier_normal", "lecun_normal", "orthogonal")
+_ACTIVATIONS = ("relu", "tanh", "selu")
+_NORMALIZATIONS = ("batch_norm", "layer_norm")
+
+
+class _Change(Record):
+    """A change as a user would describe it, and the plan with it."""
+
+    text: str
+    plan: Plan
+
+
+def are_cheap(plan: Plan, seeds: int) -> bool:
+    """Whether all remedies together take seconds, by the multiply-adds that they need."""
+    runs = len(_RULES) + len(_ACTIVATIONS) + len(_NORMALIZATIONS) + 3 + _CONFIRMED * (seeds - 1)
+    return runs * _PASSES * Costs(Network(plan, {})).forward <= _BUDGET
+
+
+def measured_remedies(
+    plan: Plan, structure: Structure, seeds: int, threshold: float, advance: Callable[[], None]
+) -> tuple[Remedy, ...]:
+    """Every change that applies to the network, the best first, with the total that it gives.
+
+    Each is measured on the plan's own seed, and the best that heal the network on all `seeds`.
+    `advance()` is called after each measurement.
+    """
+    found: list[tuple[float, _Change]] = []
+    for change in _changes(plan, structure):
+        total = _total(change.plan)
+        advance()
+        if not math.isnan(total):
+            found.append((total, change))
+    found.sort(key=lambda item: abs(item[0]))
+    remedies = []
+    for place, (total, change) in enumerate(found):
+        totals = [total]
+        if place < _CONFIRMED and abs(total) <= threshold:
+            for draw in range(1, seeds):
+                totals.append(_total(change.plan.replace(seed=plan.seed + draw)))
+                advance()
+        band = band_of(totals)
+        verdict = verdict_of(total, band, threshold)
+        remedies.append(Remedy(change.text, total, verdict, band, len(totals)))
+    return tuple(
+        sorted(remedies, key=lambda remedy: (_rank(remedy.verdict), abs(remedy.log10_total)))
+    )
+
+
+def _rank(verdict: FlowVerdict) -> int:
+    return {"healthy": 0, "undetermined": 1}.get(verdict, 2)
+
+
+def _total(plan: Plan) -> float:
+    return measure_signal(plan, structure_of(plan)).total
+
+
+def _changes(plan: Plan, structure: Structure) -> Iterator[_Change]:
+    """Changes that leave the network another one, and that the spec's own weights allow."""
+    weights = _weights(plan, structure)
+    if not any(name in plan.weights for name in weights):
+        yield from _initializations(plan, structure, weights)
+    yield from _activations(plan, structure, weights)
+    yield from _normalizations(plan, structure)
+    yield from _residuals(plan, structure)
+
+
+def _weights(plan: Plan, structure: Structure) -> tuple[str, ...]:
+    """The parameters through which the layers mix."""
+    found = []
+    for place in structure.layers:
+        mixing = structure.traits[place.node].mixing
+        if mixing is not None:
+            found.append(plan.nodes[place.node].parameters[mixing])
+    return tuple(found)
+
+
+def _initializer(name: str, **options: float) -> InitializerChoice:
+    op = CATALOGUE.find(name, Initializer)
+    assert op is not None
+    return InitializerChoice(op, {**op.defaults(), **options})
+
+
+def _initializations(
+    plan: Plan, structure: Structure, weights: tuple[str, ...]
+) -> Iterator[_Change]:
+    now = {name: plan.parameters[name].init for name in weights}
+    for rule in _RULES:
+        choice = _initializer(rule)
+        if any(own.op is not choice.op or own.options != choice.options for own in now.values()):
+            yield _Change(f"init: {rule}", with_initializers(plan, dict.fromkeys(weights, choice)))
+    yield from _critical(plan, structure, weights)
+
+
+def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[_Change]:
+    """Weights and biases of the edge of chaos of the layers' one activation (Poole et al. 2016)."""
+    nodes = [plan.nodes[p.activation] for p in structure.layers if p.activation is not None]
+    if len(nodes) < len(structure.layers) or len({(id(n.op), repr(n.options)) for n in nodes}) > 1:
+        return
+    op = nodes[0].op
+    assert isinstance(op, Activation)
+    point = critical_point(curve_of(op, nodes[0].options))
+    if point is None or not math.isfinite(point.weight_std):
+        return
+    chosen = {
+        name: _initializer("normal", std=point.weight_std / math.sqrt(plan.parameters[name].fan_in))
+        for name in weights
+    }
+    text = f"init: normal, std: {point.weight_std:.4g}/sqrt(fan_in)"
+    if point.bias_std:
+        biases = [
+            full
+            for place in structure.layers
+            for local, full in plan.nodes[place.node].parameters.items()
+            if local == "bias"
+        ]
+        if len(biases) < len(weights):
+            return
+        chosen |= dict.fromkeys(biases, _initializer("normal", std=point.bias_std))
+        text += f", bias_init: normal, std: {point.bias_std:.4g}"
+    yield _Change(f"{text} (chi = 1)", with_initializers(plan, chosen))
+
+
+def _activations(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[_Change]:
+    """Another activation, with the initializer that suits it."""
+    indices = [place.activation for place in structure.layers if place.activation is not None]
+    drawn = not any(name in plan.weights for name in weights)
+    for name in _ACTIVATIONS:
+        op = CATALOGUE.find(name, Activation)
+        assert op is not None
+        if not indices or all(plan.nodes[index].op is op for index in indices):
+            continue
+        changed, text = with_activation(plan, indices, op), f"activation: {name}"
+        if drawn:
+            changed = with_initializers(changed, dict.fromkeys(weights, _initializer(op.init)))
+            text += f", init: {op.init}"
+        yield _Change(text, changed)
+
+
+def _normalizations(plan: Plan, structure: Structure) -> Iterator[_Change]:
+    """Normalization between each layer's product and its activation."""
+    present = {node.op.name for node in plan.nodes}
+    for name in _NORMALIZATIONS:
+        op = _layer(name)
+        if name in present:
+            continue
+        behind = {
+            place.node: Insertion(op, op.defaults(), (place.node + 1,))
+            for place in structure.layers
+        }
+        try:
+            yield _Change(f"{name} after each layer's product", with_insertions(plan, behind))
+        except ValueError:  # a batch of one row has no statistics
+            continue
+
+
+def _layer(name: str) -> Layer:
+    op = CATALOGUE.find(name, Layer)
+    assert op is not None
+    return op
+
+
+def _residuals(plan: Plan, structure: Structure) -> Iterator[_Change]:
+    """A shortcut around each layer that keeps the shape, of scale 1 and 1/sqrt(L)."""
+    op = _layer("residual")
+    if any(node.op is op for node in plan.nodes):
+        return
+    blocks = [place for place in structure.layers if _can_be_skipped(place, plan, structure)]
+    if not blocks:
+        return
+    for scale, text in (
+        (1.0, "residual blocks"),
+        (1 / math.sqrt(len(blocks)), f"residual blocks, scale: {1 / math.sqrt(len(blocks)):.3g}"),
+    ):
+        behind = {
+            place.slot - 1: Insertion(
+                op,
+                {**op.defaults(), "scale": scale},
+                (plan.nodes[place.node].inputs[0], place.slot),
+            )
+            for place in blocks
+        }
+        yield _Change(text, with_insertions(plan, behind))
+
+
+def _can_be_skipped(place: LayerPlace, plan: Plan, structure: Structure) -> bool:
+    start = plan.nodes[place.node].inputs[0]
+    assert plan.inputs is not None
+    before = plan.nodes[start - 1].shape if start else plan.inputs.shape
+    whole = start in structure.cuts and place.slot in structure.cuts
+    return whole and before == plan.nodes[place.slot - 1].shape
