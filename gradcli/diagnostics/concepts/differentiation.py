@@ -241,6 +241,7 @@ CONCEPTS: Final = (
             That a largest singular value of W above 1 makes gradients explode. It is necessary,
             not sufficient; below 1/γ, with γ the largest slope of f, they are sure to vanish.
             """,
+        offers=(("gradcli check specs/rnn_sequence.yaml", "the gradients of a recurrent network"),),
         example="""\
 gradcli: 1
 data: {inputs: {shape: [4, 6, 3]}, targets: auto}   # batch, time, features

@@ -58,7 +58,7 @@ CONCEPTS: Final = (
         offers=(
             (
                 "gradcli flow --depth 50 --activation sigmoid",
-                "31 decades lost in 50 layers, and why",
+                "31 decades lost in 50 layers, why, and which change mends it",
             ),
             (
                 "gradcli flow --depth 50 --fail-on vanishing,exploding",

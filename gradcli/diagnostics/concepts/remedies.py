@@ -158,6 +158,12 @@ CONCEPTS: Final = (
             network multiplies the squared gradient by π/(π − 1) = 1.47 a layer, for large
             batches.
             """,
+        offers=(
+            (
+                "gradcli flow specs/residual_batch_norm.yaml",
+                "a residual network with batch normalization",
+            ),
+        ),
         see=("batch_norm", "layer_norm", "rms_norm", "exploding-gradient", "residual-connection"),
         references=("ioffe2015", "ba2016", "yang2019"),
     ),
@@ -178,6 +184,7 @@ CONCEPTS: Final = (
             "c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t,  h_t = o_t ⊙ tanh(c_t)",
             "∂c_t/∂c_{t−1} = diag(f_t)  along the direct path",
         ),
+        offers=(("gradcli check specs/lstm_last.yaml", "the gradients of an LSTM"),),
         see=("lstm", "gru", "backpropagation-through-time", "vanishing-gradient"),
         references=("hochreiter1997", "gers2000"),
     ),

@@ -30,7 +30,12 @@ CONCEPTS: Final = (
             That clipping by norm preserves the direction "when ‖g‖ ≤ c". It preserves it always;
             below c it changes nothing at all.
             """,
-        offers=(("gradcli explain GC105", "a backward that clips, and how it is recognised"),),
+        offers=(
+            (
+                "gradcli flow --depth 50 --gain 2",
+                "what clipping by norm and by value would do to an exploding gradient",
+            ),
+        ),
         see=("exploding-gradient", "GC105", "GF102"),
         references=("pascanu2013",),
     ),
