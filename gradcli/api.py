@@ -208,6 +208,8 @@ def flow(
     seeds: int | None = None,
     fail_on: Sequence[str] = (),
     remedies: bool | None = None,
+    write_spec: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
@@ -216,11 +218,12 @@ def flow(
     """Measure how the gradient's norm changes from layer to layer of a spec's network.
 
     Without a spec, `network` describes one that is built: depth, width, activation, init, gain,
-    bias_std, batch, loss, residual, residual_scale (see `build_spec`). What is left None is taken
-    from the spec's `flow:` section, then from the defaults. What would mend a network that is not
-    healthy is measured, unless `remedies` is False, or None where it would take long. An invalid
-    spec gives a report with the verdict `invalid`; UsageError is raised for options that make no
-    sense.
+    bias_std, batch, loss, residual, residual_scale, norm, norm_position, dropout, input (see
+    `build_spec`); `write_spec` is a file for its spec, which is only replaced with `overwrite`.
+    What is left None is taken from the spec's `flow:` section, then from the defaults. What would
+    mend a network that is not healthy is measured, unless `remedies` is False, or None where it
+    would take long. An invalid spec gives a report with the verdict `invalid`; UsageError is raised
+    for options that make no sense and a file that cannot be written.
     """
     from gradcli.analysis.flow import (
         FlowOptions,
@@ -228,6 +231,7 @@ def flow(
         build_spec,
         invalid_flow,
         memory_needed,
+        network_parts,
     )
 
     written = _overrides(
@@ -236,16 +240,14 @@ def flow(
     overrides = _overrides(seed=seed, dtype=dtype, flow=written)
     given = _overrides(**network)
     meant = text or source
-    if meant is not None and given:
-        raise UsageError(f"{', '.join(given)}: only for a network that is built, not for a spec")
-    try:
-        meant = build_spec(**given) if meant is None else meant
-    except TypeError:
-        import inspect
-
-        known = list(inspect.signature(build_spec).parameters)
-        unknown = [name for name in given if name not in known]
-        raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)}") from None
+    only_built = [*given, *_overrides(write_spec=write_spec)]
+    if meant is not None and only_built:
+        message = f"{', '.join(only_built)}: only for a network that is built, not for a spec"
+        raise UsageError(message)
+    if overwrite and write_spec is None:
+        raise UsageError("overwrite: only for a spec that is written; add write_spec")
+    if meant is None:
+        meant = build_spec(**network_parts(given))
     try:
         plan = _plan_of(meant, overrides, allow_python, max_memory, keeps_network=False)
     except SpecError as error:
@@ -256,6 +258,11 @@ def flow(
             f"this needs about {in_bytes(needed)} of memory, more than the {in_bytes(max_memory)} "
             "allowed: --max-memory raises that"
         )
+    if write_spec is not None:
+        from gradcli.analysis.flow.spec_file import write_network
+
+        assert isinstance(meant, Mapping)
+        write_network({**meant, **overrides}, write_spec, overwrite=overwrite)
     options = FlowOptions(remedies=None).with_given({**plan.sections.get("flow", {}), **written})
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
     try:

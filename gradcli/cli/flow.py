@@ -51,6 +51,35 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "--residual-scale", type=float, metavar="NUMBER", help="Scale of the blocks.  [default: 1]"
 )
 @click.option(
+    "--norm",
+    type=click.Choice(["none", "batch", "layer", "rms"]),
+    help="Normalization in each layer.  [default: none]",
+)
+@click.option(
+    "--norm-position",
+    type=click.Choice(["pre", "post"]),
+    help="Before or behind the activation; with --residual at the start of the branch, or behind "
+    "the sum.  [default: pre]",
+)
+@click.option(
+    "--dropout",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    metavar="P",
+    help="Share of each layer's entries dropped.  [default: 0]",
+)
+@click.option(
+    "--input",
+    metavar="KIND|STD|KIND:STD",
+    help="How the inputs are drawn: normal or uniform, and their standard deviation.  "
+    "[default: normal:1]",
+)
+@click.option(
+    "--write-spec",
+    metavar="FILE",
+    help="Write the network that is built as a spec, too; an existing file is kept.",
+)
+@click.option("--overwrite", is_flag=True, help="Let --write-spec replace an existing file.")
+@click.option(
     "--seeds", type=_COUNT, metavar="N", help="Draws of the weights behind the band.  [default: 5]"
 )
 @click.option(

@@ -8,7 +8,7 @@ from gradcli.analysis.flow.analyse import (
     invalid_flow,
     memory_needed,
 )
-from gradcli.analysis.flow.builder import build_spec
+from gradcli.analysis.flow.builder import build_spec, network_parts
 from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, LayerFlow
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "build_spec",
     "invalid_flow",
     "memory_needed",
+    "network_parts",
 ]

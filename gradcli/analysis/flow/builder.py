@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from gradcli.core.op import Activation, Initializer, Loss, Op
 from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.errors import UsageError
+from gradcli.spec.read_arrays import DISTRIBUTION, STD
 from gradcli.spec.read_loss import SUM
 
-__all__ = ["build_spec"]
+__all__ = ["build_spec", "network_parts"]
 
 AnyOp = TypeVar("AnyOp", bound=Op)
 
 Entry = str | Mapping[str, Any]
+
+_NORMS: Final = {"batch": "batch_norm", "layer": "layer_norm", "rms": "rms_norm"}
+_POSITIONS: Final = ("pre", "post")
 
 _CLASSES = 10
 """Units of the head for a loss on classes: of one class alone it is constant."""
@@ -33,18 +38,26 @@ def build_spec(
     dtype: str = "float64",
     residual: bool = False,
     residual_scale: float = 1.0,
-    input_std: float = 1.0,
+    norm: str = "none",
+    norm_position: str | None = None,
+    dropout: float = 0.0,
+    input: str | float = "normal",
     seed: int = 0,
 ) -> dict[str, Any]:
     """The spec of `depth` dense layers, each with its activation, and a linear head.
 
     The head has one unit, or ten where the loss is on classes.
-    Inputs are normal, of shape (batch, width). Entries are written as in a spec. `gain` multiplies
+    Inputs have the shape (batch, width); `input` is their distribution, their standard deviation,
+    or both: `uniform`, 0.5, `uniform:0.5`. Entries are written as in a spec. `gain` multiplies
     the standard deviation of the initializer's own rule; biases are what the initializer says,
     or normal with `bias_std` where that is above zero. With `residual`, each layer becomes a block
-    x + residual_scale·f(W x + b). Options and numbers that the spec's reader would refuse are
-    passed on to it. Raises UsageError for names that are not in the catalogue, for a gain that is
-    no number above 0, and for one that the initializer cannot take.
+    x + residual_scale·f(W x + b). `norm` (none, batch, layer, rms) puts a normalization into each
+    layer: in front of the activation (`norm_position` pre, the default) or behind it (post), and in
+    a residual network at the start of the branch (pre, x + f(norm(x))) or behind the sum (post,
+    norm(x + f(x))), as in Xiong et al. 2020. `dropout`, the share of entries dropped, comes last in
+    a layer, or in its branch. Options and numbers that the spec's reader would refuse are passed
+    on to it. Raises UsageError for names that are not known, for a gain that is no number above 0,
+    for one that the initializer cannot take, and for what would have no effect.
     """
     _known("activation", activation, Activation)
     _known("init", init, Initializer)
@@ -55,16 +68,21 @@ def build_spec(
     dense: dict[str, Any] = {"units": width, **_initialization(activation, init, gain, width)}
     if bias_std:
         dense["bias_init"] = {"normal": {"std": bias_std}}
-    layers: list[Any] = [{"dense": dense}, activation]
+    layer: list[Any] = [{"dense": dense}, activation]
+    before, behind = _normalization(norm, norm_position)
+    dropped = [{"dropout": {"p": dropout}}] if dropout else []
     if residual:
-        layers = [{"residual": {"layers": layers, "scale": residual_scale}}]
+        branch = [*before, *layer, *dropped]
+        layers = [{"residual": {"layers": branch, "scale": residual_scale}}, *behind]
+    else:
+        layers = [layer[0], *before, layer[1], *behind, *dropped]
     return {
         "gradcli": 1,
         "name": f"{depth} x {width} {_named(activation)[0]}",
         "seed": seed,
         "dtype": dtype,
         "data": {
-            "inputs": {"shape": [batch, width], "distribution": "normal", "std": input_std},
+            "inputs": {"shape": [batch, width], **_drawn(input)},
             "targets": "auto",
         },
         "network": [
@@ -73,6 +91,15 @@ def build_spec(
         ],
         "loss": loss,
     }
+
+
+def network_parts(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The given keywords of `build_spec`; raises UsageError for what it does not take."""
+    known = inspect.signature(build_spec).parameters
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)}")
+    return given
 
 
 def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
@@ -87,6 +114,35 @@ def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
     near = nearest(name[:100], names) if isinstance(name, str) else None
     hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(names)
     raise UsageError(f"{option}: there is no {op_class.kind} {name or entry!r}; {hint}")
+
+
+def _normalization(norm: str, position: str | None) -> tuple[list[str], list[str]]:
+    """The normalization as entries in front and behind."""
+    if norm not in ("none", *_NORMS):
+        raise UsageError(f"norm: expected one of none, {', '.join(_NORMS)}, got {norm!r}")
+    if position not in (None, *_POSITIONS):
+        raise UsageError(f"norm_position: expected pre or post, got {position!r}")
+    if norm == "none":
+        if position is not None:
+            raise UsageError("norm_position: only for a network with a normalization; add norm")
+        return [], []
+    return ([], [_NORMS[norm]]) if position == "post" else ([_NORMS[norm]], [])
+
+
+def _drawn(given: str | float) -> dict[str, Any]:
+    """How the inputs are drawn."""
+    chosen = {each.name: each.default for each in (DISTRIBUTION, STD)}
+    parts = str(given).split(":")
+    try:
+        if parts[0] in DISTRIBUTION.choices:
+            chosen[DISTRIBUTION.name] = parts.pop(0)
+        if parts:
+            (std,) = parts
+            chosen[STD.name] = STD.convert(float(std))
+    except ValueError:
+        expected = f"{' or '.join(DISTRIBUTION.choices)}, a standard deviation above 0, or both"
+        raise UsageError(f"input: expected {expected} (uniform:0.5), got {given!r}") from None
+    return chosen
 
 
 def _on_rows(loss: Entry) -> bool:
