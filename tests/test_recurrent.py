@@ -12,6 +12,7 @@ import gradcli
 import gradcli.ops
 from gradcli.core.op import Initializer, Layer
 from gradcli.core.registry import CATALOGUE
+from gradcli.engine.cost import Costs
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError
 from gradcli.spec import load_plan
@@ -222,12 +223,14 @@ def test_the_weights_of_torch_give_the_outputs_of_torch(
         np.testing.assert_allclose(gradients[name], value.grad.numpy(), rtol=0, atol=1e-14)
 
 
-def test_what_is_kept_for_the_way_back_counts_as_memory() -> None:
+def test_what_is_kept_for_the_way_back_counts_as_memory_and_work() -> None:
     spec = spec_of([{"lstm": {"units": 50, "output": "last"}}], [10, 30, 5])
     plan = load_plan(spec)
     gates = 10 * 30 * 4 * 50
     assert plan.nodes[0].kept > 2 * gates
     assert plan.memory > 8 * 2 * plan.nodes[0].kept
+    products = 10 * 30 * 4 * 50 * (5 + 50)
+    assert Costs(Model(plan).network).nodes[0] > products + plan.nodes[0].kept
     with pytest.raises(SpecError, match="SP016"):
         load_plan(spec, max_memory=8 * gates)
 

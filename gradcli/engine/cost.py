@@ -104,7 +104,7 @@ class Costs:
             for full in node.parameters.values()
             if len(self.network.plan.parameters[full].shape) > 1
         )
-        elements = max(prod(node.shape), *map(prod, read))
+        elements = max(prod(node.shape) + node.kept, *map(prod, read))
         return prod(read[0][:-1]) * matrices + _ELEMENT * elements
 
     def by_unit(self, slot: int) -> int:

@@ -31,7 +31,7 @@ def _traits(*, p: float) -> LayerTraits:
 @layer(
     "dropout",
     params=[
-        Param("p", at_least=0, below=1, sweep=(0.5, 0.1, 0.0), doc="share of entries dropped"),
+        Param("p", at_least=0, below=1, sweep=(0.0, 0.1, 0.5), doc="share of entries dropped"),
     ],
     references=["srivastava2014"],
     buffers=lambda shape, p: {"mask": Buffer(shape, partial(_mask, p=p), at_least=0.0)},

@@ -38,7 +38,12 @@ _ACTIVATIONS: Final[dict[str, Callable[[Array], Value]]] = {"tanh": tanh, "relu"
 _UNITS: Final = Param("units", kind="integer", at_least=1, sweep=(1, 3))
 _INITS: Final = (
     Param("init", "pytorch_default", kind="initializer"),
-    Param("bias_init", "zeros", kind="initializer"),
+    Param(
+        "bias_init",
+        "zeros",
+        kind="initializer",
+        doc="pytorch_default where init is, unless written",
+    ),
 )
 _OUTPUT: Final = Param(
     "output", "sequence", kind="choice", choices=_OUTPUTS, sweep=_OUTPUTS,
@@ -214,7 +219,7 @@ def rnn(
     """One state, renewed at every step: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
     On its way back a gradient is multiplied by W_hh at every step, so that over many steps it
-    vanishes or explodes.
+    tends to vanish or to explode.
     """
     return _unrolled(_simple(_ACTIVATIONS[activation]), 1, x, parameters, output)
 
