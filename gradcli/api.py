@@ -217,9 +217,9 @@ def flow(
 ) -> FlowReport:
     """Measure how the gradient's norm changes from layer to layer of a spec's network.
 
-    Without a spec, `network` describes one that is built: depth, width, activation, init, gain,
-    bias_std, batch, loss, residual, residual_scale, norm, norm_position, dropout, input (see
-    `build_spec`); `write_spec` is a file for its spec, which is only replaced with `overwrite`.
+    Without a spec, `network` describes one that is built: arch (mlp, or a recurrent layer, whose
+    depth is the number of time steps), depth, width, activation, init, gain and so on (see
+    `build_network`); `write_spec` is a file for its spec, which is only replaced with `overwrite`.
     What is left None is taken from the spec's `flow:` section, then from the defaults. What would
     mend a network that is not healthy is measured, unless `remedies` is False, or None where it
     would take long. An invalid spec gives a report with the verdict `invalid`; UsageError is raised
@@ -228,10 +228,9 @@ def flow(
     from gradcli.analysis.flow import (
         FlowOptions,
         analyse_flow,
-        build_spec,
+        build_network,
         invalid_flow,
         memory_needed,
-        network_parts,
     )
 
     written = _overrides(
@@ -247,7 +246,7 @@ def flow(
     if overwrite and write_spec is None:
         raise UsageError("overwrite: only for a spec that is written; add write_spec")
     if meant is None:
-        meant = build_spec(**network_parts(given))
+        meant = build_network(**given)
     try:
         plan = _plan_of(meant, overrides, allow_python, max_memory, keeps_network=False)
     except SpecError as error:

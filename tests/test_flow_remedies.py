@@ -18,7 +18,7 @@ from gradcli.core.registry import CATALOGUE
 from gradcli.engine.model import Model
 from gradcli.spec import load_plan
 from gradcli.spec.plan import Plan
-from gradcli.spec.rewrite import Insertion, with_activation, with_insertions
+from gradcli.spec.rewrite import Insertion, with_insertions, with_op
 
 SMALL = {"width": 48, "batch": 32, "seeds": 3}
 
@@ -158,9 +158,9 @@ def test_an_exchanged_activation_takes_its_parameters_along() -> None:
     relu, prelu = CATALOGUE.find("relu", Activation), CATALOGUE.find("prelu", Activation)
     assert relu is not None
     assert prelu is not None
-    without = with_activation(small_plan(), [1], relu)
+    without = with_op(small_plan(), [1], relu, relu.defaults())
     assert "prelu_1.weight" not in without.parameters
-    both = with_activation(small_plan(), [3], prelu)
+    both = with_op(small_plan(), [3], prelu, prelu.defaults())
     assert "tanh_1.weight" in both.parameters
     for plan in (without, both):
         assert check_plan(plan, CheckOptions()).verdict == "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from planted import Mutants, breaches, claiming, computing, original
 
 from gradcli.core.op import Layer, NodeOp, Op
+from gradcli.core.steps import note_state, note_state_cotangent
 from gradcli.core.traits import Normalization
 from gradcli.testing import LAWS
 
@@ -38,6 +40,12 @@ FALSE_CLAIMS: dict[str, tuple[str, Op]] = {
     "batch_norm_claimed_to_mix_features": (
         "features",
         claiming("batch_norm", Layer, keeps_features=False),
+    ),
+    "rnn_claimed_to_have_no_steps": ("steps", claiming("rnn", Layer, recurs=None)),
+    "dense_claimed_to_have_steps": ("steps", claiming("dense", Layer, recurs="weight")),
+    "steps_claimed_to_be_joined_by_the_input_weights": (
+        "steps",
+        claiming("rnn", Layer, recurs="weight_ih"),
     ),
     "batch_norm_claimed_homogeneous_without_its_mean": (
         "homogeneous with",
@@ -267,12 +275,15 @@ def unrolled_rnn(*, truncated: bool = False, ahead: int = 0) -> Op:
         for t in range(x.shape[-2]):
             z = x[..., t, :] @ np.swapaxes(into, -1, -2) + h[-1] @ np.swapaxes(over, -1, -2) + bias
             h.append(np.tanh(z))
+            note_state(h[-1])
 
         def pullback(g: Any) -> Any:
             back, total = 0.0, dict.fromkeys(parameters, 0.0)
             dx = []
             for t in reversed(range(x.shape[-2])):
-                dz = (g[..., t, :] + back) * (1 - h[t + 1] ** 2)
+                to = g[..., t, :] + back
+                note_state_cotangent(t, partial(np.copy, to))
+                dz = to * (1 - h[t + 1] ** 2)
                 back = 0.0 if truncated else dz @ over
                 dx.insert(0, dz @ into)
                 transposed, sums = np.swapaxes(dz, -1, -2), dz.sum(axis=-2)

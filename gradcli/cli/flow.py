@@ -24,13 +24,22 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     cls=Command,
     examples=(
         "gradcli flow --depth 50 --activation tanh",
+        "gradcli flow --arch lstm --depth 100",
         "gradcli flow --depth 50 --init pytorch_default --fail-on vanishing,exploding",
         "gradcli flow specs/residual.yaml --report flow.svg",
     ),
 )
 @click.argument("spec", metavar="[SPEC]", required=False)
 @click.option(
-    "--depth", type=_COUNT, metavar="N", help="Dense layers of the network to build.  [default: 50]"
+    "--arch",
+    metavar="NAME",
+    help="What to build: mlp, or rnn, lstm or gru over --depth time steps.  [default: mlp]",
+)
+@click.option(
+    "--depth",
+    type=_COUNT,
+    metavar="N",
+    help="Dense layers, or time steps, to build.  [default: 50]",
 )
 @click.option("--width", type=_COUNT, metavar="N", help="Units of each layer.  [default: 256]")
 @click.option("--activation", metavar="NAME", help="Activation of each layer.  [default: relu]")

@@ -168,6 +168,7 @@ class LayerTraits(Record):
     `homogeneous_with`: parameters and buffers that scale along with all inputs:
     f(s·x, s·these) = s·f(x, these) for s > 0; None where there is no such law.
     `mixing`: the parameter through which units mix, the W of Π‖W‖.
+    `recurs`: the parameter through which the state of a step reaches the next one; see `steps`.
     `lipschitz(inputs, parameters)`: for each input, a bound at this point on the norm of its
     cotangent for an output cotangent of norm one; None where none is stated. A layer that is linear
     in x with a matrix as `mixing` needs none: the matrix's spectral norm is the bound.
@@ -181,6 +182,7 @@ class LayerTraits(Record):
     affine: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     homogeneous_with: tuple[str, ...] | None = None
     mixing: str | None = None
+    recurs: str | None = None
     lipschitz: Callable[[tuple[Array, ...], Parameters], tuple[float, ...]] | None = None
     sums: tuple[float, ...] | None = None
     normalizes: Normalization | None = None

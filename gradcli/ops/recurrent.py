@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradcli.core.op import Learned, Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import matmul, transpose
 from gradcli.core.registry import layer
+from gradcli.core.steps import note_gate, note_slope, note_state, note_state_cotangent
 from gradcli.core.traits import LayerTraits
 from gradcli.ops.activations import Value, sigmoid, tanh
 from gradcli.ops.rectifiers import relu
@@ -90,6 +92,7 @@ def _unrolled(
         before.append(now[0])
         zh = matmul(now[0], transpose(weight_hh)) + bias_hh
         now, pull = cell(zx[..., step, :], zh, now)
+        note_state(now[0])
         after.append(now[0])
         pulls.append(pull)
 
@@ -98,6 +101,7 @@ def _unrolled(
         to: States = (last, *(np.zeros_like(state) for state in now[1:]))
         to_zx, to_zh = [], []
         for step in reversed(range(steps)):
+            note_state_cotangent(step, partial(np.concatenate, to, axis=-1))
             dzx, dzh, (dh, *others) = pulls[step](to)
             to_zx.append(dzx)
             to_zh.append(dzh)
@@ -134,6 +138,7 @@ def _split(z: Array, gates: int) -> list[Array]:
 def _simple(activation: Callable[[Array], Value]) -> Cell:
     def cell(zx: Array, zh: Array, states: States) -> tuple[States, StepPullback]:
         h, pull = activation(zx + zh)
+        note_slope(lambda: pull(np.ones_like(h)))
 
         def pullback(to: States) -> tuple[Array, Array, States]:
             dz = pull(to[0])
@@ -150,6 +155,9 @@ def _lstm(zx: Array, zh: Array, states: States) -> tuple[States, StepPullback]:
     (i, pull_i), (f, pull_f), (g, pull_g), (o, pull_o) = (
         sigmoid(zi), sigmoid(zf), tanh(zg), sigmoid(zo),
     )  # fmt: skip
+    note_gate("input", i)
+    note_gate("forget", f)
+    note_gate("output", o)
     c_next = f * c + i * g
     squashed, pull_c = tanh(c_next)
 
@@ -169,6 +177,8 @@ def _gru(zx: Array, zh: Array, states: States) -> tuple[States, StepPullback]:
     (xr, xz, xn), (hr, hz, hn) = _split(zx, 3), _split(zh, 3)
     (r, pull_r), (z, pull_z) = sigmoid(xr + hr), sigmoid(xz + hz)
     n, pull_n = tanh(xn + r * hn)
+    note_gate("reset", r)
+    note_gate("update", z)
 
     def pullback(to: States) -> tuple[Array, Array, States]:
         (dh,) = to
@@ -189,11 +199,13 @@ def _rnn_bound(inputs: tuple[Array, ...], parameters: Parameters) -> tuple[float
 
 def _rnn_traits(*, activation: str, **_: Any) -> LayerTraits:
     along = ("bias_ih", "bias_hh") if activation == "relu" else None
-    return LayerTraits(homogeneous_with=along, mixing="weight_ih", lipschitz=_rnn_bound)
+    return LayerTraits(
+        homogeneous_with=along, mixing="weight_ih", recurs="weight_hh", lipschitz=_rnn_bound
+    )
 
 
 def _gated_traits(**_: Any) -> LayerTraits:
-    return LayerTraits(mixing="weight_ih")
+    return LayerTraits(mixing="weight_ih", recurs="weight_hh")
 
 
 @layer(

@@ -29,7 +29,7 @@ def _network(result: FlowResult, quiet: bool) -> list[str]:
     parts = [f"### {words.flow_status(result)}: {code(result.title)}"]
     if result.verdict == "invalid":
         return [*parts, "\n".join(f"- {escaped(str(problem))}" for problem in result.errors)]
-    parts.append(escaped(words.makeup(result.layers)))
+    parts.append(escaped(words.makeup(result)))
     figures = [[heading, escaped(text)] for heading, text in words.summary(result)]
     parts.append(table(["figure", "value"], figures))
     if result.clipping is not None:
@@ -57,6 +57,13 @@ def _network(result: FlowResult, quiet: bool) -> list[str]:
             ]
             for layer in shown
         ]
-        headings = ["", "layer", *(measure.heading for measure in words.MEASURES)]
-        parts += [table(headings, rows, range(2, len(headings))), escaped(words.LEGEND)]
+        headings = [
+            "",
+            words.ladder_of(result).rung,
+            *(measure.heading for measure in words.MEASURES),
+        ]
+        parts += [
+            table(headings, rows, range(2, len(headings))),
+            escaped(words.ladder_of(result).legend),
+        ]
     return parts

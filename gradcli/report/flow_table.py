@@ -69,7 +69,7 @@ def _network(
             return [*drawn, *frames(result.errors, surface)]
         said = f"{plural(len(result.errors), 'error')}, shown apart"
         return [*drawn, *paragraph(surface, said, indent=2)]
-    drawn += paragraph(surface, (words.makeup(result.layers), "faint"), indent=2)
+    drawn += paragraph(surface, (words.makeup(result), "faint"), indent=2)
     if not quiet:
         drawn += [Text(), *_layers(result, surface, all_layers), Text()]
     for heading, said in words.summary(result):
@@ -136,9 +136,10 @@ def _layers(result: FlowResult, surface: Surface, all_layers: bool) -> list[Rend
             drawn.append(fitting)
             break
     if len(shown) < len(result.layers):
-        said = f"{len(shown)} of {len(result.layers):,} layers; --all shows every one"
+        rung = words.ladder_of(result).rung
+        said = f"{len(shown)} of {len(result.layers):,} {rung}s; --all shows every one"
         drawn += paragraph(surface, (said, "faint"), indent=2)
-    return [*drawn, *paragraph(surface, (words.LEGEND, "faint"), indent=2)]
+    return [*drawn, *paragraph(surface, (words.ladder_of(result).legend, "faint"), indent=2)]
 
 
 def _table(
@@ -146,10 +147,12 @@ def _table(
 ) -> RenderableType | None:
     """The table with the first `count` measures; None where it is too wide."""
     measures = words.MEASURES[:count]
-    headings = ["", "layer", *(measure.heading for measure in measures)]
+    ladder = words.ladder_of(result)
+    headings = ["", ladder.rung, *(measure.heading for measure in measures)]
     dashes = [text(surface, ("–", "faint")) for _ in measures[1:]]
     first = words.number(result.log10_input_gradient_norm)
-    rows = [[*(text(surface, cell) for cell in ("0", "input", first)), *dashes]]
+    start = str(shown[0].index - 1) if shown else "0"
+    rows = [[*(text(surface, cell) for cell in (start, ladder.end, first)), *dashes]]
     for layer, name in zip(shown, names, strict=True):
         written = (measure.text(layer) for measure in measures)
         cells = (str(layer.index), name, *written)

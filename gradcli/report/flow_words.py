@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
+from gradcli.analysis.flow.report import FlowReport, FlowResult, Gate, LayerFlow, Recurrence
 from gradcli.errors import ExitCode
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
 __all__ = [
-    "LEGEND",
     "MEASURES",
     "Measure",
     "exit_line",
     "flow_status",
     "folded",
+    "ladder_of",
     "makeup",
     "number",
     "summary",
@@ -32,6 +32,29 @@ LEGEND: Final = (
     "layer puts on it on its way back; product and bound: log10 of the products from the input to "
     "the layer, of ‖W‖/sqrt(fan_out) times the rms slope, and of ‖W‖₂ times the largest slope"
 )
+
+
+LEGEND_OVER_TIME: Final = (
+    "gradient: log10 ‖∂L/∂h‖ of the states that a step hands on, its bar in decades; gain: the "
+    "factor that the step puts on it on its way back; product and bound: log10 of the products "
+    "from the first step on, of ‖W_hh‖/sqrt(units) times the rms slope, and of ‖W_hh‖₂ times the "
+    "largest slope"
+)
+
+
+class Ladder(NamedTuple):
+    """What a gradient runs through: what one rung is called, the far end, and how to read it."""
+
+    rung: str
+    end: str
+    legend: str
+
+
+def ladder_of(result: FlowResult) -> Ladder:
+    """Layers down to the input, or steps of a recurrent layer down to its first."""
+    if result.recurrence is None:
+        return Ladder("layer", "input", LEGEND)
+    return Ladder("step", "step 1", LEGEND_OVER_TIME)
 
 
 class Measure(NamedTuple):
@@ -88,8 +111,11 @@ def flow_status(result: FlowResult) -> Status:
     return Status(symbol, result.verdict + expected, chosen)
 
 
-def makeup(layers: Sequence[LayerFlow]) -> str:
-    """What the layers are: `50 layers of 256 (dense, relu)`."""
+def makeup(result: FlowResult) -> str:
+    """What the layers are: `50 layers of 256 (dense, relu)`; or `50 steps of 64 (rnn)`."""
+    layers = result.layers
+    if result.recurrence is not None:
+        return f"{plural(len(layers) + 1, 'step')} of {layers[0].width} ({layers[0].op})"
     widths = dict.fromkeys(layer.width for layer in layers)
     kinds = dict.fromkeys(
         layer.op if layer.activation is None else f"{layer.op}, {layer.activation}"
@@ -133,9 +159,11 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
     if math.isnan(result.log10_total):
         return [("total", "not a number")]
     total = result.log10_total
-    said = f"{total:+.2f} decades from the last layer to the input, {result.rate:.3g} a layer"
+    rung, end, _ = ladder_of(result)
+    end = f"the {end}" if result.recurrence is None else end
+    said = f"{total:+.2f} decades from the last {rung} to {end}, {result.rate:.3g} a {rung}"
     if result.halving_depth is not None and result.verdict == "vanishing":
-        said += f", halved every {result.halving_depth:.2g} layers"
+        said += f", halved every {result.halving_depth:.2g} {rung}s"
     lines = [("total", said)]
     limits = f"threshold {result.threshold:g}"
     if result.band is not None:
@@ -153,11 +181,39 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
         said = f"{result.log10_bound:+.2f}, {proves}; loose by {loose:.2f} decades"
         lines.append(("bound", said))
     if result.depth_budget is not None:
-        layers = plural(result.depth_budget, "layer")
+        layers = plural(result.depth_budget, rung)
         said = f"{layers} from the loss stay within {result.threshold:g} decades"
         lines.append(("budget", said))
+    if result.recurrence is not None:
+        lines += _recurrence(result.recurrence)
     lines += [("underflow", text) for text in _underflow(result)]
     return lines
+
+
+def _recurrence(recurrence: Recurrence) -> list[tuple[str, str]]:
+    """The condition of Pascanu et al. (2013), or what the gates let through."""
+    if recurrence.slope_max is not None:
+        limit = 1 / recurrence.slope_max if recurrence.slope_max else math.inf
+        proves = (
+            "proves vanishing"
+            if recurrence.weight_norm < limit
+            else "proves nothing, since large is only necessary for exploding"
+        )
+        said = f"‖W_hh‖₂ {recurrence.weight_norm:.3g} against 1/γ = {limit:.3g}: {proves}"
+        return [("recurrence", said)]
+    return [
+        (
+            "gates" if not at else "",
+            f"{gate.name} {gate.mean:.0%} open on average, {_extremes(gate)}",
+        )
+        for at, gate in enumerate(recurrence.gates)
+    ]
+
+
+def _extremes(gate: Gate) -> str:
+    if not gate.shut and not gate.open:
+        return "never shut and never wide open"
+    return f"shut in {gate.shut:.0%} and wide open in {gate.open:.0%} of units and steps"
 
 
 def _underflow(result: FlowResult) -> list[str]:
@@ -169,7 +225,8 @@ def _underflow(result: FlowResult) -> list[str]:
                 if each.loss_scale is None
                 else f"a loss scale of 2^{round(math.log2(each.loss_scale))} helps"
             )
-            said.append(f"{name} {plural(each.layers, 'layer')} from the loss; {scale}")
+            rungs = plural(each.layers, ladder_of(result).rung)
+            said.append(f"{name} {rungs} from the loss; {scale}")
     return said
 
 

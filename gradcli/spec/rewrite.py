@@ -1,17 +1,17 @@
-"""A network changed after it was planned: further nodes, other activations, other weights."""
+"""A network changed after it was planned: further nodes, other ops, other weights."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from gradcli.core.op import Activation, Buffer, InitializerChoice, NodeOp, Shape
+from gradcli.core.op import Buffer, InitializerChoice, NodeOp, Shape
 from gradcli.core.record import Record
 from gradcli.core.registry import CATALOGUE
 from gradcli.spec.layout import plan_parameter
 from gradcli.spec.plan import NodePlan, ParameterPlan, Plan
 
-__all__ = ["Insertion", "with_activation", "with_initializers", "with_insertions"]
+__all__ = ["Insertion", "with_initializers", "with_insertions", "with_op"]
 
 
 class Insertion(Record):
@@ -63,19 +63,22 @@ def with_insertions(plan: Plan, insertions: Mapping[int, Insertion]) -> Plan:
     )
 
 
-def with_activation(plan: Plan, indices: Collection[int], op: Activation) -> Plan:
-    """The plan with another activation, at its defaults, in place of those at some nodes."""
+def with_op(plan: Plan, indices: Collection[int], op: NodeOp, options: Mapping[str, Any]) -> Plan:
+    """The plan with another op, of the same output shape, in place of those at some nodes."""
     nodes = list(plan.nodes)
-    parameters = dict(plan.parameters)
+    parameters, buffers = dict(plan.parameters), dict(plan.buffers)
     for index in indices:
         node = nodes[index]
         for full in node.parameters.values():
             del parameters[full]
+        for full in node.buffers.values():
+            del buffers[full]
         read = tuple(_shape(plan, slot) for slot in node.inputs)
-        made = _made(node.name, op, op.defaults(), node.inputs, read, node.line)
+        made = _made(node.name, op, options, node.inputs, read, node.line)
         nodes[index] = made.node
         parameters.update(made.parameters)
-    return plan.replace(nodes=tuple(nodes), parameters=parameters)
+        buffers.update(made.buffers)
+    return plan.replace(nodes=tuple(nodes), parameters=parameters, buffers=buffers)
 
 
 def with_initializers(plan: Plan, initializers: Mapping[str, InitializerChoice]) -> Plan:

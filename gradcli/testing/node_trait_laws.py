@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, rows
 from gradcli.core.op import Layer, NodeOp
+from gradcli.core.steps import record_steps
 from gradcli.core.traits import LayerTraits
 from gradcli.testing.case import Case
 from gradcli.testing.law import LawBroken, law, require
@@ -126,6 +127,44 @@ def homogeneous_with(case: Case) -> None:
         holds = all(_scales(point, choice, s) for point in points for s in (0.5, 3.0))
         if holds != (claimed is not None):
             raise LawBroken(f"f(s·x, s·{choice}) = s·f {'holds' if holds else 'does not hold'}")
+
+
+@law("steps", NodeOp)
+def steps(case: Case) -> None:
+    """Steps are noted exactly where `recurs` names what joins them; without it each stands alone.
+
+    The state noted last is the output's last, and its cotangent the output's; with the parameter at
+    zero nothing of an earlier input is left in the last state of a layer that has no gates, though
+    of its own.
+    """
+    name = _traits_of(case).recurs
+    for point, rng in node_points(case):
+        with record_steps() as noted:
+            y, pull = point.run()
+            pull(rng.standard_normal(y.shape))
+        if (name is None) == bool(noted):
+            raise LawBroken(f"claimed recurs={name}, noted {len(noted)} steps")
+        if name is None:
+            continue
+        last = y[..., -1, :] if y.ndim == point.inputs[0].ndim else y
+        require(noted[-1].state, last, 0.0, "the last state")
+        if any(step.cotangent.shape[:-1] != step.state.shape[:-1] for step in noted):
+            raise LawBroken("a step has no cotangent")
+        if any(step.gates for step in noted):
+            continue
+        parameters = {**point.parameters, name: np.zeros_like(point.parameters[name])}
+        inputs = tuple(x.copy() for x in point.inputs)
+        inputs[0][..., :-1, :] += 1.0
+        with record_steps() as apart:
+            point.moved(point.inputs, parameters).run()
+        with record_steps() as moved:
+            point.moved(inputs, parameters).run()
+        require(moved[-1].state, apart[-1].state, 0.0, "the last state, the steps cut apart")
+        inputs[0][..., -1, :] += rng.standard_normal(inputs[0][..., -1, :].shape)
+        with record_steps() as moved:
+            point.moved(inputs, parameters).run()
+        if np.array_equal(moved[-1].state, apart[-1].state) and apart[-1].state.any():
+            raise LawBroken(f"without {name} a step does not read its own input either")
 
 
 @law("mixing", NodeOp)

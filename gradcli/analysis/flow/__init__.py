@@ -8,7 +8,8 @@ from gradcli.analysis.flow.analyse import (
     invalid_flow,
     memory_needed,
 )
-from gradcli.analysis.flow.builder import build_spec, network_parts
+from gradcli.analysis.flow.builder import build_spec
+from gradcli.analysis.flow.recurrent_builder import build_network
 from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, LayerFlow
 
 __all__ = [
@@ -18,8 +19,8 @@ __all__ = [
     "FlowResult",
     "LayerFlow",
     "analyse_flow",
+    "build_network",
     "build_spec",
     "invalid_flow",
     "memory_needed",
-    "network_parts",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
 from gradcli.analysis.flow.heads import by_head
 from gradcli.analysis.flow.measure import Measured, measure, measure_signal
+from gradcli.analysis.flow.over_time import only_over_time, recurrent_nodes, results_over_time
 from gradcli.analysis.flow.report import (
     GATES,
     FlowReport,
@@ -90,13 +91,15 @@ def analyse_flow(
             done = next(drawn)
             progress(done, max(done, of))
 
-    results = [_analysed(own, head, options, advance) for head, own in heads.items()]
+    results = [
+        result for head, own in heads.items() for result in _results(own, head, options, advance)
+    ]
     worst = FlowReport(tuple(results)).verdict
     found = [each.replace(file=plan.file) for each in (*smells(plan), *_penalties(plan))]
     nodes = {node.name for node in plan.nodes}
     judged = []
-    for result, own in zip(results, heads.values(), strict=True):
-        elsewhere = nodes.difference(node.name for node in own.nodes)
+    for result in results:
+        elsewhere = nodes.difference(node.name for node in heads[result.head].nodes)
         judged.append(
             replace(
                 result,
@@ -105,6 +108,26 @@ def analyse_flow(
             )
         )
     return FlowReport(tuple(judged), plan.seed)
+
+
+def _results(
+    plan: Plan, head: str | None, options: FlowOptions, advance: Callable[[], None]
+) -> Iterator[FlowResult]:
+    """From layer to layer, and over time for each recurrent layer."""
+    if not recurrent_nodes(plan):
+        yield _analysed(plan, head, options, advance)
+        return
+    if not only_over_time(plan):
+        yield _analysed(plan, head, options, advance)
+    yield from results_over_time(
+        plan,
+        head,
+        options.threshold,
+        options.seeds,
+        options.fail_on,
+        options.remedies is not False,
+        advance,
+    )
 
 
 def _penalties(plan: Plan) -> list[Finding]:

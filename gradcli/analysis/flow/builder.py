@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -13,7 +12,7 @@ from gradcli.errors import UsageError
 from gradcli.spec.read_arrays import DISTRIBUTION, STD
 from gradcli.spec.read_loss import SUM
 
-__all__ = ["build_spec", "network_parts"]
+__all__ = ["Entry", "build_spec", "drawn_inputs", "head_units", "initialization"]
 
 AnyOp = TypeVar("AnyOp", bound=Op)
 
@@ -65,7 +64,7 @@ def build_spec(
         raise UsageError(f"gain: expected a number above 0, got {gain!r}")
     if residual_scale != 1 and not residual:
         raise UsageError("residual_scale: only for residual networks; add residual")
-    dense: dict[str, Any] = {"units": width, **_initialization(activation, init, gain, width)}
+    dense: dict[str, Any] = {"units": width, **initialization(activation, init, gain, width)}
     if bias_std:
         dense["bias_init"] = {"normal": {"std": bias_std}}
     layer: list[Any] = [{"dense": dense}, activation]
@@ -82,24 +81,15 @@ def build_spec(
         "seed": seed,
         "dtype": dtype,
         "data": {
-            "inputs": {"shape": [batch, width], **_drawn(input)},
+            "inputs": {"shape": [batch, width], **drawn_inputs(input)},
             "targets": "auto",
         },
         "network": [
             {"repeat": {"times": depth, "layers": layers}},
-            {"dense": {"units": _CLASSES if _on_rows(loss) else 1, "name": "head"}},
+            {"dense": {"units": head_units(loss), "name": "head"}},
         ],
         "loss": loss,
     }
-
-
-def network_parts(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The given keywords of `build_spec`; raises UsageError for what it does not take."""
-    known = inspect.signature(build_spec).parameters
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)}")
-    return given
 
 
 def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
@@ -129,7 +119,7 @@ def _normalization(norm: str, position: str | None) -> tuple[list[str], list[str
     return ([], [_NORMS[norm]]) if position == "post" else ([_NORMS[norm]], [])
 
 
-def _drawn(given: str | float) -> dict[str, Any]:
+def drawn_inputs(given: str | float) -> dict[str, Any]:
     """How the inputs are drawn."""
     chosen = {each.name: each.default for each in (DISTRIBUTION, STD)}
     parts = str(given).split(":")
@@ -145,6 +135,11 @@ def _drawn(given: str | float) -> dict[str, Any]:
     return chosen
 
 
+def head_units(loss: Entry) -> int:
+    """Units of the linear head: one, or several for a loss on classes."""
+    return _CLASSES if _on_rows(loss) else 1
+
+
 def _on_rows(loss: Entry) -> bool:
     summands = loss.get(SUM) if isinstance(loss, Mapping) else None
     if not isinstance(summands, (list, tuple)):
@@ -158,7 +153,8 @@ def _named(entry: Entry) -> tuple[str, Any]:
     return (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
 
 
-def _initialization(activation: Entry, init: Entry, gain: float, width: int) -> dict[str, Any]:
+def initialization(activation: Entry, init: Entry, gain: float, width: int) -> dict[str, Any]:
+    """The `init` entry of a layer, and of its bias where that goes with it, with the gain in it."""
     if gain == 1:
         return {"init": init}
     name, written = _named(init)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gradcli.analysis.flow.measure import measure_signal
 from gradcli.analysis.flow.report import FlowVerdict, Remedy
@@ -17,9 +17,9 @@ from gradcli.core.registry import CATALOGUE
 from gradcli.engine.cost import Costs
 from gradcli.engine.network import Network
 from gradcli.spec.plan import Plan
-from gradcli.spec.rewrite import Insertion, with_activation, with_initializers, with_insertions
+from gradcli.spec.rewrite import Insertion, with_initializers, with_insertions, with_op
 
-__all__ = ["are_cheap", "measured_remedies"]
+__all__ = ["Change", "are_cheap", "initializer", "measured", "measured_remedies"]
 
 _CONFIRMED = 3  # remedies that are measured on every draw; the others on the first alone
 _PASSES = 3  # forward passes that a forward and a backward one take together
@@ -29,7 +29,7 @@ _ACTIVATIONS = ("relu", "tanh", "selu")
 _NORMALIZATIONS = ("batch_norm", "layer_norm")
 
 
-class _Change(Record):
+class Change(Record):
     """A change as a user would describe it, and the plan with it."""
 
     text: str
@@ -47,12 +47,22 @@ def measured_remedies(
 ) -> tuple[Remedy, ...]:
     """Every change that applies to the network, the best first, with the total that it gives.
 
-    Each is measured on the plan's own seed, and the best that heal the network on all `seeds`.
     `advance()` is called after each measurement.
     """
-    found: list[tuple[float, _Change]] = []
-    for change in _changes(plan, structure):
-        total = _total(change.plan)
+    return measured(_changes(plan, structure), _total, seeds, threshold, advance)
+
+
+def measured(
+    changes: Iterable[Change],
+    total_of: Callable[[Plan], float],
+    seeds: int,
+    threshold: float,
+    advance: Callable[[], None],
+) -> tuple[Remedy, ...]:
+    """Each change measured on its plan's own seed, and the best that heal on all `seeds`."""
+    found: list[tuple[float, Change]] = []
+    for change in changes:
+        total = total_of(change.plan)
         advance()
         if not math.isnan(total):
             found.append((total, change))
@@ -62,7 +72,8 @@ def measured_remedies(
         totals = [total]
         if place < _CONFIRMED and abs(total) <= threshold:
             for draw in range(1, seeds):
-                totals.append(_total(change.plan.replace(seed=plan.seed + draw)))
+                other = change.plan.replace(seed=change.plan.seed + draw)
+                totals.append(total_of(other))
                 advance()
         band = band_of(totals)
         verdict = verdict_of(total, band, threshold)
@@ -80,7 +91,7 @@ def _total(plan: Plan) -> float:
     return measure_signal(plan, structure_of(plan)).total
 
 
-def _changes(plan: Plan, structure: Structure) -> Iterator[_Change]:
+def _changes(plan: Plan, structure: Structure) -> Iterator[Change]:
     """Changes that leave the network another one, and that the spec's own weights allow."""
     weights = _weights(plan, structure)
     if not any(name in plan.weights for name in weights):
@@ -100,7 +111,8 @@ def _weights(plan: Plan, structure: Structure) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _initializer(name: str, **options: float) -> InitializerChoice:
+def initializer(name: str, **options: float) -> InitializerChoice:
+    """An initializer of the catalogue with some of its options."""
     op = CATALOGUE.find(name, Initializer)
     assert op is not None
     return InitializerChoice(op, {**op.defaults(), **options})
@@ -108,16 +120,16 @@ def _initializer(name: str, **options: float) -> InitializerChoice:
 
 def _initializations(
     plan: Plan, structure: Structure, weights: tuple[str, ...]
-) -> Iterator[_Change]:
+) -> Iterator[Change]:
     now = {name: plan.parameters[name].init for name in weights}
     for rule in _RULES:
-        choice = _initializer(rule)
+        choice = initializer(rule)
         if any(own.op is not choice.op or own.options != choice.options for own in now.values()):
-            yield _Change(f"init: {rule}", with_initializers(plan, dict.fromkeys(weights, choice)))
+            yield Change(f"init: {rule}", with_initializers(plan, dict.fromkeys(weights, choice)))
     yield from _critical(plan, structure, weights)
 
 
-def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[_Change]:
+def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[Change]:
     """Weights and biases of the edge of chaos of the layers' one activation (Poole et al. 2016)."""
     nodes = [plan.nodes[p.activation] for p in structure.layers if p.activation is not None]
     if len(nodes) < len(structure.layers) or len({(id(n.op), repr(n.options)) for n in nodes}) > 1:
@@ -128,7 +140,7 @@ def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Ite
     if point is None or not math.isfinite(point.weight_std):
         return
     chosen = {
-        name: _initializer("normal", std=point.weight_std / math.sqrt(plan.parameters[name].fan_in))
+        name: initializer("normal", std=point.weight_std / math.sqrt(plan.parameters[name].fan_in))
         for name in weights
     }
     text = f"init: normal, std: {point.weight_std:.4g}/sqrt(fan_in)"
@@ -141,12 +153,12 @@ def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Ite
         ]
         if len(biases) < len(weights):
             return
-        chosen |= dict.fromkeys(biases, _initializer("normal", std=point.bias_std))
+        chosen |= dict.fromkeys(biases, initializer("normal", std=point.bias_std))
         text += f", bias_init: normal, std: {point.bias_std:.4g}"
-    yield _Change(f"{text} (chi = 1)", with_initializers(plan, chosen))
+    yield Change(f"{text} (chi = 1)", with_initializers(plan, chosen))
 
 
-def _activations(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[_Change]:
+def _activations(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Iterator[Change]:
     """Another activation, with the initializer that suits it."""
     indices = [place.activation for place in structure.layers if place.activation is not None]
     drawn = not any(name in plan.weights for name in weights)
@@ -155,14 +167,14 @@ def _activations(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> 
         assert op is not None
         if not indices or all(plan.nodes[index].op is op for index in indices):
             continue
-        changed, text = with_activation(plan, indices, op), f"activation: {name}"
+        changed, text = with_op(plan, indices, op, op.defaults()), f"activation: {name}"
         if drawn:
-            changed = with_initializers(changed, dict.fromkeys(weights, _initializer(op.init)))
+            changed = with_initializers(changed, dict.fromkeys(weights, initializer(op.init)))
             text += f", init: {op.init}"
-        yield _Change(text, changed)
+        yield Change(text, changed)
 
 
-def _normalizations(plan: Plan, structure: Structure) -> Iterator[_Change]:
+def _normalizations(plan: Plan, structure: Structure) -> Iterator[Change]:
     """Normalization between each layer's product and its activation."""
     present = {node.op.name for node in plan.nodes}
     for name in _NORMALIZATIONS:
@@ -174,7 +186,7 @@ def _normalizations(plan: Plan, structure: Structure) -> Iterator[_Change]:
             for place in structure.layers
         }
         try:
-            yield _Change(f"{name} after each layer's product", with_insertions(plan, behind))
+            yield Change(f"{name} after each layer's product", with_insertions(plan, behind))
         except ValueError:  # a batch of one row has no statistics
             continue
 
@@ -185,7 +197,7 @@ def _layer(name: str) -> Layer:
     return op
 
 
-def _residuals(plan: Plan, structure: Structure) -> Iterator[_Change]:
+def _residuals(plan: Plan, structure: Structure) -> Iterator[Change]:
     """A shortcut around each layer that keeps the shape, of scale 1 and 1/sqrt(L)."""
     op = _layer("residual")
     if any(node.op is op for node in plan.nodes):
@@ -205,7 +217,7 @@ def _residuals(plan: Plan, structure: Structure) -> Iterator[_Change]:
             )
             for place in blocks
         }
-        yield _Change(text, with_insertions(plan, behind))
+        yield Change(text, with_insertions(plan, behind))
 
 
 def _can_be_skipped(place: LayerPlace, plan: Plan, structure: Structure) -> bool:

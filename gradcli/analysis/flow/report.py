@@ -19,8 +19,10 @@ __all__ = [
     "FlowReport",
     "FlowResult",
     "FlowVerdict",
+    "Gate",
     "LayerFlow",
     "Precision",
+    "Recurrence",
     "Remedy",
     "power_of_ten",
 ]
@@ -144,6 +146,40 @@ class Clipping:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """A gate of a recurrent layer: its mean opening, and how often it is shut or wide open.
+
+    Shut is below a tenth, open above nine tenths.
+    """
+
+    name: str
+    mean: float
+    shut: float
+    open: float
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What drives a gradient over time: σ_max of W_hh, the largest slope γ, and the gates.
+
+    σ_max < 1/γ is enough for it to vanish, σ_max > 1/γ only necessary for it to explode (Pascanu,
+    Mikolov, Bengio 2013). `slope_max` is None where the state passes gates instead.
+    """
+
+    weight_norm: float
+    slope_max: float | None
+    gates: tuple[Gate, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "weight_norm": self.weight_norm,
+            "slope_max": self.slope_max,
+            "gates": [{each.name: getattr(gate, each.name) for each in fields(gate)}
+                      for gate in self.gates],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class FlowResult:
     """One network, or what leads to one of its heads.
 
@@ -178,6 +214,7 @@ class FlowResult:
     remedies: tuple[Remedy, ...] = ()
     remedies_untried: bool = False
     clipping: Clipping | None = None
+    recurrence: Recurrence | None = None
     findings: tuple[Finding, ...] = ()
     expected: str | None = None
     fail_on: tuple[str, ...] = ()
@@ -237,6 +274,7 @@ class FlowResult:
             "cause": None if self.cause is None else self.cause.to_dict(),
             "remedies": [remedy.to_dict() for remedy in self.remedies],
             "remedies_untried": self.remedies_untried,
+            "recurrence": None if self.recurrence is None else self.recurrence.to_dict(),
             "clipping": None if self.clipping is None else self.clipping.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
         }

@@ -1,0 +1,200 @@
+"""Flow over time: the norms of states' gradients, step by step, and what drives them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcli
+from gradcli.analysis.flow.report import FlowResult
+from gradcli.engine.model import Model
+from gradcli.errors import UsageError
+from gradcli.ops import recurrent
+from gradcli.spec import load_plan
+
+
+def over_time(layer: dict[str, Any], steps: int = 12, **more: Any) -> FlowResult:
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"shape": [6, steps, 3]}, "targets": "auto"},
+        "network": [layer, {"dense": 1}],
+        "loss": "mse",
+    }
+    (result,) = gradcli.flow(spec, **{"seeds": 2, "remedies": False, **more}).results
+    return result
+
+
+def norms_of(result: FlowResult) -> list[float]:
+    return [
+        result.log10_input_gradient_norm,
+        *(layer.log10_gradient_norm for layer in result.layers),
+    ]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_norms_are_those_of_the_steps_multiplied_by_hand(activation: str) -> None:
+    """∂L/∂h_{t-1} = W_hhᵀ (f'(z_t) ⊙ ∂L/∂h_t), one product after the other."""
+    entry = {"rnn": {"units": 5, "activation": activation, "output": "last"}}
+    result = over_time(entry, steps=9)
+    model = Model(
+        load_plan(
+            {
+                "gradcli": 1,
+                "data": {"inputs": {"shape": [6, 9, 3]}, "targets": "auto"},
+                "network": [entry, {"dense": 1}],
+                "loss": "mse",
+            }
+        )
+    )
+    p = {name.split(".")[1]: w for name, w in model.parameters.items() if name.startswith("rnn")}
+    x, y = model.inputs["inputs"], model.targets["targets"]
+    h, slopes = np.zeros((6, 5)), []
+    for t in range(9):
+        z = x[:, t] @ p["weight_ih"].T + p["bias_ih"] + h @ p["weight_hh"].T + p["bias_hh"]
+        h = np.tanh(z) if activation == "tanh" else np.maximum(z, 0)
+        slopes.append(1 - h**2 if activation == "tanh" else (z > 0).astype(float))
+    w, b = model.parameters["dense_1.weight"], model.parameters["dense_1.bias"]
+    g = 2 * (h @ w.T + b - y.reshape(6, 1)) / 6 @ w
+    expected = [math.log10(np.linalg.norm(g))]
+    for slope in slopes[:0:-1]:
+        g = (slope * g) @ p["weight_hh"]
+        expected.append(math.log10(np.linalg.norm(g)))
+    assert norms_of(result) == pytest.approx(expected[::-1], abs=1e-9)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_norms_are_those_of_pytorch(kind: str) -> None:
+    """The product of the steps' Jacobians, each from PyTorch's own cell."""
+    torch = pytest.importorskip("torch")
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"shape": [6, 12, 3]}, "targets": "auto"},
+        "network": [{kind: {"units": 5, "output": "last"}}, {"dense": 1}],
+        "loss": "mse",
+    }
+    (result,) = gradcli.flow(spec, seeds=1, remedies=False).results
+    model = gradcli.load(spec)
+    cell = getattr(torch.nn, {"rnn": "RNNCell", "lstm": "LSTMCell", "gru": "GRUCell"}[kind])(3, 5)
+    cell.double()
+    with torch.no_grad():
+        for name, parameter in cell.named_parameters():
+            parameter.copy_(torch.tensor(model.parameters[f"{kind}_1.{name}"]))
+    x = torch.tensor(model.inputs["inputs"])
+    zero = torch.zeros(6, 5, dtype=torch.float64)
+    states = [(zero, zero) if kind == "lstm" else (zero,)]
+
+    def step(t: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        made = cell(x[:, t], state if kind == "lstm" else state[0])
+        return made if kind == "lstm" else (made,)
+
+    for t in range(12):
+        states.append(tuple(part.detach() for part in step(t, states[-1])))
+    w = torch.tensor(model.parameters["dense_1.weight"])
+    b = torch.tensor(model.parameters["dense_1.bias"])
+    target = torch.tensor(model.targets["targets"]).reshape(6, 1)
+    last = states[-1][0].requires_grad_()
+    loss = torch.nn.functional.mse_loss(last @ w.T + b, target)
+    g = [*torch.autograd.grad(loss, last), *(torch.zeros_like(part) for part in states[-1][1:])]
+    expected = [math.log10(float(torch.cat(g, 1).norm()))]
+    for t in range(11, 0, -1):
+        before = tuple(part.requires_grad_() for part in states[t])
+        g = list(torch.autograd.grad(step(t, before), before, g))
+        expected.append(math.log10(float(torch.cat(g, 1).norm())))
+    expected.reverse()
+    assert norms_of(result) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_bound_holds_and_gains_multiply_to_the_total() -> None:
+    for seed in range(20):
+        result = over_time({"rnn": {"units": 7, "output": "last"}}, seed=seed)
+        assert result.log10_total <= result.log10_bound + 1e-9
+        gains = math.fsum(math.log10(layer.gain) for layer in result.layers)
+        assert gains == pytest.approx(result.log10_total, abs=1e-9)
+
+
+def test_a_matrix_below_one_over_gamma_vanishes_for_certain() -> None:
+    """Pascanu, Mikolov, Bengio 2013: σ_max < 1/γ is sufficient."""
+    small = {"rnn": {"units": 16, "output": "last", "init": {"normal": 0.05}}}
+    result = over_time(small, steps=20)
+    assert result.recurrence is not None
+    assert result.recurrence.slope_max is not None
+    assert result.recurrence.weight_norm < 1 / result.recurrence.slope_max
+    assert result.verdict == "vanishing"
+    assert result.log10_bound < 0
+
+
+def test_an_orthogonal_matrix_in_the_linear_range_keeps_the_gradient() -> None:
+    entry = {"rnn": {"units": 16, "output": "last", "init": "orthogonal"}}
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"shape": [6, 30, 16], "std": 1e-4}, "targets": "auto"},
+        "network": [entry, {"dense": 1}],
+        "loss": "mse",
+    }
+    (result,) = gradcli.flow(spec, seeds=2).results
+    assert result.verdict == "healthy"
+    assert result.log10_total == pytest.approx(0, abs=1e-5)
+
+
+def test_gates_say_how_open_they_are() -> None:
+    recurrence = over_time({"lstm": {"units": 4, "output": "last", "init": "zeros"}}).recurrence
+    assert recurrence is not None
+    gates = recurrence.gates
+    assert {gate.name: gate.mean for gate in gates} == {"input": 0.5, "forget": 0.5, "output": 0.5}
+    assert {gate.shut + gate.open for gate in gates} == {0.0}
+
+
+def test_remedies_over_time_are_measured() -> None:
+    layer = {"rnn": {"units": 32, "output": "last"}}
+    result = over_time(layer, steps=40, seeds=5, remedies=True)
+    assert result.verdict == "vanishing"
+    changes = {remedy.change: remedy.log10_total for remedy in result.remedies}
+    assert changes["init of the recurrent weights: orthogonal"] > result.log10_total
+    assert {"lstm for rnn", "gru for rnn"} <= set(changes)
+
+
+def test_a_recurrent_layer_among_others_is_shown_by_itself_too() -> None:
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"shape": [6, 8, 3]}, "targets": "auto"},
+        "network": [{"dense": 4}, "tanh", {"gru": 5}, {"dense": 4}, "tanh", {"dense": 1}],
+        "loss": "mse",
+    }
+    results = gradcli.flow(spec, seeds=1, remedies=False).results
+    assert [result.recurrence is not None for result in results] == [False, True]
+    assert results[1].name.endswith("gru_1 over time")
+
+
+@pytest.mark.parametrize("arch", ["rnn", "lstm", "gru"])
+def test_the_builder_counts_time_steps(arch: str) -> None:
+    report = gradcli.flow(arch=arch, depth=15, width=8, seeds=1, remedies=False)
+    (result,) = report.results
+    assert result.depth == 14
+    assert len(report.to_dict()["results"][0]["layers"]) == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"arch": "lstn"}, "did you mean lstm"),
+        ({"arch": "dense"}, "expected one of mlp, rnn, lstm, gru"),
+        ({"arch": "lstm", "activation": "tanh"}, "has gates of its own"),
+        ({"arch": "gru", "residual": True}, "residual: expected depth"),
+    ],
+)
+def test_what_a_recurrent_network_has_not_is_said(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        gradcli.flow(**options)
+
+
+def test_a_gradient_lost_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is noted is the pullback's own: with products halved, it shows at every step."""
+    before = over_time({"rnn": {"units": 5, "output": "last"}}).log10_total
+    product = recurrent.matmul
+    monkeypatch.setattr(recurrent, "matmul", lambda a, b: product(a, b) / 2)
+    after = over_time({"rnn": {"units": 5, "output": "last"}}).log10_total
+    assert after < before - 1
