@@ -247,3 +247,20 @@ def test_a_slope_beyond_those_of_both_sides_is_no_choice(name: str) -> None:
     result = check_plan(load_plan(spec, catalogue=catalogue), CheckOptions())
     assert result.verdict in ("fail", "inconclusive")
     assert not [found for found in result.findings if found.code == "GC201"]
+
+
+@pytest.mark.parametrize("slope", [-1.2, -1.5, 0.5])
+def test_nor_is_one_of_an_element_at_its_margin(slope: float) -> None:
+    """Nudged, the element leaves its margin, which must not count as the claim's own noise."""
+    op = CATALOGUE.find("hinge", Loss)
+    assert op is not None
+
+    def wrong(p: Any, y: Any) -> Any:
+        value, pull = op.function(p, y)
+        return value, lambda g: np.where(y * p == 1, g * y * slope, pull(g))
+
+    catalogue = CATALOGUE.extended([op.replace(name="wrong", function=wrong)])
+    data = {"inputs": {"values": [[1], [-1], [1]]}, "targets": {"values": [1, -1, 1]}}
+    plan = load_plan({"gradcli": 1, "data": data, "loss": "wrong"}, catalogue=catalogue)
+    result = check_plan(plan, CheckOptions())
+    assert result.verdict in ("fail", "inconclusive")

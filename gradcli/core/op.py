@@ -290,12 +290,17 @@ class Loss(Op, kw_only=True):
 
     `reads`, which may depend on the options, says what targets are. Shaped like the values:
     numbers; binary (0 to 1); events (0 or 1); signs (-1 or 1). For losses on rows: labels (rows,);
-    probabilities (rows, features); classes, which are labels or probabilities. None: the loss has
-    no target and y is absent.
+    probabilities (rows, features); classes, which are labels or probabilities; identities (rows,),
+    whole numbers that tell which rows are of one class. None: the loss has no target and y is
+    absent.
 
     A loss that `couples_rows` gets all of a batch's rows in one axis, p (..., rows, features). So
     many of them as `rows` has names (a function of the options, perhaps), one behind the other,
     make one value; `formula` is then in these names, and `gradient` a mapping by them.
+
+    `buffers` are given to the function by name; they are a function of the shape of the predictions
+    and the options. `details(p, y, ..., **options)`, with the arguments of the function, says in
+    plain data what a report should show of the loss at this point; {} is nothing.
     """
 
     kind: ClassVar[str] = "loss"
@@ -306,6 +311,8 @@ class Loss(Op, kw_only=True):
     reads: str | Callable[..., str] = "numbers"
     couples_rows: bool = False
     rows: tuple[str, ...] | Callable[..., tuple[str, ...]] = ("p",)
+    buffers: Callable[..., dict[str, Buffer]] | None = None
+    details: Callable[..., dict[str, Any]] | None = None
     weights: Callable[..., dict[str, float]] | None = None
 
     def traits_at(self, options: Options) -> LossTraits | None:
@@ -313,6 +320,10 @@ class Loss(Op, kw_only=True):
 
     def reads_at(self, options: Options) -> str:
         return self.reads if isinstance(self.reads, str) else self.reads(**options)
+
+    def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
+        """Buffers by name for predictions of this shape."""
+        return {} if self.buffers is None else self.buffers(shape, **options)
 
     def rows_at(self, options: Options) -> tuple[str, ...]:
         return self.rows if isinstance(self.rows, tuple) else self.rows(**options)

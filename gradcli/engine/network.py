@@ -214,7 +214,7 @@ class Network:
         for position, loss in enumerate(self.plan.losses):
             summand = self.summand(position, slots, parameters)
             total = _sum(total, summand.total)
-            pulls.append(_loss_pullback(loss, summand))
+            pulls.append(_loss_pullback(loss, summand, self._round))
         for position, term in enumerate(self.plan.terms):
             for name in term.parameters:
                 w = parameters[name]
@@ -270,9 +270,10 @@ class Network:
             p, own_rank = rows(p, len(own)), 1
             target = [y.reshape(-1) for y in target]
         learned = _learned(loss.parameters, parameters, own_rank)
+        held = {name: self.buffers[full] for name, full in loss.buffers.items()}
         patch = self.loss_patches.get(position)
         with self._watching(("loss", position, ""), patch):
-            values, pull = loss.op.function(p, *target, *learned, **loss.options)
+            values, pull = loss.op.function(p, *target, *learned, **held, **loss.options)
 
         def pull_all(g: Array) -> tuple[Array, ...]:
             dp, *dlearned = _cotangents(pull(g), own_rank)
@@ -343,12 +344,13 @@ def _add(cotangents: dict[Key, Array], key: Key, value: Array) -> None:
 
 
 def _loss_pullback(
-    loss: LossPlan, summand: Summand
+    loss: LossPlan, summand: Summand, rounded: Callable[[Array], Array]
 ) -> Callable[[dict[int, Array], dict[str, Array]], None]:
     values = summand.values
 
     def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
-        dp, *dlearned = summand.pull(np.full(values.shape, summand.share, values.dtype))
+        shares = rounded(np.full(values.shape, summand.share, values.dtype))
+        dp, *dlearned = summand.pull(shares)
         _add(seeds, loss.slot, dp)
         for full, cotangent in zip(loss.learned, dlearned, strict=True):
             _add(gradients, full, cotangent)

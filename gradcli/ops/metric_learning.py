@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import took_branch
+from gradcli.core.op import Buffer, Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose, where
 from gradcli.core.registry import loss
 from gradcli.core.traits import LossTraits
 from gradcli.ops.activations import Value
 from gradcli.ops.losses import targets_like
+from gradcli.ops.mining import MINING, NEEDS_DRAWS, Triples, mine
 
 __all__ = ["contrastive", "triplet"]
 
@@ -37,6 +39,23 @@ def _groups(p: Array, size: int) -> tuple[list[Array], Callable[[list[Array]], A
     return [grouped[..., position, :] for position in range(size)], together
 
 
+def _gathered(p: Array, mined: Triples) -> tuple[list[Array], Callable[[list[Array]], Array]]:
+    """The rows of mined triples, and how to add what belongs to such rows up by row of p."""
+    negatives = np.where(mined.found, mined.negatives, 0)
+    negative = np.take_along_axis(p, negatives[..., None], axis=-2)
+    roles = [mined.anchors, mined.positives, negatives]
+
+    def together(parts: list[Array]) -> Array:
+        shape = parts[0].shape
+        total = np.zeros((*shape[:-2], *p.shape[-2:]), parts[0].dtype)
+        replica = np.indices(shape[:-1])[:-1]
+        for at, part in zip(roles, parts, strict=True):
+            np.add.at(total, (*replica, np.broadcast_to(at, shape[:-1])), part)
+        return total
+
+    return [p[..., mined.anchors, :], p[..., mined.positives, :], negative], together
+
+
 def _squared(difference: Array) -> Distance:
     return (difference * difference).sum(axis=-1), 2 * difference
 
@@ -48,7 +67,7 @@ def _euclidean(difference: Array, matters: Array | bool = True) -> Distance:
     """
     largest = np.abs(difference.real).max(axis=-1, keepdims=True)
     apart = largest > 0
-    took_branch(apart[..., 0] | ~np.asarray(matters))
+    apart &= took_branch(apart[..., 0] | ~np.asarray(matters))[..., None]
     scale = np.where(apart, largest, 1)
     scaled = difference / scale
     square = choose(apart, (scaled * scaled).sum(axis=-1, keepdims=True), 1.0)
@@ -130,21 +149,44 @@ def contrastive(p: Array, y: Array, *, margin: float) -> Value:
     return (1 - y) * square + y * gap * gap, pullback
 
 
-def _triplet_formula(margin: float, distance: str, *, gradient: bool = False) -> Any:
-    square, length = "sum(({0} - {1})**2)", _LENGTH
-    of = square if distance == "squared" else length
-    slope = "2*({0} - {1})" if distance == "squared" else _DIRECTION
-    lacking = f"{of.format('a', 'p')} - {of.format('a', 'n')} + margin"
-    if not gradient:
-        return f"maximum(0, {lacking})"
-    towards, away = slope.format("a", "p"), slope.format("a", "n")
-    parts = {"a": f"{towards} - {away}", "p": f"-{towards}", "n": away}
-    return {name: f"where({lacking} >= 0, {part}, 0)" for name, part in parts.items()}
-
-
-def _triplet_measure(distance: str) -> str:
+def _lead_formula(distance: str) -> str:
     of = "sum(({0} - {1})**2)" if distance == "squared" else _LENGTH
     return f"{of.format('a', 'p')} - {of.format('a', 'n')}"
+
+
+def _triplet_formula(distance: str) -> str:
+    return f"maximum(0, {_lead_formula(distance)} + margin)"
+
+
+def _triplet_gradient(distance: str) -> dict[str, str]:
+    slope = "2*({0} - {1})" if distance == "squared" else _DIRECTION
+    towards, away = slope.format("a", "p"), slope.format("a", "n")
+    parts = {"a": f"{towards} - {away}", "p": f"-{towards}", "n": away}
+    active = f"{_lead_formula(distance)} + margin >= 0"
+    return {name: f"where({active}, {part}, 0)" for name, part in parts.items()}
+
+
+def _triplet_details(
+    p: Array, y: Array | None = None, draws: Array | None = None, **options: Any
+) -> dict[str, Any]:
+    """The rows of the triples that were mined; those without a negative are left out."""
+    if y is None:
+        return {}
+    mined = _mined(p, y, draws, **options)
+    triples = np.stack([mined.anchors, mined.positives, mined.negatives], axis=-1)
+    return {"triples": triples[mined.found].tolist()}
+
+
+def _mined(
+    p: Array, y: Array, draws: Array | None, *, margin: float, distance: str, mining: str
+) -> Triples:
+    return mine(p, y, mining, margin, distance == "squared", draws)
+
+
+def _draws(shape: Shape, *, mining: str, **_: Any) -> dict[str, Buffer]:
+    rows = math.prod(shape[:-1])
+    wanted = mining in NEEDS_DRAWS
+    return {"draws": Buffer((rows, rows), lambda rng, shape: rng.random(shape))} if wanted else {}
 
 
 @loss(
@@ -158,21 +200,24 @@ def _triplet_measure(distance: str) -> str:
             choices=("squared", "euclidean"),
             sweep=("squared", "euclidean"),
         ),
+        Param("mining", "none", kind="choice", choices=("none", *MINING)),
     ],
     elementwise=False,
     couples_rows=True,
-    reads="none",
-    rows=("a", "p", "n"),
-    formula=lambda margin, distance: _triplet_formula(margin, distance),
-    gradient=lambda margin, distance: _triplet_formula(margin, distance, gradient=True),
-    traits=lambda margin, distance: LossTraits(
+    reads=lambda mining, **_: "none" if mining == "none" else "identities",
+    rows=lambda mining, **_: ("a", "p", "n") if mining == "none" else ("p",),
+    buffers=_draws,
+    details=_triplet_details,
+    formula=lambda margin, distance, mining: _triplet_formula(distance),
+    gradient=lambda margin, distance, mining: _triplet_gradient(distance),
+    traits=lambda margin, distance, mining: LossTraits(
         convex=False,
         strong_convexity=0.0,
         lipschitz=math.inf if distance == "squared" else math.sqrt(6),
         smoothness=math.inf,
         bounded=False,
         kinks=(-margin,),
-        measure=_triplet_measure(distance),
+        measure=_lead_formula(distance),
         argument="embeddings",
         differentiable=0,
         influence=None,
@@ -182,20 +227,43 @@ def _triplet_measure(distance: str) -> str:
         breakdown=None,
     ),
     references=["schroff2015"],
+    often_wrong="Semi-hard negatives are said to be closer than the positive and within the "
+    "margin. They are farther than the positive, yet inside the margin (FaceNet); closer ones are "
+    "hard.",
 )
-def triplet(p: Array, *, margin: float, distance: str) -> Value:
-    """Rows 3i, 3i+1, 3i+2 are anchor, positive and negative: the first two closer by a margin.
+def triplet(
+    p: Array,
+    y: Array | None = None,
+    draws: Array | None = None,
+    *,
+    margin: float,
+    distance: str,
+    mining: str,
+) -> Value:
+    """Anchors closer to their positives than to their negatives, by a margin.
 
-    max(0, d(a, p) - d(a, n) + margin), with d the distance or its square.
+    max(0, d(a, p) - d(a, n) + margin), with d the distance or its square. Rows 3i, 3i+1 and 3i+2
+    are anchor, positive and negative. With mining the rows are examples with classes as targets,
+    and each two of one class are anchor and positive in turn; their negative is the closest (hard),
+    the closest of those that are farther than the positive yet inside the margin (semi_hard; where
+    there is none the value is zero), or drawn, with one chance for all (random) or in proportion
+    to the size of the triple's gradient (importance). What is drawn depends on numbers that are
+    drawn once for a model.
     """
-    (anchor, positive, negative), together = _groups(p, 3)
-    lacking, slopes = _lead(anchor, positive, negative, distance)
-    lacking = lacking + margin
-    active = lacking.real >= 0
+    if y is None:
+        (anchor, positive, negative), together = _groups(p, 3)
+        counts: Mask | bool = True
+    else:
+        mined = _mined(p, y, draws, margin=margin, distance=distance, mining=mining)
+        (anchor, positive, negative), together = _gathered(p, mined)
+        counts = mined.found
+    lead, (near_slope, far_slope) = _lead(anchor, positive, negative, distance)
+    lacking = lead + margin
+    active = (lacking.real >= 0) & counts
 
     def pullback(g: Array) -> Array:
         pulled = np.where(active, g, 0)[..., None]
-        to_positive, to_negative = (pulled * slope for slope in slopes)
+        to_positive, to_negative = pulled * near_slope, pulled * far_slope
         return together([to_positive - to_negative, -to_positive, to_negative])
 
     return where(active, lacking, 0.0), pullback

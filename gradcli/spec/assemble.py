@@ -77,16 +77,16 @@ def assemble(
         targets=values.targets,
         nodes=layout.nodes,
         outputs=layout.outputs if parts.has_network else {},
-        losses=parts.losses,
+        losses=parts.losses.plans,
         terms=parts.terms,
-        parameters={**layout.parameters, **parts.loss_parameters},
+        parameters={**layout.parameters, **parts.losses.parameters},
         weights=values.weights,
         definitions=values.definitions,
         expect=expect,
         sections=sections,
         memory=memory,
         lines=problems.lines,
-        buffers=layout.buffers,
+        buffers={**layout.buffers, **parts.losses.buffers},
     )
 
 

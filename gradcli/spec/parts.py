@@ -14,12 +14,11 @@ from gradcli.core.record import Record
 from gradcli.spec.fields import Context
 from gradcli.spec.layout import Layout, lay_out
 from gradcli.spec.nodes import Node
-from gradcli.spec.plan import ArrayPlan, Definition, LossPlan, ParameterPlan, TermPlan
+from gradcli.spec.plan import ArrayPlan, Definition, ParameterPlan, TermPlan
 from gradcli.spec.read_arrays import representable
 from gradcli.spec.read_data import TARGETS, Data, read_data, targets_of
-from gradcli.spec.read_loss import plan_losses, plan_terms, read_loss
+from gradcli.spec.read_loss import Losses, plan_losses, plan_terms, read_loss
 from gradcli.spec.read_network import Tree, read_network
-from gradcli.spec.read_ops import Call
 from gradcli.spec.targets import plan_targets
 
 if TYPE_CHECKING:
@@ -59,15 +58,11 @@ class Parts:
         self.has_network = "network" in known or "loss" in known
         inputs = None if self.data is None or self.data.inputs is None else self.data.inputs.shape
         self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context)
-        self.losses: tuple[LossPlan, ...] = ()
-        self.loss_calls: list[Call] = []
-        self.loss_parameters: dict[str, ParameterPlan] = {}
+        self.losses = Losses()
         self.terms: tuple[TermPlan, ...] = ()
         if self.layout is not None and summands and heads is not None:
             with_targets = () if self.data is None else self.data.targets
-            self.losses, self.loss_calls, self.loss_parameters = plan_losses(
-                summands, self.layout, with_targets, context
-            )
+            self.losses = plan_losses(summands, self.layout, with_targets, context)
             self.terms = plan_terms(summands, self.layout)
 
     def check_complete(self) -> None:
@@ -90,7 +85,7 @@ class Parts:
                     problems.add("SP008", message, source.node, hint=hint, at_key=True)
 
     def arrays(self) -> Iterator[tuple[str, Shape, Node]]:
-        """Name, shape and place of everything that is data."""
+        """Name, shape and place of everything that is data, what losses are given included."""
         data = self.data
         if data is not None and data.inputs is not None:
             yield "inputs", data.inputs.shape, data.inputs.node
@@ -98,6 +93,9 @@ class Parts:
             if target.source is not None:
                 what = name if name == TARGETS else f"targets of {name}"
                 yield what, target.source.shape, target.source.node
+        for plan, call in zip(self.losses.plans, self.losses.calls, strict=True):
+            for name in plan.buffers.values():
+                yield name, self.losses.buffers[name].shape, call.node
         for name, source in [] if self.defined is None else self.defined.inputs:
             yield name, source.shape, source.node
 
@@ -121,13 +119,13 @@ class Parts:
         return ArrayPlan(source.shape, values=values)
 
     def _targets(self, seed: int) -> dict[str, ArrayPlan]:
-        if self.layout is None or self.data is None or not self.losses:
+        if self.layout is None or self.data is None:
             return {}
         plans = {}
         for position, (output, slot) in enumerate(self.layout.outputs.items()):
             losses = [
                 (plan.op, call)
-                for plan, call in zip(self.losses, self.loss_calls, strict=True)
+                for plan, call in zip(self.losses.plans, self.losses.calls, strict=True)
                 if plan.slot == slot
             ]
             shape, name = self.layout.shapes[slot], targets_of(output)
@@ -146,7 +144,8 @@ class Parts:
 
         known: dict[str, ParameterPlan | Buffer] = {
             **self.layout.parameters,
-            **self.loss_parameters,
+            **self.losses.parameters,
             **self.layout.buffers,
+            **self.losses.buffers,
         }
         return read_weights(self.known["weights"], known, self.context)

@@ -112,7 +112,7 @@ class WeightingPlan(Record):
 class LossPlan(Record):
     """One summand of the loss: weight · mean(values), or weight · f(mean(values)) of a weighting f.
 
-    `target` names an array of the targets.
+    `target` names an array of the targets, `buffers` map the op's own names to those of the model.
     """
 
     name: str
@@ -124,6 +124,7 @@ class LossPlan(Record):
     parameters: Mapping[str, str] = MappingProxyType({})
     line: int = 0
     weighting: WeightingPlan | None = None
+    buffers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def learned(self) -> tuple[str, ...]:

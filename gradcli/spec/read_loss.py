@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from gradcli.core.op import Learned, Loss, OutputTerm, Term, Weighting
+from gradcli.core.op import Buffer, Learned, Loss, OutputTerm, Term, Weighting
 from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, read_value
 from gradcli.spec.heads import Heads
@@ -17,7 +18,7 @@ from gradcli.spec.read_data import targets_of
 from gradcli.spec.read_ops import Call, read_call
 from gradcli.spec.read_tasks import WEIGHT, task_reader
 
-__all__ = ["SUM", "Summand", "plan_losses", "plan_terms", "read_loss"]
+__all__ = ["SUM", "Losses", "Summand", "plan_losses", "plan_terms", "read_loss"]
 
 SUM: Final = "sum"
 """What a weighted sum is called in a spec."""
@@ -115,16 +116,23 @@ def _weight(call: Call, context: Context) -> Any:
     return WEIGHT.default
 
 
+class Losses(Record):
+    """The losses among the summands, as written too, and their parameters and buffers."""
+
+    plans: tuple[LossPlan, ...] = ()
+    calls: tuple[Call, ...] = ()
+    parameters: Mapping[str, ParameterPlan] = MappingProxyType({})
+    buffers: Mapping[str, Buffer] = MappingProxyType({})
+
+
 def plan_losses(
     summands: list[Summand], layout: Layout, with_targets: Collection[str], context: Context
-) -> tuple[tuple[LossPlan, ...], list[Call], dict[str, ParameterPlan]]:
-    """The losses among the summands, as written too, and the parameters that they learn.
-
-    `with_targets` names the targets that there are.
-    """
+) -> Losses:
+    """The losses among the summands; `with_targets` names the targets that there are."""
     losses = [summand for summand in summands if isinstance(summand.op, Loss)]
     plans = []
     parameters: dict[str, ParameterPlan] = {}
+    buffers: dict[str, Buffer] = {}
 
     def learn(call: Call, named: str) -> dict[str, str]:
         op: Any = call.op
@@ -141,8 +149,12 @@ def plan_losses(
     for summand in losses:
         call, weighting = summand.call, summand.weighting
         named = f"loss.{summand.name}.{{}}" if len(losses) > 1 else "loss.{}"
-        own = learn(call, named if weighting is None else f"{summand.name}.{{}}")
+        if weighting is not None:
+            named = f"{summand.name}.{{}}"
         output = summand.head or next(iter(layout.outputs))
+        shape = layout.shapes[layout.outputs[output]]
+        held = {} if shape is None else summand.op.buffered(shape, call.options)
+        buffers.update({named.format(local): buffer for local, buffer in held.items()})
         target = targets_of(output)
         reads_none = summand.op.reads_at(call.options) == "none"
         plans.append(
@@ -153,12 +165,13 @@ def plan_losses(
                 layout.outputs[output],
                 None if reads_none or target not in with_targets else target,
                 summand.weight,
-                own,
+                learn(call, named),
                 call.place.line,
                 None if weighting is None else _plan_weighting(weighting, learn, output),
+                {local: named.format(local) for local in held},
             )
         )
-    return tuple(plans), [summand.call for summand in losses], parameters
+    return Losses(tuple(plans), tuple(each.call for each in losses), parameters, buffers)
 
 
 def _plan_weighting(

@@ -23,6 +23,13 @@ __all__ = ["plan_targets"]
 _SUM_TOLERANCE: Final = 1e-6
 """By how much a row of probabilities may miss one: about the rounding of single precision."""
 
+_LEAST_MINED: Final = 3
+"""Rows that make a triple."""
+
+_FEWEST_CLASSES: Final = 2
+_ROWS_OF_A_CLASS: Final = 4
+"""About how many rows there are of each class that is drawn."""
+
 _DRAWN_AS: Final = {"classes": "labels", "binary": "events"}
 """What is drawn for losses that read more than one kind of target."""
 
@@ -45,7 +52,7 @@ class _Reader(Record):
         outputs = self.outputs
         if self.reads == "classes":
             return (outputs[:-1], outputs)
-        if self.reads == "labels":
+        if self.reads in ("labels", "identities"):
             return (outputs[:-1],)
         if self.op.elementwise or self.reads == "probabilities":
             return (outputs,)
@@ -87,6 +94,10 @@ def plan_targets(
             fits = rows - rows % together or together
             message = f"{op.name} takes rows by {together}, and there are {rows}"
             note("SP012", message, call, f"expected a multiple of {together}, such as {fits}")
+            return None
+        if op.reads_at(call.options) == "identities" and rows < _LEAST_MINED:
+            message = f"{op.name} mines triples, and there are {rows} rows"
+            note("SP012", message, call, f"expected {_LEAST_MINED} rows or more")
             return None
     kinds = [(op, call, op.reads_at(call.options)) for op, call in losses]
     readers = [_Reader(op, call, reads, outputs) for op, call, reads in kinds if reads != "none"]
@@ -154,6 +165,11 @@ def _drawn(reader: _Reader, seed: Sequence[int]) -> ArrayPlan:
     rng = np.random.default_rng([*seed, len(outputs)])
     if reader.draws == "labels":
         return ArrayPlan(shape, dtype="int", high=outputs[-1], distribution="uniform")
+    if reader.draws == "identities":
+        rows = math.prod(shape)
+        classes = max(_FEWEST_CLASSES, rows // _ROWS_OF_A_CLASS)
+        drawn = rng.permutation(np.arange(rows) % classes).reshape(shape)
+        return ArrayPlan(shape, values=drawn, dtype="int")
     if reader.draws == "events":
         return ArrayPlan(shape, values=rng.integers(0, 2, shape).astype(np.float64))
     if reader.draws == "signs":
@@ -175,6 +191,8 @@ def _checked(values: Array, reader: _Reader, node: Node, context: Context) -> Ar
         targets = values.astype(np.float64)
         rule = _RULES.get(reader.reads)
         found = None if rule is None else rule(targets)
+        if reader.reads == "identities":
+            targets = targets.astype(np.int64)
     if found is None:
         return targets
     problem, hint = found
@@ -205,6 +223,19 @@ def _events(values: Array) -> tuple[str, str] | None:
     return (f"target {values[bad][0]:g}", "expected 0 or 1") if bad.any() else None
 
 
+def _identities(values: Array) -> tuple[str, str] | None:
+    hint = "expected whole numbers that tell which rows are of one class"
+    bad = values != np.floor(values)
+    if bad.any():
+        return f"target {values[bad][0]:g}", hint
+    _, counts = np.unique(values, return_counts=True)
+    if counts.max() == 1:
+        return "no two rows are of one class, so that no anchor has a positive", hint
+    if len(counts) == 1:
+        return "all rows are of one class, so that no anchor has a negative", hint
+    return None
+
+
 def _signs(values: Array) -> tuple[str, str] | None:
     bad = np.abs(values) != 1
     return (f"target {values[bad][0]:g}", "expected -1 or 1") if bad.any() else None
@@ -225,6 +256,7 @@ _RULES: Final[dict[str, Rule]] = {
     "binary": _binary,
     "events": _events,
     "signs": _signs,
+    "identities": _identities,
     "probabilities": _probabilities,
     "classes": _probabilities,
 }

@@ -39,6 +39,7 @@ READS: Final = {
     "labels": "labels from 0, one a row",
     "probabilities": "probabilities, one a feature",
     "classes": "labels from 0, one a row, or probabilities, one a feature",
+    "identities": "whole numbers, equal for rows of one class, one a row",
     "none": "none",
 }
 """What targets are, by what a loss reads."""

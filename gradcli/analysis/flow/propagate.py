@@ -168,7 +168,10 @@ class Propagation:
             name: draw_array(target, plan.seed, name, plan.dtype)
             for name, target in plan.targets.items()
         }
-        network = Network(plan.replace(terms=()), targets)
+        held = {
+            name: self._parameter(name) for loss in plan.losses for name in loss.buffers.values()
+        }
+        network = Network(plan.replace(terms=()), targets, held)
         learned = {name: self._parameter(name) for loss in plan.losses for name in loss.learned}
         read = {loss.slot for loss in plan.losses}
 

@@ -63,6 +63,7 @@ def flips_within(evaluate: Callable[[Array], object], x: Array, reach: Array) ->
 class Settlement(Record):
     """The patches of a network at its kinks, where they are, and whether it stands at any.
 
+    `patches` follow the slopes that were chosen and are valid, `claims` all that were chosen.
     `contested` is whether some unit's branch flips within reach, whatever slope was chosen there:
     without one, every model of the same forward settles alike. `lines` are those of nodes in
     Python, whose branches are not known but whose slopes on either side are. `branches` are those
@@ -70,14 +71,15 @@ class Settlement(Record):
     """
 
     patches: Mapping[Place, Patch | Planes]
+    claims: Mapping[Place, Patch | Planes]
     kinks: tuple[SettledKink, ...]
     contested: bool
     lines: Mapping[int, Lines]
     branches: Mapping[int, Sequence[FixedBranch | None]]
 
     def install(self, network: Network) -> None:
-        """Let the network follow the slopes that were chosen."""
-        self._install_patches(network)
+        """Let the network follow the valid slopes that were chosen."""
+        _install(self.patches, network)
         network.node_branches.update(self.branches)
         nodes = list(network.nodes)
         for index, lines in self.lines.items():
@@ -88,22 +90,13 @@ class Settlement(Record):
 
     @contextmanager
     def within(self, network: Network) -> Iterator[None]:
-        """The same in the block only, where values are moved by less than they are rounded."""
-        self._install_patches(network)
+        """Let a model's own network follow all slopes that it chose, in the block only."""
+        _install(self.claims, network)
         try:
             yield
         finally:
             for patches in (network.node_patches, network.loss_patches, network.term_patches):
                 patches.clear()
-
-    def _install_patches(self, network: Network) -> None:
-        for (kind, index, parameter), patch in self.patches.items():
-            if kind == "loss":
-                network.loss_patches[index] = patch
-            elif isinstance(patch, Patch) and kind == "node":
-                network.node_patches[index] = patch
-            elif isinstance(patch, Patch):
-                network.term_patches[index, parameter] = patch
 
     def same_as(self, other: Settlement) -> bool:
         """Whether the same units are settled with the same slopes."""
@@ -114,6 +107,16 @@ class Settlement(Record):
         return self.patches.keys() == other.patches.keys() and all(
             patch.same_as(other.patches[place]) for place, patch in self.patches.items()
         )
+
+
+def _install(patches: Mapping[Place, Patch | Planes], network: Network) -> None:
+    for (kind, index, parameter), patch in patches.items():
+        if kind == "loss":
+            network.loss_patches[index] = patch
+        elif isinstance(patch, Patch) and kind == "node":
+            network.node_patches[index] = patch
+        elif isinstance(patch, Patch):
+            network.term_patches[index, parameter] = patch
 
 
 def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
@@ -127,14 +130,18 @@ def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
     if model.dtype != point.inputs.dtype:
         own = Point(model.network, model.parameters, model.inputs[INPUTS])
     patches: dict[Place, Patch | Planes] = {}
+    claims: dict[Place, Patch | Planes] = {}
     kinks: list[SettledKink] = []
     contested = False
     for exact, chosen in zip(_units(point), _units(own), strict=True):
-        flips, patch = _patch(exact, chosen) if exact.elementwise else _planes(exact, chosen, seed)
+        find = _patches if exact.elementwise else partial(_planes, seed=seed)
+        flips, valid, claimed = find(exact, chosen)
         contested |= flips
-        if patch is not None:
-            patches[exact.place] = patch
-            kinks.append(SettledKink(exact.name, exact.line, np.argwhere(patch.mask)))
+        if claimed is not None:
+            claims[exact.place] = claimed
+        if valid is not None:
+            patches[exact.place] = valid
+            kinks.append(SettledKink(exact.name, exact.line, np.argwhere(valid.mask)))
     lines: dict[int, Lines] = {}
     for index, node in enumerate(point.network.nodes):
         if node.op.opaque:
@@ -149,7 +156,7 @@ def settle_kinks(point: Point, model: Model, seed: int) -> Settlement:
     for index, taken in branches.items():
         node = point.network.nodes[index]
         kinks.append(SettledKink(node.name, node.line, _units_of(taken)))
-    return Settlement(patches, tuple(kinks), contested, lines, branches)
+    return Settlement(patches, claims, tuple(kinks), contested, lines, branches)
 
 
 def _decided_by_rounding(
@@ -242,20 +249,23 @@ def _loss(point: Point, position: int, loss: LossPlan, p: Array) -> Result:
     return values, lambda g: pull(g)[0]
 
 
-def _planes(exact: _Unit, own: _Unit, seed: int) -> tuple[bool, Planes | None]:
+Found = tuple[bool, Patch | Planes | None, Patch | Planes | None]
+"""Whether branches flip within reach; patches of valid slopes, and of all that were chosen."""
+
+
+def _planes(exact: _Unit, own: _Unit, seed: int) -> Found:
     rng = generator(seed, f"kinks of {exact.name}")
     return planes_at(exact.function, exact.x, own.function, own.x, rng)
 
 
-def _patch(exact: _Unit, own: _Unit) -> tuple[bool, Patch | None]:
-    """Whether units flip within reach, and the patch for those whose chosen slope is valid."""
+def _patches(exact: _Unit, own: _Unit) -> Found:
     x, eps = exact.x, np.finfo(own.x.dtype).eps
     reach = np.abs(np.spacing(x))
     if own.x.dtype != x.dtype:
         reach = np.abs(x - own.x) + _REACH_ULPS * eps * np.abs(x) + reach
     mask = flips_within(exact.function, x, reach)
     if not mask.any():
-        return False, None
+        return False, None, None
     with np.errstate(all="ignore"):
         y, _ = exact.function(x)
         own_y, pull = own.function(own.x)
@@ -267,7 +277,8 @@ def _patch(exact: _Unit, own: _Unit) -> tuple[bool, Patch | None]:
     tolerance = max(_SLOPE_TOLERANCE, _SLOPE_ULPS * eps)
     slack = tolerance * np.maximum(np.abs(left), np.abs(right))
     low, high = np.minimum(left, right) - slack, np.maximum(left, right) + slack
-    mask &= (chosen >= low) & (chosen <= high)
     # a branch of one smooth function (both slopes equal) is no kink
     mask &= np.abs(left - right) > slack
-    return True, Patch(mask, x, y, chosen) if mask.any() else None
+    valid = mask & (chosen >= low) & (chosen <= high)
+    claimed, allowed = (Patch(of, x, y, chosen) if of.any() else None for of in (mask, valid))
+    return True, allowed, claimed

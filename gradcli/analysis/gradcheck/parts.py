@@ -179,7 +179,8 @@ def _loss_alone(model: Model, loss: LossPlan, p: Array) -> Model:
     targets = {} if loss.target is None else {loss.target: model.targets[loss.target]}
     own = {local: model.parameters[full] for local, full in loss.parameters.items()}
     single = loss.replace(slot=0, parameters={name: name for name in own}, weighting=None)
-    return _model(model, p, targets, own, losses=(single,))
+    held = {full: model.buffers[full] for full in loss.buffers.values()}
+    return _model(model, p, targets, own, held, losses=(single,))
 
 
 def _weighting_as_loss(weighting: WeightingPlan, loss: LossPlan) -> LossPlan:
