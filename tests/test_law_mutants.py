@@ -294,8 +294,9 @@ def length_whose_square_root_has_no_slope_at_zero() -> Op:
 
 @mutant("accurate in the tails")
 def triplet_whose_distances_cancel() -> Op:
-    def triplet(p: Any, *, margin: float, distance: str) -> Any:
-        _, pull = original("triplet", Loss).function(p, margin=margin, distance=distance)
+    def triplet(p: Any, *, margin: float, distance: str, mining: str) -> Any:
+        options = {"margin": margin, "distance": distance, "mining": mining}
+        _, pull = original("triplet", Loss).function(p, **options)
         a, b, c = p[..., 0::3, :], p[..., 1::3, :], p[..., 2::3, :]
         near, far = (((a - other) ** 2).sum(axis=-1) for other in (b, c))
         if distance == "euclidean":

@@ -94,7 +94,7 @@ def contrastive(p: Any, y: Any, *, margin: float) -> Any:
     return ((1 - y) * distance**2 + y * torch.relu(margin - distance) ** 2).mean()
 
 
-def triplet(p: Any, *, margin: float, distance: str) -> Any:
+def triplet(p: Any, *, margin: float, distance: str, mining: str) -> Any:
     anchor, positive, negative = p[0::3], p[1::3], p[2::3]
     if distance == "euclidean":
         return F.triplet_margin_loss(anchor, positive, negative, margin=margin, eps=0)
@@ -304,7 +304,7 @@ def test_loss(case: Case, shape: tuple[int, ...], dtype: str, rng: np.random.Gen
 def drawn(param: Param, rng: np.random.Generator) -> Any:
     """A value anywhere within the bounds of an option."""
     if param.kind != "number":
-        return rng.choice(param.sweep).item()
+        return rng.choice(param.sweep or (param.default,)).item()
     low, high = max(param.above, param.at_least), min(param.below, param.at_most)
     if np.isfinite(high - low):
         return float(rng.uniform(low, high))

@@ -63,6 +63,14 @@ class Summand(Record):
         return np.asarray(self.values.sum(axis=self.own_axes[1:]) * self.share)
 
 
+class _Call(Record):
+    """Arguments for the function of a loss, and the number of own axes of its values."""
+
+    arguments: tuple[Array, ...]
+    named: Mapping[str, Any]
+    own_rank: int
+
+
 class Network:
     """The nodes, losses and terms of a plan with its buffers and the targets.
 
@@ -262,18 +270,11 @@ class Network:
         self, position: int, loss: LossPlan, slots: list[Array], parameters: Parameters
     ) -> tuple[Array, int, Callable[[Array], tuple[Array, ...]]]:
         """Values of one loss before the mean, the number of their own axes, and their pullback."""
-        p = given = slots[loss.slot]
-        own = self.slot_shape(loss.slot)
-        own_rank = len(own) if loss.op.elementwise else len(own) - 1
-        target = [] if loss.target is None else [self.targets[loss.target]]
-        if loss.op.couples_rows:
-            p, own_rank = rows(p, len(own)), 1
-            target = [y.reshape(-1) for y in target]
-        learned = _learned(loss.parameters, parameters, own_rank)
-        held = {name: self.buffers[full] for name, full in loss.buffers.items()}
+        call = self._call(loss, slots, parameters)
+        own_rank, own = call.own_rank, self.slot_shape(loss.slot)
         patch = self.loss_patches.get(position)
         with self._watching(("loss", position, ""), patch):
-            values, pull = loss.op.function(p, *target, *learned, **held, **loss.options)
+            values, pull = loss.op.function(*call.arguments, **call.named)
 
         def pull_all(g: Array) -> tuple[Array, ...]:
             dp, *dlearned = _cotangents(pull(g), own_rank)
@@ -288,7 +289,29 @@ class Network:
             dp, *dlearned = pull_all(patch.outside(g))
             return (patch.pull(g, dp), *dlearned)
 
-        return patch(given, values), own_rank, pull_patched
+        return patch(slots[loss.slot], values), own_rank, pull_patched
+
+    def details(self, slots: list[Array], parameters: Parameters) -> dict[str, dict[str, Any]]:
+        """What the losses have to say of themselves at a point, by name; most have nothing."""
+        found = {}
+        for loss in self.plan.losses:
+            if loss.op.details is not None:
+                call = self._call(loss, slots, parameters)
+                found[loss.name] = loss.op.details(*call.arguments, **call.named)
+        return {name: said for name, said in found.items() if said}
+
+    def _call(self, loss: LossPlan, slots: list[Array], parameters: Parameters) -> _Call:
+        """What the function of a loss is given; all rows in one axis where it couples them."""
+        p = slots[loss.slot]
+        rank = len(self.slot_shape(loss.slot))
+        own_rank = rank if loss.op.elementwise else rank - 1
+        target = [] if loss.target is None else [self.targets[loss.target]]
+        if loss.op.couples_rows:
+            p, own_rank = rows(p, rank), 1
+            target = [y.reshape(-1) for y in target]
+        learned = _learned(loss.parameters, parameters, own_rank)
+        held = {name: self.buffers[full] for name, full in loss.buffers.items()}
+        return _Call((p, *target, *learned), {**held, **loss.options}, own_rank)
 
 
 def _patched(patch: Patch, pullback: Pullback) -> Pullback:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.analysis.gradcheck.collect import Collector, Progress
 from gradcli.analysis.gradcheck.crosscheck import cross_check
@@ -80,6 +81,7 @@ class _SpecCheck:
         self.builtin_wrong = False
         self.interrupted = False
         self.self_test: SelfTestRun | None = None
+        self.details: Mapping[str, Any] = {}
         self._progress = progress
         self._at = ""
         self._done = self._total = 0.0
@@ -130,6 +132,9 @@ class _SpecCheck:
             model, self._known = held.model, held.culprits
         network = NetworkTensors(model, self.options)
         self.loss = network.loss
+        if any(loss.op.details is not None for loss in model.plan.losses):
+            slots = model.forward().slots
+            self.details = model.network.details(slots, model.parameters)
         return network
 
     def _step(self, name: str) -> None:
@@ -207,6 +212,7 @@ class _SpecCheck:
             allow_inconclusive=options.allow_inconclusive,
             interrupted=self.interrupted,
             self_test=None if self.self_test is None else self.self_test.report(),
+            details=self.details,
         )
 
 

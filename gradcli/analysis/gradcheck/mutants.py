@@ -252,8 +252,12 @@ def _float16(site: Site) -> Change | None:
 
 
 def _at_largest(cotangent: Array, factor: float) -> Array:
-    """The cotangent with its largest entry times a factor, so that a mistake in one is felt."""
+    """The cotangent with its largest entry times a factor, so that a mistake in one is felt.
+
+    The first of those that are as large, whichever of them rounding makes the largest.
+    """
     changed = np.array(cotangent)
-    at = np.unravel_index(int(np.abs(changed).argmax()), changed.shape)
+    size = np.abs(changed)
+    at = np.unravel_index(int((size >= 0.999 * size.max()).argmax()), changed.shape)
     changed[at] *= factor
     return changed

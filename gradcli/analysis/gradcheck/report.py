@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
@@ -95,7 +96,8 @@ class SpecResult(Record):
 
     `met` says whether the expectation was: True, False, or None where that is undecided. An
     invalid spec has `errors` and nothing else. `builtin_wrong` is set where an op of gradcli
-    itself is proven wrong. `self_test` says what became of planted mistakes, if any were.
+    itself is proven wrong. `details` are what losses say of themselves, by name, such as the rows
+    of mined triples. `self_test` says what became of planted mistakes, if any were.
     """
 
     spec: str
@@ -115,6 +117,7 @@ class SpecResult(Record):
     allow_inconclusive: bool = False
     interrupted: bool = False
     self_test: SelfTest | None = None
+    details: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def passed(self) -> bool:
@@ -161,6 +164,7 @@ class SpecResult(Record):
             "tensors": [tensor.to_dict() for tensor in self.tensors],
             "findings": [found.to_dict() for found in self.findings],
             "evaluations": self.evaluations,
+            **({"details": dict(self.details)} if self.details else {}),
             **({} if self.self_test is None else {"self_test": self.self_test.to_dict()}),
         }
 
