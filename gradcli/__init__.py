@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcli.api import catalogue, check, check_vjp, explain, flow, gradcheck, load, schema
+    from gradcli.api import (
+        catalogue,
+        check,
+        check_vjp,
+        explain,
+        flow,
+        gradcheck,
+        load,
+        loss,
+        schema,
+    )
     from gradcli.errors import SpecError
 
 __version__ = "0.1.0"
@@ -19,6 +29,7 @@ __all__ = [
     "flow",
     "gradcheck",
     "load",
+    "loss",
     "schema",
 ]
 

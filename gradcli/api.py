@@ -15,17 +15,27 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
-from gradcli.spec import DEFAULT_MEMORY, find_specs, load_plan, load_text
+from gradcli.sources import Source, check_codes, name_of, plan_of
+from gradcli.spec import DEFAULT_MEMORY, find_specs
 from gradcli.spec.memory import in_bytes
-from gradcli.spec.plan import Plan
 
 if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
+    from gradcli.analysis.losses import LossReport
 
-__all__ = ["catalogue", "check", "check_vjp", "explain", "flow", "gradcheck", "load", "schema"]
+__all__ = [
+    "catalogue",
+    "check",
+    "check_vjp",
+    "explain",
+    "flow",
+    "gradcheck",
+    "load",
+    "loss",
+    "schema",
+]
 
-Source = str | os.PathLike[str] | Mapping[str, Any]
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
 
@@ -41,7 +51,7 @@ def load(
 
     Raises SpecError, with every problem found, for a spec that cannot be used.
     """
-    plan = _plan_of(source, _overrides(seed=seed, dtype=dtype), allow_python, max_memory)
+    plan = plan_of(source, _overrides(seed=seed, dtype=dtype), allow_python, max_memory)
     if plan.inputs is None:
         hint = "`gradcli check` checks definitions; a model needs data with a network or a loss"
         message = f"{plan.name} has definitions only: there is no model to load"
@@ -101,14 +111,14 @@ def check(
             if isinstance(source, Model):
                 plan, model = source.plan, source
             else:
-                plan, model = _plan_of(source, overrides, allow_python, max_memory), None
+                plan, model = plan_of(source, overrides, allow_python, max_memory), None
             chosen = {**plan.sections.get("check", {}), **written}
             if model is None and dtype is None:
                 plan = plan.replace(dtype=chosen.get("dtype", plan.dtype))
             options = check_options(chosen, plan.seed)
             return check_plan(plan, options, progress, model, partial)
         except SpecError as error:
-            name = _name_of(source)
+            name = name_of(source)
             return SpecResult(spec=name, name=name, verdict="invalid", errors=error.errors)
 
     results: list[SpecResult] = []
@@ -248,9 +258,9 @@ def flow(
     if meant is None:
         meant = build_network(**given)
     try:
-        plan = _plan_of(meant, overrides, allow_python, max_memory, keeps_network=False)
+        plan = plan_of(meant, overrides, allow_python, max_memory, keeps_network=False)
     except SpecError as error:
-        return invalid_flow(_name_of(meant), error.errors, seed)
+        return invalid_flow(name_of(meant), error.errors, seed)
     needed = memory_needed(plan)
     if needed > max_memory:
         raise UsageError(
@@ -268,6 +278,39 @@ def flow(
         return analyse_flow(plan, options, steps)
     except UserCodeError as error:
         return invalid_flow(plan.name, (plan.python_problem(error),), seed)
+
+
+def loss(
+    *sources: Source,
+    text: tuple[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    window: tuple[float, float] | None = None,
+    targets: Sequence[float] = (),
+    predictions: Sequence[float] = (),
+    logits: Sequence[float] = (),
+    allow_python: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
+    progress: Progress | None = None,
+) -> LossReport:
+    """Losses by name (`huber`, `huber:delta=2`), or those of specs: curves, and claims tried.
+
+    `params` go to every named loss that has them. Curves are drawn over `window`, by default as
+    far as the losses bend. With `targets`, the losses are compared at two distributions instead:
+    these target chances, and `predictions` or `logits`. An invalid spec gives a result with the
+    verdict `invalid`; UsageError is raised for unknown losses and parameters.
+    """
+    from gradcli.analysis.losses import Chances, invalid_losses, is_loss_name, show_losses
+
+    items: list[Any] = []
+    for source in (*sources, *(() if text is None else (text,))):
+        try:
+            named = isinstance(source, str) and is_loss_name(source)
+            items.append(source if named else plan_of(source, {}, allow_python, max_memory))
+        except SpecError as error:
+            items.append(invalid_losses(name_of(source), error))
+    steps = None if progress is None else (lambda done, of: progress("losses", done, of))
+    chances = Chances(list(targets), list(predictions) or None, list(logits) or None)
+    return show_losses(items, params or {}, window, chances if any(chances) else None, steps)
 
 
 def explain(*topics: str) -> ExplainReport:
@@ -299,7 +342,7 @@ def schema() -> dict[str, Any]:
     from gradcli.core.registry import CATALOGUE
     from gradcli.spec.schema import json_schema
 
-    return json_schema(CATALOGUE, _check_codes())
+    return json_schema(CATALOGUE, check_codes())
 
 
 def _expand(
@@ -321,49 +364,6 @@ def _expand(
     if not found:
         raise UsageError("there is no spec to check")
     return found
-
-
-def _plan_of(
-    source: Source | tuple[str, str],
-    overrides: Mapping[str, Any],
-    allow_python: bool,
-    max_memory: int,
-    *,
-    keeps_network: bool = True,
-) -> Plan:
-    if isinstance(source, tuple):
-        content, shown = source
-        return load_text(
-            content,
-            shown,
-            allow_python=allow_python,
-            max_memory=max_memory,
-            keeps_network=keeps_network,
-            check_codes=_check_codes,
-            overrides=overrides,
-        )
-    return load_plan(
-        source,
-        allow_python=allow_python,
-        max_memory=max_memory,
-        keeps_network=keeps_network,
-        check_codes=_check_codes,
-        overrides=overrides,
-    )
-
-
-def _check_codes() -> list[str]:
-    from gradcli.diagnostics.rules import all_rules
-
-    return [code for code in all_rules() if code.startswith(("GC", "SP"))]
-
-
-def _name_of(source: Source | Model | tuple[str, str]) -> str:
-    if isinstance(source, Model):
-        return source.plan.name
-    if isinstance(source, tuple):
-        return source[1]
-    return str(source.get("name", "spec")) if isinstance(source, Mapping) else str(source)
 
 
 def _globs(value: str | Sequence[str]) -> tuple[str, ...]:

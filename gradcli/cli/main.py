@@ -16,6 +16,7 @@ __all__ = ["main"]
     commands_in={
         "check": ("gradcli.cli.check", "Compare every gradient of specs with a numeric one."),
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
+        "loss": ("gradcli.cli.loss", "A loss: curve, gradient, and properties that are checked."),
         "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
         "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
         "schema": ("gradcli.cli.schema", "JSON Schema of a spec, for editors."),
@@ -23,6 +24,7 @@ __all__ = ["main"]
     examples=(
         "gradcli check specs/        all specs of a folder; exit 1 if one is wrong",
         "gradcli flow --depth 50     gradient norms by layer, and the verdict",
+        "gradcli loss huber mae      curves, gradients, and properties that are checked",
         "gradcli explain GC102       what the code of a finding means",
         "gradcli list losses         what a spec can name",
     ),

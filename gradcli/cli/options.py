@@ -13,14 +13,14 @@ from gradcli.cli.finish import Output
 from gradcli.cli.group import TRACEBACK
 from gradcli.report.render import FORMATS, KINDS
 
-__all__ = ["output_options", "run_options", "told_options"]
+__all__ = ["output_options", "run_options", "spec_options", "told_options"]
 
 
 def _want_traceback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.meta[TRACEBACK] = value
 
 
-_RUN: Final = (
+_DRAW: Final = (
     click.option(
         "--seed",
         type=click.IntRange(min=0),
@@ -32,6 +32,9 @@ _RUN: Final = (
         type=click.Choice(["float32", "float64"]),
         help="Precision of the network.  [default: the spec's, float64]",
     ),
+)
+
+_READ: Final = (
     click.option(
         "--max-memory",
         metavar="SIZE",
@@ -80,7 +83,12 @@ Function = Callable[..., Any]
 
 def run_options(function: Function) -> Function:
     """The options of every command that runs a spec."""
-    return _stacked(_RUN, function)
+    return _stacked(_DRAW + _READ, function)
+
+
+def spec_options(function: Function) -> Function:
+    """The options of a command that reads a spec without running it."""
+    return _stacked(_READ, function)
 
 
 def output_options(function: Function) -> Function:

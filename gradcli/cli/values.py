@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["entries", "gates", "memory", "report_files", "require"]
+__all__ = ["assignments", "entries", "gates", "memory", "numbers", "report_files", "require"]
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -83,3 +83,26 @@ def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
         if name not in GATES:
             raise click.BadParameter(f"{name!r} is none of {', '.join(GATES)}.")
     return names
+
+
+def assignments(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    """NAME=VALUE by name, several in one value separated by commas; values stay as written."""
+    found: dict[str, str] = {}
+    for part in (part for text in value for part in text.split(",")):
+        name, equals, meant = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and meant):
+            raise click.BadParameter(f"{part!r} is not NAME=VALUE, such as delta=2.")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice.")
+        found[name] = meant
+    return found
+
+
+def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...]:
+    """Numbers separated by commas."""
+    try:
+        return tuple(float(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        raise click.BadParameter(f"{value!r} are not numbers, such as 0.7,0.2,0.1.") from None

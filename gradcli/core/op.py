@@ -30,6 +30,7 @@ __all__ = [
     "Term",
     "Weighting",
     "X",
+    "at_options",
 ]
 
 Options = Mapping[str, Any]
@@ -39,6 +40,11 @@ X: Final = "x"
 """What the first input of a node goes by among its parameters."""
 
 Gradient = str | Mapping[str, str]
+
+
+def at_options(text: str | Callable[..., str], options: Options) -> str:
+    """A formula of an op, which may depend on its options."""
+    return text if isinstance(text, str) else text(**options)
 
 
 class Op(Record, kw_only=True):

@@ -147,14 +147,11 @@ def log_cosh(p: Array, y: Array) -> Value:
         influence="clip(y - p, -delta, delta)",
         outlier="constant",
         noise=Noise(
-            "Gaussian with Laplace tails from delta on",
+            "Gaussian with Laplace tails",
             "exp(-where(abs(p - y) <= delta, (p - y)**2/2, delta*(abs(p - y) - delta/2)))"
             "/(sqrt(2*pi)*erf(delta/sqrt(2)) + 2/delta*exp(-delta**2/2))",
         ),
-        minimiser=Minimiser(
-            "mean in which no target counts as farther than delta",
-            balance="clip(y - p, -delta, delta)",
-        ),
+        minimiser=Minimiser("clipped mean", balance="clip(y - p, -delta, delta)"),
         breakdown=Breakdown(0.5, "huber2009"),
     ),
     references=["huber1964"],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from rich.text import Text
 
 from gradcli.analysis.catalogue import Card, ExplainReport
 from gradcli.report.card_sections import Block, Head, Section, head, sections_of
-from gradcli.report.layout import Piece, paragraph, unbroken
+from gradcli.report.layout import Piece, breakable, paragraph, unbroken
 from gradcli.report.surface import Style, Surface
 
 __all__ = ["draw_report"]
@@ -56,7 +55,7 @@ def _section(section: Section, surface: Surface) -> list[Text]:
 def _block(block: Block, indent: int, column: int, surface: Surface) -> list[Text]:
     start = " " * indent
     if block.kind == "formula":
-        block = block._replace(text=_breakable(block.text, surface.width - column - _HANGING))
+        block = block._replace(text=breakable(block.text, surface.width - column - _HANGING))
     if block.kind == "code":
         return [unbroken(surface, f"{start}{line}") for line in block.text.split("\n")]
     if block.label and len(block.label) > column - indent - _INDENT:
@@ -69,11 +68,3 @@ def _block(block: Block, indent: int, column: int, surface: Surface) -> list[Tex
     if block.kind == "formula":
         return paragraph(surface, f"{start}{block.text}", indent=indent + _HANGING, hanging=True)
     return paragraph(surface, block.text, indent=indent + _INDENT * (block.kind == "note"))
-
-
-def _breakable(formula: str, room: int) -> str:
-    """The formula with blanks around the operators of those terms that are longer than a line."""
-    return " ".join(
-        re.sub(r"(?<!\*)([*/])(?!\*)", r" \1 ", term) if len(term) > room else term
-        for term in formula.split()
-    )

@@ -22,6 +22,8 @@ from gradcli.report.surface import Style, Surface
 
 __all__ = [
     "Piece",
+    "breakable",
+    "column",
     "console_on",
     "draw",
     "end_of",
@@ -39,7 +41,11 @@ _PROSE: Final = 100
 """Columns after which prose is broken even where the terminal is wider."""
 
 _THEME: Final = Theme(
-    {"good": "green", "bad": "bold red", "doubt": "yellow", "faint": "dim", "strong": "bold"}
+    {
+        **{"good": "green", "bad": "bold red", "doubt": "yellow", "faint": "dim", "strong": "bold"},
+        **{"first": "cyan", "second": "magenta", "third": "yellow"},
+        **{"fourth": "green", "fifth": "blue", "sixth": "red"},
+    }
 )
 
 _GAP: Final = 2
@@ -120,6 +126,19 @@ def paragraph(
         start.pad_right(indent - start.cell_len)
         lines.append(start.append_text(line))
     return [_whole(line) for line in lines]
+
+
+def breakable(formula: str, room: int) -> str:
+    """The formula with blanks around the operators of those terms that are longer than a line."""
+    return " ".join(
+        re.sub(r"(?<!\*)([*/])(?!\*)", r" \1 ", term) if len(term) > room else term
+        for term in formula.split()
+    )
+
+
+def column(surface: Surface, *pieces: Piece, width: int) -> Text:
+    """The pieces as a cell of a table, in lines of at most this width."""
+    return Text("\n").join(_wrapped(text(surface, *pieces), width, surface))
 
 
 def _flowing(piece: Piece) -> Piece:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["CLAIM_LABELS", "loss_claim_words", "number"]
+__all__ = ["CLAIM_LABELS", "loss_claim_cells", "loss_claim_words", "number"]
 
 Claims = Mapping[str, Any]
 
@@ -52,15 +52,22 @@ _OUTLIERS: Final = {
 
 def number(value: float) -> str:
     """A constant as people write it, in at most four digits."""
-    return f"{value:.4g}" if math.isfinite(value) else "infinite"
+    return f"{value + 0.0:.4g}" if math.isfinite(value) else "infinite"
 
 
 def loss_claim_words(claims: Claims) -> dict[str, str]:
-    """Each stated claim in words, by field, in the order of `CLAIM_LABELS`.
+    """Each stated claim in words, by field, in the order of `CLAIM_LABELS`; what goes without
+    saying is left out.
 
     `claims` are plain data, as `gradcli.core.traits.stated` gives them.
     """
-    return {field: _WORDS[field](claims) for field in CLAIM_LABELS if field in claims}
+    said = {field: _WORDS[field](claims) for field in CLAIM_LABELS if field in claims}
+    return {field: text for field, text in said.items() if text}
+
+
+def loss_claim_cells(claims: Claims) -> dict[str, str]:
+    """The same in a word or two, for a column of a table; what takes a formula is left out."""
+    return {field: say(claims) for field, say in _CELLS.items() if field in claims}
 
 
 def _of(claims: Claims) -> str:
@@ -71,14 +78,14 @@ def _of(claims: Claims) -> str:
 def _domain(claims: Claims) -> str:
     low, high = claims["domain"]
     if math.isinf(low) and math.isinf(high):
-        return "all numbers"
+        return ""
     return f"p between {number(low)} and {number(high)}"
 
 
 def _strong_convexity(claims: Claims) -> str:
     strong = claims["strong_convexity"]
     if not strong:
-        return "no"
+        return "no" if claims.get("convex", True) else "no, not even convex"
     each = "row" if claims.get("argument") in _ROWS else "element"
     constant = number(strong)
     return f"yes: {constant} for each {each}, {constant}/n for the mean over n {each}s"
@@ -109,13 +116,15 @@ def _differentiable(claims: Claims) -> str:
 
 def _kinks(claims: Claims) -> str:
     places = ", ".join(map(number, claims["kinks"]))
-    of = f", of {claims['measure']}" if claims["measure"] else ""
+    of = f", of {claims['measure']}" if claims.get("measure") else ""
     return f"{places}{of}" if places else "none"
 
 
 def _influence(claims: Claims) -> str:
     if claims["influence"] is None:
         return "none: there is no prediction that a target pulls at"
+    if claims.get("outlier") == "none":
+        return "none: no target pulls at its prediction"
     size = "unbounded" if math.isinf(claims["lipschitz"]) else "bounded"
     return f"{claims['influence']}, up to a factor; {size}"
 
@@ -126,7 +135,7 @@ def _breakdown(claims: Claims) -> str:
     share = claims["breakdown"]["share"]
     if not share:
         return "0: one target alone can carry the minimiser anywhere"
-    return f"{number(share)}: so large a share of the targets carries the minimiser anywhere"
+    return f"{number(share)}: a smaller share of outliers cannot carry the minimiser off"
 
 
 def _noise(claims: Claims) -> str:
@@ -140,9 +149,13 @@ def _minimiser(claims: Claims) -> str:
     minimiser = claims["minimiser"]
     if minimiser is None:
         return "no single prediction for a population"
-    if minimiser["formula"] in ("", "mean", "quantile"):
-        return f"the {minimiser['name']}"
-    return f"the {minimiser['name']}: {minimiser['formula']}"
+    name = minimiser["name"]
+    named = name if name.startswith("any ") else f"the {name}"
+    if not minimiser["formula"]:
+        return f"{named}: the p for which {minimiser['balance']} is zero on average"
+    if minimiser["formula"] in ("mean", "quantile"):
+        return str(named)
+    return f"{named}: {minimiser['formula']}"
 
 
 _WORDS: Final[Mapping[str, Callable[[Claims], str]]] = MappingProxyType(
@@ -155,11 +168,48 @@ _WORDS: Final[Mapping[str, Callable[[Claims], str]]] = MappingProxyType(
         "smoothness": _smoothness,
         "differentiable": _differentiable,
         "kinks": _kinks,
-        "bounded": lambda claims: "yes" if claims["bounded"] else "no",
+        "bounded": lambda claims: "yes" if claims["bounded"] else "no, it grows without limit",
         "influence": _influence,
         "outlier": lambda claims: _OUTLIERS[claims["outlier"]],
         "breakdown": _breakdown,
         "noise": _noise,
         "minimiser": _minimiser,
+    }
+)
+
+
+def _bound(claims: Claims, field: str) -> str:
+    constant = claims[field]
+    return "unbounded" if math.isinf(constant) else f"≤ {number(constant)}"
+
+
+def _named(claims: Claims, field: str) -> str:
+    return "–" if claims[field] is None else str(claims[field]["name"])
+
+
+_TIMES: Final = {-1: "it jumps", 0: "no", 1: "once"}
+_PULLS: Final = {
+    "grows": "pulls harder",
+    "constant": "pulls the same",
+    "fades": "pulls less",
+    "none": "does not pull",
+}
+
+_CELLS: Final[Mapping[str, Callable[[Claims], str]]] = MappingProxyType(
+    {
+        "argument": lambda claims: claims["argument"],
+        "convex": lambda claims: "yes" if claims["convex"] else "no",
+        "strong_convexity": lambda claims: number(claims["strong_convexity"] or 0),
+        "lipschitz": lambda claims: _bound(claims, "lipschitz"),
+        "smoothness": lambda claims: _bound(claims, "smoothness"),
+        "differentiable": lambda claims: _TIMES.get(claims["differentiable"], "always"),
+        "kinks": _kinks,
+        "bounded": lambda claims: "yes" if claims["bounded"] else "no",
+        "outlier": lambda claims: _PULLS[claims["outlier"]],
+        "breakdown": lambda claims: (
+            "–" if claims["breakdown"] is None else number(claims["breakdown"]["share"])
+        ),
+        "noise": lambda claims: _named(claims, "noise"),
+        "minimiser": lambda claims: _named(claims, "minimiser"),
     }
 )

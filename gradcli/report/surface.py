@@ -10,8 +10,9 @@ from gradcli.report.characters import SYMBOLS, in_ascii, printable
 
 __all__ = ["DEFAULT_WIDTH", "FILE", "Style", "Surface", "encodable", "is_terminal", "surface_of"]
 
-Style = Literal["", "good", "bad", "doubt", "faint", "strong"]
-"""What a piece of text means; the colours are the theme's."""
+Status = Literal["", "good", "bad", "doubt", "faint", "strong"]
+Style = Status | Literal["first", "second", "third", "fourth", "fifth", "sixth"]
+"""What a piece of text means, or which of several curves it is; the colours are the theme's."""
 
 DEFAULT_WIDTH: Final = 80
 """Columns of a pipe, and of a terminal that does not tell."""

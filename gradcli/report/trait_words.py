@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from gradcli.report.loss_claims import CLAIM_LABELS, loss_claim_words, number
+
 __all__ = ["claim_words"]
 
 Words = tuple[str, str]
@@ -14,13 +16,10 @@ Words = tuple[str, str]
 
 def claim_words(kind: str, claims: Mapping[str, Any]) -> list[Words]:
     """The claims of an op of this kind, one or several to a line."""
+    if kind == "loss":
+        return [(CLAIM_LABELS[field], text) for field, text in loss_claim_words(claims).items()]
     labels = _LABELS.get(kind, {}) if claims else {}
     return [(label, text) for label, say in labels.items() if (text := say(claims)) is not None]
-
-
-def number(value: float) -> str:
-    """A constant as people write it: four digits, infinity as a word."""
-    return f"{value:.4g}" if math.isfinite(value) else "infinite"
 
 
 def _interval(claims: Mapping[str, Any]) -> str:
@@ -52,27 +51,6 @@ def _smoothness(claims: Mapping[str, Any]) -> str:
     return f"no kink; Lipschitz constant of the slope {number(constant)}"
 
 
-def _loss_gradient(claims: Mapping[str, Any]) -> str:
-    bound = claims["lipschitz"]
-    if math.isinf(bound):
-        return "unbounded: an outlier pulls without limit"
-    return f"at most {number(bound)} in norm (Lipschitz constant)"
-
-
-def _strong(claims: Mapping[str, Any]) -> str:
-    strong = claims["strong_convexity"]
-    if not claims["convex"]:
-        return "no"
-    return f"yes, strongly, with constant {number(strong)}" if strong else "yes, not strongly"
-
-
-def _domain(claims: Mapping[str, Any]) -> str | None:
-    low, high = claims["domain"]
-    if math.isinf(low) and math.isinf(high):
-        return None
-    return f"predictions between {number(low)} and {number(high)}"
-
-
 def _affine(claims: Mapping[str, Any]) -> str | None:
     return ", ".join(claims["affine"]) or None
 
@@ -93,13 +71,6 @@ _LABELS: Final[Mapping[str, Mapping[str, Say]]] = MappingProxyType(
             "scaling": lambda claims: (
                 "f(s·x) = s·f(x) for s > 0" if claims["homogeneous"] else None
             ),
-        },
-        "loss": {
-            "convex": _strong,
-            "gradient": _loss_gradient,
-            "smooth": _smoothness,
-            "bounded": lambda claims: "yes" if claims["bounded"] else "no",
-            "domain": _domain,
         },
         "layer": {
             "rows": lambda claims: (

@@ -17,9 +17,9 @@ from gradcli.testing import (
     weighting_laws,  # noqa: F401
 )
 from gradcli.testing.case import Case, cases
-from gradcli.testing.law import LAWS, Law, LawBroken
+from gradcli.testing.law import LAWS, Law, LawBroken, LawUndecided
 
-__all__ = ["LAWS", "Case", "Law", "LawBroken", "cases", "check_op"]
+__all__ = ["LAWS", "Case", "Law", "LawBroken", "LawUndecided", "cases", "check_op"]
 
 
 def check_op(op: Op | str) -> None:

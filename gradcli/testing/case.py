@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.formula import Formula
-from gradcli.core.op import Activation, Loss, Op, Options, Term
+from gradcli.core.op import Activation, Loss, Op, Options, Term, at_options
 from gradcli.core.param import REQUIRED
 from gradcli.core.traits import LossTraits, Traits
 
@@ -151,10 +151,6 @@ class Subject:
         return np.eye(rows.x.shape[-1])[rows.y]
 
 
-def _text(claim: str | Callable[..., str], options: Options) -> str:
-    return claim if isinstance(claim, str) else claim(**options)
-
-
 def _by_variable(claim: Any, options: Options, variables: tuple[str, ...]) -> list[str]:
     """The derivatives of a claim, one for each variable."""
     written = claim(**options) if callable(claim) else claim
@@ -194,10 +190,11 @@ def _activation(op: Activation, options: Options) -> Subject:
         return value, lambda g: _first(pull(g))
 
     names = {"x", *constants}
+    cotangent = set() if op.elementwise else {"g"}
     return Subject(
         function, ("x",), op.elementwise,
-        Formula.parse(_text(op.formula, options), names),
-        (Formula.parse(_text(op.derivative, options), names if op.elementwise else {*names, "g"}),),
+        Formula.parse(at_options(op.formula, options), names),
+        (Formula.parse(at_options(op.derivative, options), names | cotangent),),
         not op.elementwise, constants, op.traits_at(options),
     )  # fmt: skip
 
@@ -227,7 +224,7 @@ def _loss(op: Loss, options: Options) -> Subject:
     written = _by_variable(op.gradient, options, variables)
     return Subject(
         function, variables, op.elementwise,
-        Formula.parse(_text(op.formula, options), names),
+        Formula.parse(at_options(op.formula, options), names),
         tuple(Formula.parse(text, names) for text in written),
         False, constants, op.traits_at(options), reads,
     )  # fmt: skip

@@ -12,11 +12,15 @@ from gradcli.core.op import Op
 from gradcli.core.traits import NOT_STATED
 from gradcli.testing.case import Case, Rows
 
-__all__ = ["LAWS", "Law", "LawBroken", "law", "require"]
+__all__ = ["LAWS", "Law", "LawBroken", "LawUndecided", "law", "require"]
 
 
 class LawBroken(AssertionError):
     """An op does not keep what it claims; the message names the worst point."""
+
+
+class LawUndecided(LawBroken):
+    """Floating point cannot show whether an op keeps its claim, at options too near to others."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from gradcli.testing.law import LawBroken, law, require
 from gradcli.testing.numeric import EPS, curvature, jacobian, largest_jump
 from gradcli.testing.points import at_targets, grid, moderate, segments
 
-__all__ = ["loss_traits", "parsed"]
+__all__ = ["LEVEL", "bends", "far_out", "loss_traits", "parsed"]
 
 ROUNDING = 256 * EPS
 JUMP = 1e-6  # of a value or a derivative, relative
 NEIGHBOURS = 1000  # numbers on either side
 LEVEL = 1e-3  # relative change between the distances below
-FAR_OUT = (1e15, 1e30)  # of a prediction from its target
+FAR_OUT = (1e15, 1e30, 1e45)  # of a prediction from its target
 SHIFTS = (-0.75, 2.0)
 
 
@@ -119,7 +119,7 @@ def domain(case: Case) -> None:
     """The loss is finite within its domain, and for some target not at a finite end of it."""
     subject = case.subject
     with np.errstate(all="ignore"):
-        for rows in grid(case):
+        for rows in moderate(case):
             values = subject.value(rows)
             if not np.isfinite(values).all():
                 row = int(np.argwhere(~np.isfinite(values))[0, 0])
@@ -129,10 +129,23 @@ def domain(case: Case) -> None:
                 raise LawBroken(f"the domain ends at {end:g}, where every value is finite")
 
 
-def _jumps(case: Case, function: Callable[[Rows], Array], slope: Callable[[Rows], Array]) -> bool:
-    """Whether a function jumps anywhere on the grid."""
-    found = (largest_jump(function, slope, *segments(case, rows))[1] for rows in grid(case))
-    return any(bool((size > JUMP).any()) for size in found)
+def _jumps(
+    case: Case, function: Callable[[Rows], Array], slope: Callable[[Rows], Array]
+) -> list[Rows]:
+    """The rows of the grid's segments in which a function jumps, moved to where it does."""
+    found = []
+    for rows in grid(case):
+        start, end = segments(case, rows)
+        place, size = largest_jump(function, slope, start, end)
+        found.append(start.at(place)[size > JUMP])
+    return found
+
+
+def bends(case: Case) -> list[float]:
+    """Where the curvature of a loss of the residual jumps, by the residual."""
+    subject = case.subject
+    found = _jumps(case, partial(curvature, subject), partial(_third, subject))
+    return sorted({round(float(r), 6) + 0.0 for rows in found for r in (rows.x - rows.y).ravel()})
 
 
 @law("differentiable", Loss, about="differentiable")
@@ -144,7 +157,7 @@ def differentiable(case: Case) -> None:
     claimed = loss_traits(case).differentiable
     found = math.inf
     for times, (function, slope) in enumerate(pairwise(functions), start=-1):
-        if _jumps(case, function, slope):
+        if any(map(len, _jumps(case, function, slope))):
             found = times
             break
     if found != claimed:
@@ -212,23 +225,35 @@ def _far(subject: Subject, distance: float) -> Rows:
     return Rows(x[:, None], np.full((len(x), 1), 0.0 if subject.reads == "numbers" else 1.0))
 
 
+def far_out(subject: Subject, score: Callable[[Rows], Array]) -> list[float]:
+    """The largest score of mistakes, each many decades worse than the one before."""
+    return [float(score(_far(subject, distance)).max()) for distance in FAR_OUT]
+
+
+def _norm(rows: Array) -> Array:
+    norm: Array = np.linalg.norm(rows, axis=-1)
+    return norm
+
+
 @law("bounded", Loss, about="bounded")
 def bounded(case: Case) -> None:
-    """Far out, the loss settles where it is claimed bounded and goes on growing where not."""
+    """Far out, the loss settles where it is claimed bounded and goes on growing where not.
+
+    Over equal numbers of decades, even a logarithm grows by equal steps.
+    """
     claimed = loss_traits(case).bounded
-    near, far = (float(case.subject.value(_far(case.subject, d)).max()) for d in FAR_OUT)
-    if (far > 1.5 * near) == claimed:
-        raise LawBroken(f"claimed bounded={claimed}: {near:.6g} far out, {far:.6g} farther")
+    near, far, farther = far_out(case.subject, case.subject.value)
+    settles = farther - far <= (1 - LEVEL) * (far - near)
+    if settles != claimed:
+        found = f"{near:.6g}, {far:.6g} and {farther:.6g} ever farther out"
+        raise LawBroken(f"claimed bounded={claimed}: {found}")
 
 
 @law("outlier", Loss, about="outlier")
 def outlier(case: Case) -> None:
     """The gradient of an ever worse mistake grows, stays, fades or is zero, as claimed."""
     subject = case.subject
-    near, far = (
-        float(np.linalg.norm(jacobian(subject, _far(subject, d))[:, 0], axis=-1).max())
-        for d in FAR_OUT
-    )
+    near, far, _ = far_out(subject, lambda rows: _norm(jacobian(subject, rows)[:, 0]))
     found = "constant"
     if near == far == 0:
         found = "none"

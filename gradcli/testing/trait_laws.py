@@ -12,7 +12,8 @@ from gradcli.core.arrays import Array
 from gradcli.core.op import Activation, Loss
 from gradcli.core.traits import LossTraits, Traits
 from gradcli.testing.case import Case, Rows
-from gradcli.testing.law import LawBroken, law, require
+from gradcli.testing.law import LawBroken, LawUndecided, law, require
+from gradcli.testing.loss_laws import LEVEL, far_out
 from gradcli.testing.numeric import (
     EPS,
     curvature,
@@ -42,15 +43,22 @@ def _supremum(case: Case, score: Callable[[Rows], Array], blocks: list[Rows]) ->
     return largest(score, blocks, case.subject.domain)
 
 
-def _is_supremum(found: float, claimed: float, what: str) -> None:
+def _is_supremum(found: float, claimed: float, what: str, *, rises: bool = False) -> None:
+    """Whether a search agrees; one that `rises` far out has not come to its end."""
     if np.isinf(claimed):
-        if found < UNBOUNDED:
+        if found < UNBOUNDED and not rises:
             raise LawBroken(f"{what} is claimed infinite and found to be at most {found:.6g}")
         return
     if found > claimed + EXCEEDS * (1 + abs(claimed)):
         raise LawBroken(f"{what} is claimed {claimed!r} and exceeded: {found!r}")
-    if found < claimed - REACHES * (1 + abs(claimed)):
+    if found < claimed - REACHES * (1 + abs(claimed)) and not rises:
         raise LawBroken(f"{what} is claimed {claimed!r} and not reached: {found!r}")
+
+
+def _rises(far: list[float]) -> bool:
+    """Whether scores still change far out, upward."""
+    near, *_, farther = far
+    return farther > near + LEVEL * abs(near)
 
 
 def _by_features(blocks: list[Rows]) -> dict[int, list[Rows]]:
@@ -69,7 +77,8 @@ def _constants_hold(
         found = [_supremum(case, score, grid(case)), *(float(score(rows).max()) for rows in wide)]
         if wide:
             found.append(2 * found[-1] - found[-2])  # the limit of more and more classes
-        _is_supremum(max(found), claimed, what)
+        far = far_out(case.subject, score)
+        _is_supremum(max(found + far), claimed, what, rises=_rises(far))
         return
     for width, some in _by_features(grid(case)).items():
         expected = claimed * width**traits.feature_growth
@@ -181,24 +190,53 @@ def _magnitude(rows: Rows) -> Array:
     return size
 
 
+def _over_chord(case: Case, first: Rows, other: Rows, middle: Rows) -> tuple[Array, Array]:
+    """How far the middle lies above the chord of two rows, and what of that may be rounding."""
+    at_first, at_other, at_middle = map(case.subject.value, (first, other, middle))
+    size = ROUNDING * (np.abs(at_first) + np.abs(at_other)) + _rounding(case, first, other)
+    return at_middle - (at_first + at_other) / 2, size
+
+
+def _most_bent_down(case: Case) -> list[tuple[Rows, Rows, Rows]]:
+    """Short chords where a function of one output has the least curvature, if it is negative."""
+    found = []
+    for rows in grid(case):
+        bend = curvature(case.subject, rows)
+        if bend.shape[1] > 1:
+            return []
+        values, directions = np.linalg.eigh(bend[:, 0])
+        order = np.argsort(values[:, 0])[:50]
+        middle, along = rows[order[values[order, 0] < 0]], directions[order, :, 0]
+        along = along[: len(middle)]
+        for length in (0.1, 0.5, 2.0, 8.0):
+            ends = (middle.at(middle.x + side * length * along) for side in (-1, 1))
+            found.append((*ends, middle))
+    return [(first, other, middle) for first, other, middle in found if len(middle)]
+
+
 @law("convexity", Activation, Loss, about="convex")
 def convexity(case: Case) -> None:
     """Chords lie above the graph; where convexity is denied, some chord does not."""
+    denied = not _traits(case).convex
     violated = False
     for first, other, middle in _pairs(case):
-        at_first, at_other, at_middle = map(case.subject.value, (first, other, middle))
-        excess = at_middle - (at_first + at_other) / 2
-        size = ROUNDING * (np.abs(at_first) + np.abs(at_other)) + _rounding(case, first, other)
+        excess, size = _over_chord(case, first, other, middle)
         bad = excess > size
         violated |= bool((excess > 1e3 * size + 1e-6).any())
-        if _traits(case).convex and bad.any():
+        if not denied and bad.any():
             row = int(np.argwhere(bad)[0, 0])
             raise LawBroken(
                 f"claimed convex, but the chord from {first.describe(row)} to "
                 f"{other.describe(row)} runs below the graph"
             )
-    if not _traits(case).convex and not violated:
-        raise LawBroken("claimed not convex, but every chord lies above the graph")
+    if denied and not violated:
+        chords = _most_bent_down(case)
+        if not any(
+            (excess > 1e3 * size).any()
+            for excess, size in (_over_chord(case, *chord) for chord in chords)
+        ):
+            error = LawUndecided if chords else LawBroken
+            raise error("claimed not convex, but every chord lies above the graph")
 
 
 @law("strong convexity", Loss, about="strong_convexity")
@@ -213,8 +251,10 @@ def strong_convexity(case: Case) -> None:
     def minus_least(rows: Rows) -> Array:
         return np.asarray(-np.linalg.eigvalsh(curvature(case.subject, rows)[:, 0])[:, 0])
 
-    found = -_supremum(case, minus_least, grid(case))
-    _is_supremum(-found, -traits.strong_convexity, "minus the strong convexity")
+    far = far_out(case.subject, minus_least)
+    found = max(_supremum(case, minus_least, grid(case)), *far)
+    what = "minus the strong convexity"
+    _is_supremum(found, -traits.strong_convexity, what, rises=_rises(far))
 
 
 @law("monotone", Activation, about="monotone")

@@ -1,0 +1,168 @@
+"""Which losses are meant: by name with parameters, or those of a spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradcli.core.op import (
+    Activation,
+    Initializer,
+    Layer,
+    Loss,
+    Op,
+    Options,
+    OutputTerm,
+    Term,
+    Weighting,
+)
+from gradcli.core.param import REQUIRED, Param
+from gradcli.core.record import Record
+from gradcli.core.registry import CATALOGUE, nearest
+from gradcli.errors import SpecError, SpecProblem, UsageError
+from gradcli.spec.plan import ElementwiseDefinition, Plan
+
+__all__ = ["Chosen", "is_loss_name", "named_losses", "spec_losses"]
+
+_WORDS: dict[str, Any] = {"null": None, "true": True, "false": False}
+
+
+class Chosen(Record):
+    """A loss with its options, what it is called here, and where a spec uses or defines it."""
+
+    name: str
+    op: Loss
+    options: Options
+    weight: float = 1.0
+    spec: str = ""
+    definition: ElementwiseDefinition | None = None
+
+
+def is_loss_name(written: str) -> bool:
+    """Whether a word means a loss rather than a spec: there is one, or there is no such file."""
+    if written.endswith((".yaml", ".yml")) or os.sep in written:
+        return False
+    return _found(written.partition(":")[0]) is not None or not os.path.exists(written)
+
+
+def _found(name: str) -> Loss | None:
+    return CATALOGUE.find(name, Loss, OutputTerm)
+
+
+def named_losses(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, Chosen]:
+    """Losses of the catalogue, each written as NAME or NAME:PARAM=VALUE,..., by what is written.
+
+    `params` go to every loss that has them and does not state its own. Raises UsageError, with the
+    nearest name, for what there is not, and for values that do not fit.
+    """
+    chosen: dict[str, Chosen] = {}
+    for written in names:
+        name, _, inline = written.partition(":")
+        op = _loss(name)
+        own = _pairs(inline, op) if inline else {}
+        given = {key: value for key, value in params.items() if op.param(key) is not None}
+        chosen[written] = Chosen(written, op, _options(op, {**given, **own}))
+    if params and not names:
+        raise UsageError(f"{', '.join(params)}: a spec states the parameters of its losses itself")
+    known = {param.name for each in chosen.values() for param in each.op.params}
+    for key in params:
+        if key not in known:
+            names = list(dict.fromkeys(each.op.name for each in chosen.values()))
+            who = f"{names[0]} has" if len(names) == 1 else f"{', '.join(names)} have"
+            raise UsageError(f"{who} no parameter {key!r}; {_hint(key, sorted(known))}")
+    return chosen
+
+
+def _loss(name: str) -> Loss:
+    op = _found(name)
+    if op is not None:
+        return op
+    found: Op | None = CATALOGUE.find(name, Term, Weighting, Activation, Layer, Initializer)
+    if isinstance(found, Weighting):
+        hint = "a spec with it has a loss for each head, which `gradcli loss SPEC` shows"
+        raise UsageError(f"{name} combines the losses of several heads; {hint}")
+    if found is not None:
+        raise UsageError(f"{name} is in the catalogue, but no loss: see `gradcli explain {name}`")
+    raise UsageError(f"there is no loss {name!r}; {_hint(name, CATALOGUE.names(Loss))}")
+
+
+def _hint(word: str, names: list[str]) -> str:
+    near = nearest(word, names)
+    if near is not None:
+        return f"did you mean {near}?"
+    return f"there are {', '.join(names)}" if names else "there are none"
+
+
+def _pairs(text: str, op: Loss) -> dict[str, str]:
+    """`delta=2,tau=0.5` by name."""
+    pairs = {}
+    for part in text.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not key or not value:
+            raise UsageError(f"{op.name}:{text}: expected PARAM=VALUE, not {part!r}")
+        if op.param(key) is None:
+            names = [param.name for param in op.params]
+            raise UsageError(f"{op.name} has no parameter {key!r}; {_hint(key, names)}")
+        pairs[key] = value
+    return pairs
+
+
+def _options(op: Loss, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of the loss: as given, else by default."""
+    options = {param.name: _value(op, param, given) for param in op.params}
+    if op.validate is not None:
+        try:
+            op.validate(**options)
+        except ValueError as error:
+            raise UsageError(f"{op.name}: {error}") from None
+    return options
+
+
+def _value(op: Loss, param: Param, given: Mapping[str, Any]) -> Any:
+    if param.name not in given:
+        if param.default is REQUIRED:
+            raise UsageError(f"{op.name} needs {param.name}: {param.expected()}")
+        return param.default
+    value = given[param.name]
+    try:
+        return param.convert(_read(value) if isinstance(value, str) else value)
+    except ValueError as error:
+        raise UsageError(f"{op.name}: {param.name} cannot be {value!r}, {error}") from None
+
+
+def _read(text: str) -> Any:
+    """A number or word as a spec writes it."""
+    if text in _WORDS:
+        return _WORDS[text]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def spec_losses(plan: Plan) -> list[Chosen]:
+    """The losses that a spec uses, then those that it only defines.
+
+    Raises SpecError for a spec without any.
+    """
+    own = {
+        id(definition.op): definition
+        for definition in plan.definitions
+        if isinstance(definition, ElementwiseDefinition) and isinstance(definition.op, Loss)
+    }
+    chosen = [
+        Chosen(loss.name, loss.op, loss.options, loss.weight, plan.file, own.get(id(loss.op)))
+        for loss in plan.losses
+    ]
+    used = {id(each.op) for each in chosen}
+    for key, definition in own.items():
+        if key not in used and isinstance(definition.op, Loss):
+            defined = Chosen(
+                definition.name, definition.op, definition.params, 1.0, plan.file, definition
+            )
+            chosen.append(defined)
+    if not chosen:
+        message = f"{plan.name} has no loss, and defines none"
+        raise SpecError([SpecProblem("SP008", message, plan.file)])
+    return chosen

@@ -1,0 +1,65 @@
+"""From what is given to a command or a call to the plan of a spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from gradcli.engine.model import Model
+from gradcli.spec import load_plan, load_text
+from gradcli.spec.plan import Plan
+
+__all__ = ["Source", "check_codes", "name_of", "plan_of"]
+
+Source = str | os.PathLike[str] | Mapping[str, Any]
+"""A file, or a spec as a mapping."""
+
+
+def plan_of(
+    source: Source | tuple[str, str],
+    overrides: Mapping[str, Any],
+    allow_python: bool,
+    max_memory: int,
+    *,
+    keeps_network: bool = True,
+) -> Plan:
+    """The plan of a spec: a file, a mapping, or a text with the name to show for it.
+
+    Raises SpecError, with every problem found, for a spec that cannot be used.
+    """
+    if isinstance(source, tuple):
+        content, shown = source
+        return load_text(
+            content,
+            shown,
+            allow_python=allow_python,
+            max_memory=max_memory,
+            keeps_network=keeps_network,
+            check_codes=check_codes,
+            overrides=overrides,
+        )
+    return load_plan(
+        source,
+        allow_python=allow_python,
+        max_memory=max_memory,
+        keeps_network=keeps_network,
+        check_codes=check_codes,
+        overrides=overrides,
+    )
+
+
+def check_codes() -> list[str]:
+    """The codes of findings that a spec can expect of a check."""
+    from gradcli.diagnostics.rules import all_rules
+
+    return [code for code in all_rules() if code.startswith(("GC", "SP"))]
+
+
+def name_of(source: Source | Model | tuple[str, str]) -> str:
+    """What a source is called where there is no plan of it."""
+    if isinstance(source, Model):
+        return source.plan.name
+    if isinstance(source, tuple):
+        return source[1]
+    return str(source.get("name", "spec")) if isinstance(source, Mapping) else str(source)

@@ -1,0 +1,451 @@
+"""`gradcli loss`: curves against closed forms, claims tried, distributions compared."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from planted import claiming
+
+import gradcli
+from gradcli.analysis.losses import LossReport, LossResult, analyse, choose
+from gradcli.analysis.losses.report import Zero
+from gradcli.core.op import Loss
+from gradcli.core.registry import CATALOGUE
+from gradcli.errors import ExitCode, UsageError
+from gradcli.report.json import encode
+
+Curve = Callable[[Any], Any]
+
+
+@pytest.fixture
+def unclaimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No claim is tried, which takes the longest and is not what these tests are about."""
+    monkeypatch.setattr(analyse, "tried_claims", lambda *_: {})
+
+
+without_claims = pytest.mark.usefixtures("unclaimed")
+
+
+def only(report: LossReport) -> LossResult:
+    (result,) = report.results
+    return result
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+# Written, the variable, value and gradient by it; for the first target where there are two.
+CLOSED: list[tuple[str, str, Curve, Curve]] = [
+    ("mse", "p - y", lambda r: r**2, lambda r: 2 * r),
+    ("mae", "p - y", np.abs, np.sign),
+    (
+        "huber:delta=2",
+        "p - y",
+        lambda r: np.where(np.abs(r) <= 2, r**2 / 2, 2 * np.abs(r) - 2),
+        lambda r: np.clip(r, -2, 2),
+    ),
+    (
+        "quantile:tau=0.9",
+        "p - y",
+        lambda r: np.maximum(0.1 * r, -0.9 * r),
+        lambda r: np.where(r > 0, 0.1, np.where(r < 0, -0.9, 0)),
+    ),
+    ("log_cosh", "p - y", lambda r: np.log(np.cosh(r)), np.tanh),
+    (
+        "gaussian_nll:variance=4",
+        "p - y",
+        lambda r: r**2 / 8 + math.log(4) / 2,
+        lambda r: r / 4,
+    ),
+    (
+        "adaptive_robust:alpha=0,scale=2",
+        "p - y",
+        lambda r: np.log1p(r**2 / 8),
+        lambda r: 2 * r / (r**2 + 8),
+    ),
+    ("hinge", "y*p", lambda m: np.maximum(0, 1 - m), lambda m: np.where(m < 1, -1.0, 0.0)),
+    (
+        "squared_hinge",
+        "y*p",
+        lambda m: np.maximum(0, 1 - m) ** 2,
+        lambda m: -2 * np.maximum(0, 1 - m),
+    ),
+    ("binary_cross_entropy", "p", lambda p: np.log1p(np.exp(-p)), lambda p: -sigmoid(-p)),
+    ("binary_cross_entropy:input=probabilities", "p", lambda p: -np.log(p), lambda p: -1 / p),
+    (
+        "focal:gamma=2,alpha=null",
+        "p",
+        lambda p: sigmoid(-p) ** 2 * np.log1p(np.exp(-p)),
+        lambda p: -(sigmoid(-p) ** 2) * (2 * sigmoid(p) * np.log1p(np.exp(-p)) + sigmoid(-p)),
+    ),
+    (
+        "cross_entropy:temperature=2",
+        "logit of the target",
+        lambda z: np.log1p(np.exp(-z / 2)),
+        lambda z: -sigmoid(-z / 2) / 2,
+    ),
+    ("nll", "log-probability of the target", lambda z: -z, lambda z: -np.ones_like(z)),
+    ("kl_divergence", "log-probability of the target", lambda z: -z, lambda z: -np.ones_like(z)),
+]
+
+
+@without_claims
+@pytest.mark.parametrize(
+    ("written", "over", "value", "gradient"), CLOSED, ids=[each[0] for each in CLOSED]
+)
+def test_curves_are_the_closed_forms(
+    written: str, over: str, value: Curve, gradient: Curve
+) -> None:
+    curve = only(gradcli.loss(written)).curves[0]
+    x = np.array(curve.x)
+    assert curve.over == over
+    np.testing.assert_allclose(curve.value, value(x), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(curve.gradient, gradient(x), rtol=1e-12, atol=1e-12)
+
+
+@without_claims
+def test_an_event_has_a_curve_for_each_target() -> None:
+    happens, fails = only(gradcli.loss("binary_cross_entropy")).curves
+    assert (happens.target, fails.target) == ("y = 1", "y = 0")
+    np.testing.assert_allclose(fails.value, happens.value[::-1])
+    np.testing.assert_allclose(fails.gradient, -np.array(happens.gradient[::-1]))
+
+
+@without_claims
+@pytest.mark.parametrize(
+    ("written", "window"),
+    [
+        ("mse", (-4, 4)),
+        ("huber", (-4, 4)),
+        ("huber:delta=3", (-6, 6)),
+        ("huber:delta=50", (-100, 100)),
+        ("binary_cross_entropy:input=probabilities", (0.005, 0.995)),
+    ],
+)
+def test_the_window_shows_every_bend(written: str, window: tuple[float, float]) -> None:
+    curve = only(gradcli.loss(written)).curves[0]
+    assert (curve.x[0], curve.x[-1]) == pytest.approx(window)
+
+
+@without_claims
+def test_curves_of_one_variable_share_their_window() -> None:
+    report = gradcli.loss("mse", "huber:delta=3", "hinge")
+    assert [result.curves[0].x[-1] for result in report.results] == pytest.approx([6, 6, 4])
+    shown = gradcli.loss("mse", "huber:delta=3", window=(-1, 2))
+    assert {(result.curves[0].x[0], result.curves[0].x[-1]) for result in shown.results} == {
+        (-1.0, 2.0)
+    }
+
+
+ZEROS: dict[str, list[Zero]] = {
+    "mse": [Zero("", 0.0, 0.0)],
+    "mae": [Zero("", 0.0, 0.0, jumps=True)],
+    "huber": [Zero("", 0.0, 0.0)],
+    "quantile:tau=0.2": [Zero("", 0.0, 0.0, jumps=True)],
+    "hinge": [Zero("", 1.0, math.inf)],
+    "squared_hinge": [Zero("", 1.0, math.inf)],
+    "nll": [],
+    "binary_cross_entropy": [
+        Zero("y = 1", 0.0, math.inf, fades=True),
+        Zero("y = 0", -math.inf, 0.0, fades=True),
+    ],
+    "adaptive_robust:alpha=0": [
+        Zero("", 0.0, 0.0),
+        Zero("", -math.inf, 0.0, fades=True),
+        Zero("", 0.0, math.inf, fades=True),
+    ],
+    "adaptive_robust:alpha=1": [Zero("", 0.0, 0.0)],
+}
+
+
+@without_claims
+@pytest.mark.parametrize("written", ZEROS)
+def test_where_the_gradient_vanishes(written: str) -> None:
+    assert list(only(gradcli.loss(written)).zeros) == ZEROS[written]
+
+
+@without_claims
+@pytest.mark.parametrize(
+    ("written", "sizes"),
+    [
+        ("mse", [2, 20, 200, 2000]),
+        ("mae", [1, 1, 1, 1]),
+        ("huber:delta=5", [1, 5, 5, 5]),
+        ("quantile:tau=0.9", [0.9, 0.9, 0.9, 0.9]),
+        ("squared_hinge", [4, 22, 202, 2002]),
+        ("binary_cross_entropy:input=probabilities", [10, 100, 1000, 10000]),
+    ],
+)
+def test_how_hard_mistakes_pull(written: str, sizes: list[float]) -> None:
+    assert [p.gradient for p in only(gradcli.loss(written)).pulls] == pytest.approx(sizes)
+
+
+@pytest.mark.parametrize("op", CATALOGUE.all(Loss), ids=lambda op: op.name)
+def test_every_claim_of_the_catalogue_holds_where_it_is_shown(op: Loss) -> None:
+    result = only(gradcli.loss(op.name))
+    assert {name: c.message for name, c in result.claims.items() if c.verdict != "holds"} == {}
+    assert {"formula", "gradient"} <= set(result.claims)
+    assert result.verdict == "pass"
+    assert result.exit_code == ExitCode.OK
+
+
+def test_a_false_claim_of_ours_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = claiming("mae", Loss, lipschitz=2.0, bounded=True)
+    monkeypatch.setattr(choose, "_found", lambda name: planted)
+    result = only(gradcli.loss("mae"))
+    assert set(result.broken) == {"lipschitz", "bounded"}
+    assert "2.0 and not reached" in result.broken["lipschitz"].message
+    assert result.verdict == "fail"
+    assert result.exit_code == ExitCode.BUG
+    assert not result.passed
+
+
+@pytest.mark.parametrize(
+    ("written", "verdict"),
+    [
+        ("huber:delta=0.02", "holds"),
+        ("huber:delta=70", "holds"),
+        ("huber:delta=1e6", "unchecked"),
+        ("huber:delta=1e-6", "unchecked"),
+        ("quantile:tau=0.004", "holds"),
+        ("quantile:tau=0.99999", "unchecked"),
+        ("cross_entropy:label_smoothing=1", "unchecked"),
+        ("cross_entropy:temperature=0.07", "holds"),
+        ("gaussian_nll:variance=60", "holds"),
+    ],
+)
+def test_where_the_laws_cannot_tell_nothing_is_said(written: str, verdict: str) -> None:
+    result = only(gradcli.loss(written))
+    assert {claim.verdict for claim in result.claims.values()} == {verdict}
+    assert result.exit_code == ExitCode.OK
+    if verdict == "unchecked":
+        assert all("laws are tried" in claim.message for claim in result.claims.values())
+
+
+def test_arithmetic_that_overflows_decides_nothing() -> None:
+    """At r = 1e15 the loss is 1e450, which is no number; its growth cannot be seen."""
+    claims = only(gradcli.loss("adaptive_robust:alpha=30")).claims
+    assert claims["convex"].value is True
+    assert claims["outlier"].verdict == "unchecked"
+    assert "overflow" in claims["outlier"].message
+    assert "broken" not in {claim.verdict for claim in claims.values()}
+
+
+def test_growth_too_slow_to_show_is_not_denied() -> None:
+    claims = only(gradcli.loss("adaptive_robust:alpha=1.01")).claims
+    assert claims["lipschitz"].value == math.inf
+    assert claims["lipschitz"].verdict == "holds"
+    assert claims["breakdown"].verdict == "unchecked"
+    assert "still grows" in claims["breakdown"].message
+
+
+TARGETS, PREDICTED = (0.7, 0.2, 0.1), (0.5, 0.3, 0.2)
+ENTROPY = -sum(y * math.log(y) for y in TARGETS)
+CROSS = -sum(y * math.log(q) for y, q in zip(TARGETS, PREDICTED, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "loss"),
+    [
+        ({"predictions": PREDICTED}, CROSS),
+        ({"logits": [math.log(q) + 3 for q in PREDICTED]}, CROSS),
+    ],
+)
+@pytest.mark.parametrize("name", ["cross_entropy", "kl_divergence"])
+def test_two_distributions(name: str, given: dict[str, Any], loss: float) -> None:
+    found = only(gradcli.loss(name, targets=TARGETS, **given)).comparison
+    assert found is not None
+    assert found.entropy == pytest.approx(ENTROPY)
+    assert found.cross_entropy == pytest.approx(CROSS)
+    assert found.divergence == pytest.approx(CROSS - ENTROPY)
+    assert found.loss == pytest.approx(loss if name == "cross_entropy" else CROSS - ENTROPY)
+    gradients = [share.gradient for share in found.classes]
+    expected = np.subtract(PREDICTED, TARGETS) if name == "cross_entropy" else -np.array(TARGETS)
+    np.testing.assert_allclose(gradients, expected)
+
+
+def test_a_temperature_divides_the_logits() -> None:
+    logits = [2.0, 0.0, -2.0]
+    found = only(
+        gradcli.loss("cross_entropy:temperature=2", targets=TARGETS, logits=logits)
+    ).comparison
+    assert found is not None
+    e = np.exp(np.array(logits) / 2)
+    np.testing.assert_allclose([share.predicted for share in found.classes], e / e.sum())
+    assert found.loss == pytest.approx(found.cross_entropy)
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+def test_one_chance_of_an_event(kind: str) -> None:
+    found = only(
+        gradcli.loss(
+            "binary_cross_entropy", params={"input": kind}, targets=[0.3], predictions=[0.6]
+        )
+    ).comparison
+    assert found is not None
+    cross = -0.3 * math.log(0.6) - 0.7 * math.log(0.4)
+    assert found.cross_entropy == pytest.approx(cross)
+    assert found.loss == pytest.approx(cross)
+    slope = 0.6 - 0.3 if kind == "logits" else (0.6 - 0.3) / (0.6 * 0.4)
+    assert found.classes[1].gradient == pytest.approx(slope)
+
+
+def test_what_is_deemed_impossible_costs_infinity_if_it_happens() -> None:
+    found = only(
+        gradcli.loss("cross_entropy", targets=(0.5, 0.5, 0.0), predictions=(1.0, 0.0, 0.0))
+    ).comparison
+    assert found is not None
+    assert found.cross_entropy == found.divergence == found.loss == math.inf
+    never = only(
+        gradcli.loss("cross_entropy", targets=(0.5, 0.5, 0.0), predictions=(0.5, 0.5, 0.0))
+    ).comparison
+    assert never is not None
+    assert never.divergence == pytest.approx(0.0)
+    assert never.loss == pytest.approx(math.log(2))
+
+
+@pytest.mark.torch
+def test_distributions_equal_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    y, z = rng.dirichlet(np.ones(5)), rng.standard_normal(5)
+    options = {"label_smoothing": 0.1}
+    found = only(gradcli.loss("cross_entropy", params=options, targets=y, logits=z)).comparison
+    assert found is not None
+    p = torch.tensor(z[None], requires_grad=True)
+    loss = torch.nn.functional.cross_entropy(p, torch.tensor(y[None]), label_smoothing=0.1)
+    loss.backward()
+    assert found.loss == pytest.approx(loss.item(), rel=1e-12)
+    np.testing.assert_allclose([s.gradient for s in found.classes], p.grad[0].numpy(), rtol=1e-9)
+    log_q = torch.log_softmax(torch.tensor(z), 0)
+    divergence = torch.nn.functional.kl_div(log_q, torch.tensor(y), reduction="sum")
+    assert found.divergence == pytest.approx(divergence.item(), rel=1e-12)
+
+
+NOTES = {
+    "gradcli": 1,
+    "define": {
+        "notes": {
+            "kind": "loss",
+            "params": {"tau": 0.9},
+            "forward": "where(y >= p, tau * (y - p), (tau - 1) * (y - p))",
+            "gradient": "where(y < p, tau - 1, tau)",
+        }
+    },
+}
+
+
+def defined(forward: str, **more: Any) -> LossResult:
+    definition = {"kind": "loss", "forward": forward, **more}
+    return only(gradcli.loss({"gradcli": 1, "define": {"own": definition}}))
+
+
+def test_a_defined_loss_claims_nothing_and_is_searched() -> None:
+    result = only(gradcli.loss(NOTES))
+    assert (result.name, result.claims, result.builtin) == ("notes", {}, False)
+    assert result.options == {"tau": 0.9}
+    assert result.measured == {
+        "argument": "residual",
+        "convex": True,
+        "lipschitz": pytest.approx(0.9),
+        "kinks": (0.0,),
+    }
+    assert result.differs == pytest.approx(2.0)  # the notes' gradient has its sign flipped
+    assert result.exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("forward", "measured"),
+    [
+        ("(p - y)**2", {"argument": "residual", "convex": True, "lipschitz": math.inf}),
+        ("1 - exp(-(p - y)**2)", {"convex": False, "lipschitz": pytest.approx(0.857763, 1e-4)}),
+        ("log1p(exp(p)) - y*p", {"argument": "prediction", "convex": True, "kinks": ()}),
+        ("abs(p - 1) + abs(y)", {"argument": "prediction", "kinks": (1.0,)}),
+        ("y + 0*p", {"argument": "prediction", "lipschitz": 0.0}),
+        ("y", {"argument": "prediction", "convex": True, "lipschitz": 0.0, "kinks": ()}),
+    ],
+)
+def test_properties_found_by_a_search(forward: str, measured: dict[str, Any]) -> None:
+    found = defined(forward).measured
+    assert {name: found[name] for name in measured} == measured
+
+
+def test_a_right_gradient_does_not_differ() -> None:
+    assert defined("abs(p - y)", gradient="sign(p - y)").differs == pytest.approx(0.0, abs=1e-9)
+    assert defined("(p - y)**2", gradient="p - y").differs == pytest.approx(0.5)
+    assert defined("(p - y)**2").differs is None
+
+
+@without_claims
+def test_the_losses_of_a_spec() -> None:
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"values": [[1.0], [2.0]]}, "targets": {"values": [0.0, 1.0]}},
+        "loss": {"sum": ["mse", {"huber": {"delta": 2.0, "weight": 0.5}}]},
+    }
+    report = gradcli.loss(spec, "mae")
+    assert [result.name for result in report.results] == ["mse", "huber", "mae"]
+    assert report.results[1].options == {"delta": 2.0}
+    assert report.results[1].weight == 0.5
+
+
+def test_a_spec_without_a_loss_is_invalid() -> None:
+    definition = {"kind": "activation", "forward": "x"}
+    report = gradcli.loss({"gradcli": 1, "name": "none", "define": {"own": definition}})
+    assert report.verdict == "invalid"
+    assert report.exit_code == ExitCode.INVALID
+    assert "defines none" in str(report)
+    assert report.to_dict()["results"][0]["errors"][0]["code"] == "SP008"
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        (["hubr"], {}, "did you mean huber?"),
+        (["zzz"], {}, "there are adaptive_robust"),
+        (["relu"], {}, "gradcli explain relu"),
+        (["l2"], {}, "gradcli explain l2"),
+        (["multi_task"], {}, "combines the losses of several heads"),
+        (["huber"], {"params": {"delt": 2}}, "huber has no parameter 'delt'; did you mean delta?"),
+        (["huber", "mae"], {"params": {"zz": 2}}, "huber, mae have no parameter 'zz'"),
+        (["mae"], {"params": {"delta": 2}}, "there are none"),
+        (["huber:delt=2"], {}, "did you mean delta?"),
+        (["huber:delta"], {}, "expected PARAM=VALUE, not 'delta'"),
+        (["huber:delta=-1"], {}, "delta cannot be '-1', expected a number above 0"),
+        (["huber"], {"params": {"delta": None}}, "delta cannot be None"),
+        (["adaptive_robust:alpha=-1,learn=scale"], {}, "no likelihood has alpha below 0"),
+        (["huber"], {"window": (3, 1)}, "cannot be drawn from 3 to 1"),
+        (["binary_cross_entropy:input=probabilities"], {"window": (0, 2)}, "from 0 to 2"),
+        (["huber"], {"targets": [0.5, 0.5], "predictions": [0.5, 0.5]}, "cross_entropy does"),
+        (["cross_entropy"], {"targets": [0.5, 0.5]}, "either predictions or logits"),
+        (["cross_entropy"], {"predictions": [0.5, 0.5]}, "targets: expected numbers"),
+        (["cross_entropy"], {"targets": [1, 1], "logits": [0, 0]}, "they sum to 2, not to 1"),
+        (["cross_entropy"], {"targets": [2, -1], "logits": [0, 0]}, "-1 is no chance"),
+        (["cross_entropy"], {"targets": [0, 1], "predictions": [3, 2]}, "write --logits"),
+        (["cross_entropy"], {"targets": [1], "logits": [0]}, "two classes or more"),
+        (["cross_entropy"], {"targets": [0, 1], "logits": [0, 0, 0]}, "2 targets cannot"),
+        (["binary_cross_entropy"], {"targets": [0, 1], "logits": [0]}, "one number, that of"),
+        (["nll"], {"targets": [0.5, 0.5], "logits": [0, 0]}, "nll reads labels"),
+    ],
+)
+def test_what_cannot_be_shown_says_why(
+    names: list[str], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        gradcli.loss(*names, **options)
+    assert message in str(caught.value)
+
+
+def test_the_report_is_the_same_bytes_twice_and_valid_json() -> None:
+    first, second = (encode(gradcli.loss("mae", "hinge", NOTES).to_dict()) for _ in range(2))
+    assert first == second
+    told = json.loads(first)
+    assert told["command"] == "loss"
+    assert told["results"][1]["zeros"][0]["high"] == "inf"
+    assert set(told["results"][0]["claims"]["lipschitz"]) == {"value", "verdict", "laws", "message"}
