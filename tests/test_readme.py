@@ -56,10 +56,42 @@ def test_console_blocks_are_current(console: Any) -> None:
     assert numbers(found) == pytest.approx(numbers(console.output), rel=0.05, abs=0.05)
 
 
-@pytest.mark.parametrize("code", fenced("python"), ids=lambda code: code.splitlines()[-1])
+def optional(code: str) -> str | None:
+    """The library that a block needs, if it is one that need not be installed."""
+    return next((name for name in ("torch", "jax") if f"import {name}\n" in code), None)
+
+
+def marked(code: str) -> Any:
+    library = optional(code)
+    title = f"{library or ''} {code.splitlines()[-1]}".strip()
+    return pytest.param(code, id=title, marks=[getattr(pytest.mark, library)] if library else [])
+
+
+@pytest.mark.parametrize("code", [marked(code) for code in fenced("python")])
 def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = optional(code)
+    if library:
+        pytest.importorskip(library, reason=f"{library} is not installed")
     monkeypatch.chdir(HERE.parent)
     exec(compile(code, "README.md", "exec"), {})
+
+
+RECIPES = [code for code in fenced("python") if optional(code)]
+
+
+def test_there_is_a_recipe_for_each_library() -> None:
+    assert [optional(code) for code in RECIPES] == ["torch", "jax"]
+
+
+@pytest.mark.parametrize("code", [marked(code) for code in RECIPES])
+def test_a_mistake_is_found_by_a_recipe(code: str) -> None:
+    library = optional(code)
+    assert library is not None
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    wrong = re.sub(r"\b3 \*", "2 *", code)
+    assert wrong != code
+    with pytest.raises(AssertionError, match=re.escape("exactly 0.666667 times")):
+        exec(compile(wrong, "README.md", "exec"), {})
 
 
 @pytest.mark.parametrize("shown", ["my_swish", "multi_task"])

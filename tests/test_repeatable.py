@@ -17,7 +17,7 @@ SPECS = Path(__file__).parent.parent / "specs"
     "arguments",
     [
         ["check", "digits.yaml", "course-notes/swish.yaml"],
-        ["check", "quickstart.yaml", "--self-test"],
+        ["check", "course-notes/swish.yaml", "--self-test"],
         ["check", "quickstart.yaml", "--budget", "1"],
         ["flow", "vanishing_sigmoid.yaml", "--seeds", "2"],
     ],

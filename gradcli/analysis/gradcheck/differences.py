@@ -11,6 +11,8 @@ from gradcli.engine.ladder import Estimate, Ladder
 
 __all__ = ["Differences", "judge_differences"]
 
+_LEVEL = 0.01  # of the size of x: wider than the stairs that rounding makes
+
 
 class Differences(Record):
     """The numeric values of some entries and what they make of the claims there; see `Evidence`.
@@ -70,6 +72,13 @@ def judge_differences(
     u[spared] = np.maximum(u, u_sides)[spared]
     outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
     outcome[kink & (outcome < Outcome.UNDECIDED)] = Outcome.KINK
+    # where nothing changes over a good part of the scale, zero is right, whatever is further on
+    is_level = (np.abs(ladder.edge) > _LEVEL * scale.position) & (a == 0)
+    is_level &= outcome >= Outcome.UNDECIDED
+    for values in (n, lows, highs):
+        values[is_level] = 0.0
+    u[is_level] = (scale.noise / np.where(is_level, np.abs(ladder.edge), 1.0))[is_level]
+    outcome[is_level] = Outcome.BELOW_RESOLUTION
     return Differences(n, lows, highs, u, outcome, np.isfinite(u) & ~ladder.blind)
 
 
