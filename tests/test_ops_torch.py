@@ -126,6 +126,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "entropy": lambda p: torch.distributions.Categorical(logits=p).entropy().mean(),
     "contrastive": contrastive,
     "triplet": triplet,
+    "consistency": lambda p, noise: p.square().sum(-1).mean(),
     "hinge": lambda p, y: torch.relu(1 - y * p).mean(),
     "squared_hinge": lambda p, y: torch.relu(1 - y * p).square().mean(),
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.copies import CLEAN, NOISY_COPY
 from gradcli.core.op import Activation
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
@@ -35,6 +36,9 @@ def smells(plan: Plan) -> list[Finding]:
 
 
 def _written_by(plan: Plan, slot: int) -> NodePlan | None:
+    """The node whose output this is, seen through the half of a batch that has a noisy copy."""
+    while slot and plan.nodes[slot - 1].op in (CLEAN, NOISY_COPY):
+        (slot,) = plan.nodes[slot - 1].inputs
     return plan.nodes[slot - 1] if slot else None
 
 

@@ -349,10 +349,12 @@ class Term(Op, kw_only=True):
 class OutputTerm(Loss, kw_only=True):
     """A summand on the outputs that is no loss alone: in a `sum`, with a weight of either sign.
 
-    It states no traits.
+    It states no traits. With `noise`, the name of an option, it is a function of what noise of that
+    standard deviation on the inputs changes in the outputs, row by row.
     """
 
     kind: ClassVar[str] = "term"
+    noise: str = ""
 
 
 class Weighting(Op, kw_only=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from gradcli.core.arrays import Array
+from gradcli.core.param import Param
 from gradcli.core.registry import output_term
 from gradcli.core.special import log1p
 from gradcli.ops.activations import Value
 from gradcli.ops.softmax import normalised
 
-__all__ = ["entropy"]
+__all__ = ["consistency", "entropy"]
 
 
 @output_term(
@@ -33,3 +34,22 @@ def entropy(p: Array) -> Value:
     mean = (probability * below_top).sum(axis=-1, keepdims=True)
     value = log1p(rows.others) - mean  # neither is negative, so that nothing cancels
     return value[..., 0], lambda g: g[..., None] * probability * (mean - below_top)
+
+
+@output_term(
+    "consistency",
+    params=[Param("noise", 0.1, above=0, doc="standard deviation")],
+    noise="noise",
+    elementwise=False,
+    reads="none",
+    formula="sum(p**2)",
+    gradient="2*p",
+    references=["sajjadi2016"],
+)
+def consistency(p: Array, *, noise: float) -> Value:
+    """By how much noise on the inputs changes the outputs: ‖f(x) - f(x + noise)‖², p the change.
+
+    The batch is doubled: its noisy copy runs through the same network, batch statistics included.
+    The noise is drawn once for a model, and everything else looks at the batch as it is.
+    """
+    return (p * p).sum(axis=-1), lambda g: 2 * g[..., None] * p

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gradcli.core.copies import CHANGE, CLEAN, NOISY_COPY
 from gradcli.core.op import (
     Activation,
     Buffer,
@@ -24,10 +25,10 @@ from gradcli.spec.fields import Context
 from gradcli.spec.memory import in_bytes
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import NodePlan, ParameterPlan
-from gradcli.spec.read_network import Entry, Tree
+from gradcli.spec.read_network import RESERVED, Entry, Tree
 from gradcli.spec.read_ops import AUTO, choose_initializer
 
-__all__ = ["MAX_NODES", "OUTPUTS", "Layout", "lay_out", "plan_parameter"]
+__all__ = ["MAX_NODES", "Copy", "OUTPUTS", "Layout", "lay_out", "plan_parameter"]
 
 MAX_NODES: Final = 100_000
 """Nodes of a network, with everything written out."""
@@ -42,11 +43,19 @@ _NO_ACTIVATION: Final = "xavier_normal"
 """What `auto` draws where no activation follows."""
 
 
+class Copy(Record):
+    """A noisy copy of the batch, of this standard deviation, and where the spec asks for it."""
+
+    std: float
+    node: Node
+
+
 class Layout(Record):
     """Nodes in topological order, the slots of the outputs, all parameters and buffers.
 
     `shapes` are those of the slots; None from where on they could not be worked out. `entries`
-    are where the spec writes each node.
+    are where the spec writes each node. `change` is the slot of what a noisy copy of the batch
+    changes in the output, where there is a copy.
     """
 
     nodes: tuple[NodePlan, ...]
@@ -55,6 +64,7 @@ class Layout(Record):
     buffers: dict[str, Buffer]
     shapes: tuple[Shape | None, ...]
     entries: tuple[Entry, ...]
+    change: int | None = None
 
 
 class _Placed(Record):
@@ -66,8 +76,13 @@ class _Placed(Record):
     inputs: tuple[int, ...]
 
 
-def lay_out(tree: Tree, inputs: Shape | None, context: Context) -> Layout | None:
-    """The network's layout for inputs of this shape; None where it is too large to write out."""
+def lay_out(
+    tree: Tree, inputs: Shape | None, context: Context, copy: Copy | None = None
+) -> Layout | None:
+    """The network's layout for inputs of this shape; None where it is too large to write out.
+
+    With a noisy `copy` of the batch, a network without heads runs on both and gives the clean half.
+    """
     placer = _Placer(context)
     heads = tree.heads or {}
     count = placer.count(tree.trunk) + sum(placer.count(head) for head in heads.values())
@@ -80,6 +95,12 @@ def lay_out(tree: Tree, inputs: Shape | None, context: Context) -> Layout | None
             "SP004", f"the network has more than {MAX_NODES:,} nodes", largest.node, at_key=True
         )
         return None
+    if copy is not None and not heads:
+        noisy = placer.add(NOISY_COPY, {"std": copy.std}, 0, copy)
+        both = placer.chain(tree.trunk, noisy, "", {})
+        outputs = {OUTPUTS: placer.add(CLEAN, {}, both, copy)}
+        change = placer.add(CHANGE, {}, both, copy)
+        return _shaped(placer.placed, [change], inputs, outputs, context).replace(change=change)
     trunk = placer.chain(tree.trunk, 0, "", {})
     ends = [len(placer.placed)]
     outputs = {} if heads else {OUTPUTS: trunk}
@@ -148,6 +169,12 @@ class _Placer:
         self.taken[name] = entry
         branches = [self.chain(branch, slot, f"{name}.", {}) for branch in entry.branches.values()]
         self.placed.append(_Placed(name, entry, op, (slot, *branches)))
+        return len(self.placed)
+
+    def add(self, op: NodeOp, options: dict[str, Any], slot: int, copy: Copy) -> int:
+        """Place a node that the loss needs; its name is none that a layer can have."""
+        entry = Entry(op, options, {}, frozenset(), None, copy.node)
+        self.placed.append(_Placed(f"{RESERVED[0]}.{op.name}", entry, op, (slot,)))
         return len(self.placed)
 
     def report_taken(self, name: str, entry: Entry) -> None:

@@ -17,7 +17,7 @@ from gradcli.spec.nodes import Node
 from gradcli.spec.plan import ArrayPlan, Definition, ParameterPlan, TermPlan
 from gradcli.spec.read_arrays import representable
 from gradcli.spec.read_data import TARGETS, Data, read_data, targets_of
-from gradcli.spec.read_loss import Losses, plan_losses, plan_terms, read_loss
+from gradcli.spec.read_loss import Losses, noisy_copy, plan_losses, plan_terms, read_loss
 from gradcli.spec.read_network import Tree, read_network
 from gradcli.spec.targets import plan_targets
 
@@ -57,7 +57,8 @@ class Parts:
         summands = read_loss(known["loss"], heads, context) if "loss" in known else []
         self.has_network = "network" in known or "loss" in known
         inputs = None if self.data is None or self.data.inputs is None else self.data.inputs.shape
-        self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context)
+        copy = noisy_copy(summands, context)
+        self.layout: Layout | None = None if tree is None else lay_out(tree, inputs, context, copy)
         self.losses = Losses()
         self.terms: tuple[TermPlan, ...] = ()
         if self.layout is not None and summands and heads is not None:

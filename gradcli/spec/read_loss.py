@@ -11,14 +11,14 @@ from gradcli.core.op import Buffer, Learned, Loss, OutputTerm, Term, Weighting
 from gradcli.core.record import Record
 from gradcli.spec.fields import INVALID, Context, read_value
 from gradcli.spec.heads import Heads
-from gradcli.spec.layout import Layout, plan_parameter
+from gradcli.spec.layout import Copy, Layout, plan_parameter
 from gradcli.spec.nodes import Node
 from gradcli.spec.plan import LossPlan, ParameterPlan, TermPlan, WeightingPlan
 from gradcli.spec.read_data import targets_of
 from gradcli.spec.read_ops import Call, read_call
 from gradcli.spec.read_tasks import WEIGHT, task_reader
 
-__all__ = ["SUM", "Losses", "Summand", "plan_losses", "plan_terms", "read_loss"]
+__all__ = ["SUM", "Losses", "Summand", "noisy_copy", "plan_losses", "plan_terms", "read_loss"]
 
 SUM: Final = "sum"
 """What a weighted sum is called in a spec."""
@@ -102,6 +102,18 @@ def _sum(node: Node, heads: Heads, context: Context) -> list[Summand]:
     return summands
 
 
+def noisy_copy(summands: list[Summand], context: Context) -> Copy | None:
+    """The copy of the batch that a summand asks for; a second one is a problem."""
+    asking = [each for each in summands if isinstance(each.op, OutputTerm) and each.op.noise]
+    for other in asking[1:]:
+        message = f"{other.op.name} stands once, since it doubles the batch"
+        context.problems.add("SP011", message, other.call.node, place=other.call.place)
+    if not asking:
+        return None
+    call = asking[0].call
+    return Copy(call.options[asking[0].op.noise], call.node)
+
+
 def _weight(call: Call, context: Context) -> Any:
     node = call.extra.get(WEIGHT.name)
     if node is not None:
@@ -152,6 +164,7 @@ def plan_losses(
         if weighting is not None:
             named = f"{summand.name}.{{}}"
         output = summand.head or next(iter(layout.outputs))
+        slot = layout.change if isinstance(summand.op, OutputTerm) and summand.op.noise else None
         shape = layout.shapes[layout.outputs[output]]
         held = {} if shape is None else summand.op.buffered(shape, call.options)
         buffers.update({named.format(local): buffer for local, buffer in held.items()})
@@ -162,7 +175,7 @@ def plan_losses(
                 summand.name,
                 summand.op,
                 call.options,
-                layout.outputs[output],
+                layout.outputs[output] if slot is None else slot,
                 None if reads_none or target not in with_targets else target,
                 summand.weight,
                 learn(call, named),

@@ -58,8 +58,8 @@ def structure_of(plan: Plan) -> Structure:
     """Find the layers of a network of one output, without running it.
 
     Inside the products is every mixing node except the head: a mixing node without an elementwise
-    activation whose output goes to the loss with no other node that mixes units or joins two inputs
-    in between. (If that leaves none, all of them are inside.)
+    activation whose output goes to the losses with no other node that mixes units or joins two
+    inputs in between. (If that leaves none, all of them are inside.)
     Raises UsageError for a spec without a network, a loss, or a layer.
     """
     if plan.inputs is None or not plan.losses:
@@ -126,9 +126,26 @@ def _walk(
             activation = node
         if elementwise[node] or joins:
             slot = at
-    return LayerPlace(index, activation, slot), not read_by[
-        at
-    ] and activation is None and not joined
+    ends = not _goes_on(at, plan, traits, elementwise, read_by)
+    return LayerPlace(index, activation, slot), ends and activation is None and not joined
+
+
+def _goes_on(
+    slot: int,
+    plan: Plan,
+    traits: tuple[LayerTraits, ...],
+    elementwise: tuple[bool, ...],
+    read_by: list[list[int]],
+) -> bool:
+    """Whether more than copies of a slot's rows reaches the losses."""
+    waiting = list(read_by[slot])
+    while waiting:
+        node = waiting.pop()
+        joins = len(plan.nodes[node].inputs) > 1
+        if elementwise[node] or joins or traits[node].mixing is not None:
+            return True
+        waiting += read_by[node + 1]
+    return False
 
 
 def _cuts(last_use: list[int]) -> frozenset[int]:
