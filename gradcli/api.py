@@ -313,14 +313,30 @@ def loss(
     return show_losses(items, params or {}, window, chances if any(chances) else None, steps)
 
 
-def explain(*topics: str) -> ExplainReport:
+def explain(
+    *topics: str, sources: Sequence[Source] = (), text: tuple[str, str] | None = None
+) -> ExplainReport:
     """The cards of ops, rule codes and concepts, by any of their names.
 
-    Raises UsageError, with the nearest topics, for what is not known.
+    With specs, by `sources` or as a `text`, the topic has to be the step size, which is then
+    measured on them. Raises UsageError, with the nearest topics, for what is not known, and
+    SpecError for a spec that cannot be used.
     """
     from gradcli.analysis.catalogue import ExplainReport, find_cards
 
-    return ExplainReport(find_cards(topics))
+    cards = find_cards(topics)
+    specs: list[Source | tuple[str, str]] = [*sources, *([] if text is None else [text])]
+    if not specs:
+        return ExplainReport(cards)
+    from gradcli.analysis.gradcheck.step_size import StepCurve, measure_step_sizes
+
+    if [card.name for card in cards] != [StepCurve.name]:
+        raise UsageError(f"only {StepCurve.name} is measured on a spec")
+    curves = []
+    for spec in specs:
+        plan = plan_of(spec, {}, False, DEFAULT_MEMORY)
+        curves.append(measure_step_sizes(plan, plan.seed))
+    return ExplainReport((*cards, *curves))
 
 
 def catalogue(

@@ -174,7 +174,7 @@ def shown(name: str) -> str:
         ("elu", "no kink", "smooth everywhere"),
         ("swish", "1 + exp(-beta*x)", "a further factor beta"),
         ("quantile", "-tau", "the gradient tau − 1 if y < p"),
-        ("mse", "with constant 2", "2·(p − y) for the mean over n elements"),
+        ("mse", "2 for each element, 2/n for the mean", "2·(p − y) for the mean over n elements"),
         ("strong convexity", "mean over n elements has 2/n", "with constant 2. That is"),
         ("clipping", "the direction stays", 'preserves the direction "when'),
         ("backward cost", "2·Σ_i n_i·n_{i+1}", "O(weights × forward pass)"),

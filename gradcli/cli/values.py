@@ -10,7 +10,16 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["assignments", "entries", "gates", "memory", "numbers", "report_files", "require"]
+__all__ = [
+    "assignments",
+    "entries",
+    "gates",
+    "memory",
+    "numbers",
+    "report_files",
+    "require",
+    "topics_and_specs",
+]
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -50,6 +59,12 @@ def entries(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     if re.fullmatch("[0-9]{1,15}", value) and int(value) > 0:
         return int(value)
     raise click.BadParameter(f"{value!r} is neither all nor a number of entries.")
+
+
+def topics_and_specs(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Topics, and the specs among them: `-`, and whatever ends as a spec's file does."""
+    specs = tuple(word for word in words if word == "-" or word.endswith((".yaml", ".yml")))
+    return tuple(word for word in words if word not in specs), specs
 
 
 def report_files(

@@ -101,6 +101,13 @@ class Point:
         NaN where the point is NaN, and where a branch flips: beyond a kink the function is
         another one. A `Probe` for the ladder once `name` is given.
         """
+        return self._values(name, entries, points, within_branches=True)
+
+    def values(self, name: str, entries: Array, points: Array) -> Array:
+        """The same, beyond kinks too."""
+        return self._values(name, entries, points, within_branches=False)
+
+    def _values(self, name: str, entries: Array, points: Array, *, within_branches: bool) -> Array:
         tensor = self.tensor(name)
         nodes = self.nodes_after(name)
         flat = points.ravel()
@@ -114,7 +121,9 @@ class Point:
             with self.network.watch() as taken, np.errstate(all="ignore"):
                 moved = {name: copies.reshape(-1, *tensor.shape)}
                 found = self.loss_with(moved, nodes).total
-            values[picked] = np.where(taken.flipped(self.branches, len(picked)), np.nan, found)
+            if within_branches:
+                found = np.where(taken.flipped(self.branches, len(picked)), np.nan, found)
+            values[picked] = found
         return values.reshape(points.shape)
 
     def along(self, name: str, direction: Array, offsets: Array) -> Array:

@@ -15,7 +15,9 @@ from gradcli.analysis.catalogue.cards import (
     SpecErrorCard,
     cited,
 )
+from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.diagnostics.explanation import HEADINGS, key_of
+from gradcli.report.step_curve import curve_lines, curve_words
 from gradcli.report.trait_words import claim_words
 
 __all__ = ["Block", "Head", "Section", "head", "sections_of"]
@@ -50,13 +52,13 @@ _EXAMPLE: Final = "Example"
 
 
 @singledispatch
-def head(card: Card) -> Head:
+def head(card: Card | StepCurve) -> Head:
     """The card's title line."""
     raise TypeError(type(card).__name__)  # pragma: no cover
 
 
 @singledispatch
-def sections_of(card: Card) -> Iterator[Section]:
+def sections_of(card: Card | StepCurve) -> Iterator[Section]:
     """The card's sections in their order, empty ones left out."""
     raise TypeError(type(card).__name__)  # pragma: no cover
 
@@ -87,6 +89,17 @@ def _(card: SpecErrorCard) -> Iterator[Section]:
     yield Section("What to look at", (Block(card.what_to_look_at),))
     if card.example:
         yield Section(_EXAMPLE, (Block(card.example, "code"),))
+
+
+@head.register
+def _(card: StepCurve) -> Head:
+    return Head(f"{card.name} on {card.spec}", "measured")
+
+
+@sections_of.register
+def _(card: StepCurve) -> Iterator[Section]:
+    yield Section("", (Block(curve_words(card)),))
+    yield Section("Error by step", (Block(curve_lines(card), "code"),))
 
 
 @head.register

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from gradcli.analysis.catalogue import Card, ExplainReport
+from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.report.card_sections import Block, Section, head, sections_of
 from gradcli.report.markdown import code, escaped, fenced, prose
 
@@ -20,7 +21,7 @@ def markdown_report(report: ExplainReport, *, quiet: bool = False) -> str:
     return "\n\n".join(map(_card, report.results)) + "\n"
 
 
-def _card(card: Card) -> str:
+def _card(card: Card | StepCurve) -> str:
     title = head(card)
     return "\n\n".join(
         [f"## {escaped(title.name)} ({title.kind})", *map(_section, sections_of(card))]

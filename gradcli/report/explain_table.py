@@ -7,6 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from gradcli.analysis.catalogue import Card, ExplainReport
+from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.report.card_sections import Block, Head, Section, head, sections_of
 from gradcli.report.layout import Piece, breakable, paragraph, unbroken
 from gradcli.report.surface import Style, Surface
@@ -28,7 +29,7 @@ def draw_report(report: ExplainReport, surface: Surface, **_: bool) -> list[Text
     return lines
 
 
-def _card(card: Card, surface: Surface) -> list[Text]:
+def _card(card: Card | StepCurve, surface: Surface) -> list[Text]:
     title: Head = head(card)
     style = _STYLES.get(title.kind, "strong")
     kind: Piece = f"  {title.kind}", "faint"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gradcli.analysis.catalogue.cards import Card
 from gradcli.analysis.verdict import envelope
 from gradcli.core.record import Record
 from gradcli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from gradcli.analysis.gradcheck.step_size import StepCurve
 
 __all__ = ["ExplainReport", "ListReport", "Row"]
 
@@ -30,7 +33,7 @@ class _Told(Record):
     """A report that nothing can be wrong with."""
 
     command: ClassVar[str] = ""
-    results: tuple[Card | Row, ...]
+    results: tuple[Card | StepCurve | Row, ...]
 
     @property
     def passed(self) -> bool:
@@ -51,7 +54,7 @@ class ExplainReport(_Told):
     """The cards of some topics."""
 
     command: ClassVar[str] = "explain"
-    results: tuple[Card, ...]
+    results: tuple[Card | StepCurve, ...]
 
 
 class ListReport(_Told):

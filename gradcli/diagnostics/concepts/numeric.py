@@ -161,6 +161,10 @@ CONCEPTS: Final = (
         ),
         offers=(
             (
+                "gradcli explain step-size specs/quickstart.yaml",
+                "measures that error on a spec and draws it over the step",
+            ),
+            (
                 "gradcli check specs/quickstart.yaml --oracle central --step 1e-3",
                 "too large a step: compare with 1e-5 and 1e-9",
             ),
