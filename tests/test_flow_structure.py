@@ -12,9 +12,10 @@ import pytest
 
 import gradcli.ops  # noqa: F401
 from gradcli.analysis.flow import FlowOptions, analyse_flow, build_spec
+from gradcli.analysis.flow.formats import underflow
 from gradcli.analysis.flow.structure import Structure, structure_of
 from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares, unusual
-from gradcli.analysis.flow.verdict import band_of, depth_budget, student_t, underflow, verdict_of
+from gradcli.analysis.flow.verdict import band_of, depth_budget, student_t, verdict_of
 from gradcli.api import flow
 from gradcli.errors import SpecError, UsageError
 from gradcli.spec import load_plan

@@ -249,3 +249,113 @@ class NoSignal(Rule):
 
     code = "GF109"
     name = "no-signal"
+
+
+@rule
+class Ordered(Rule):
+    """All inputs collapse to one: what the network is given hardly matters.
+
+    Meaning:
+        From the layer named on, the examples of the batch differ from their mean by less than the
+        threshold's part (default two decades, a hundredth) of what they do at the input. This is
+        the ordered phase of mean-field theory: differences shrink from layer to layer as fast as
+        the gradient does on its way back, and the last layers have nothing to tell inputs apart by.
+
+    Likely cause:
+        Slopes and weights that shrink differences while biases, or an activation that is not zero
+        at zero such as sigmoid, keep the values up.
+
+    What to look at:
+        The cosine of two examples by layer, which tends to 1. Larger weights or smaller biases
+        (`gradcli flow --critical` solves for them), an activation through zero, residual blocks,
+        batch normalization.
+
+    Example:
+        gradcli flow --depth 50 --activation sigmoid
+    """
+
+    code = "GF110"
+    name = "ordered"
+    severity = "warning"
+
+
+@rule
+class Chaotic(Rule):
+    """Inputs that are near each other end far apart.
+
+    Meaning:
+        A change of the inputs by √eps of their size has grown, as a part of the values' own size,
+        by more than the threshold (default two decades), or to a tenth of it. This is the chaotic
+        phase of mean-field theory: the function that the network starts from is so rough that
+        nothing learned from one input says anything about the next, and the gradient explodes.
+
+    Likely cause:
+        Weights so large that the activation bends the values more than once from layer to layer,
+        or a batch normalization in every layer without shortcuts.
+
+    What to look at:
+        The gain of a layer, and its distance from 1. A smaller `gain`, or the edge of chaos of
+        this activation (`gradcli flow --critical`). Where values merely grow, as with ReLU,
+        near inputs stay as near as they are, and this is not found.
+
+    Example:
+        gradcli flow --depth 50 --activation tanh --gain 3
+    """
+
+    code = "GF111"
+    name = "chaotic"
+    severity = "warning"
+
+
+@rule
+class RankCollapse(Rule):
+    """All inputs end in one direction, told apart by their sizes alone.
+
+    Meaning:
+        From the layer named on, less than the threshold's part (default two decades) of the
+        activations lies outside one direction: the Gram matrix of the batch has an effective rank
+        of 1. The inputs are not the same (that is `ordered`), but the layers after see one number.
+
+    Likely cause:
+        Depth: each layer of a plain network draws directions together, ReLU at its critical
+        initialization by a power of the depth, narrow linear layers exponentially.
+
+    What to look at:
+        The effective rank by layer. Residual blocks keep it; so does batch normalization
+        (Daneshmand et al. 2020); a wider or shallower network loses less.
+
+    Example:
+        gradcli flow --depth 400 --width 8 --activation identity --threshold 3
+    """
+
+    code = "GF112"
+    name = "rank-collapse"
+    severity = "warning"
+
+
+@rule
+class Underflow(Rule):
+    """The gradient falls below what a number format can hold.
+
+    Meaning:
+        From the layer named on toward the input the rms entry of ∂L/∂a is below the smallest
+        number of the format, so that in it most of the gradient is exactly zero. It is measured
+        here with an exponent of its own, which is why the other figures go on. A note for formats
+        other than the network's own.
+
+    Likely cause:
+        A gradient that vanishes, or a loss that is an average over many numbers: each has a small
+        gradient, which float16 cannot hold below 6e-8.
+
+    What to look at:
+        The loss scale stated: the power of two by which to multiply the loss so that every layer's
+        gradient fits (Micikevicius et al. 2018). Where none helps the network has to be mended.
+        bfloat16 has the range of float32.
+
+    Example:
+        gradcli flow --depth 50 --init xavier_normal
+    """
+
+    code = "GF113"
+    name = "underflow"
+    severity = "note"

@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from gradcli.analysis.flow.report import FlowReport, FlowResult, Gate, LayerFlow, Recurrence
+from gradcli.analysis.flow.report import (
+    FlowReport,
+    FlowResult,
+    Gate,
+    LayerFlow,
+    Plain,
+    Recurrence,
+)
 from gradcli.errors import ExitCode
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
@@ -91,6 +98,8 @@ MEASURES: Final = (
     Measure("rms slope", lambda layer: _figure(layer.slope_rms)),
     Measure("dead", lambda layer: _share(layer.dead)),
     Measure("saturated", lambda layer: _share(layer.saturated)),
+    Measure("cosine", lambda layer: _figure(layer.rows.cosine)),
+    Measure("rank", lambda layer: _figure(layer.rows.effective_rank)),
     Measure("‖W‖₂", lambda layer: _figure(layer.weight_norm)),
     Measure("max slope", lambda layer: _figure(layer.slope_max)),
 )
@@ -186,8 +195,9 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
         lines.append(("budget", said))
     if result.recurrence is not None:
         lines += _recurrence(result.recurrence)
-    lines += [("underflow", text) for text in _underflow(result)]
-    return lines
+    plain = (_plain(name, each, rung) for name, each in result.plain.items())
+    said = "; ".join(filter(None, plain))
+    return [*lines, ("plain", said)] if said else lines
 
 
 def _recurrence(recurrence: Recurrence) -> list[tuple[str, str]]:
@@ -216,18 +226,15 @@ def _extremes(gate: Gate) -> str:
     return f"shut in {gate.shut:.0%} and wide open in {gate.open:.0%} of units and steps"
 
 
-def _underflow(result: FlowResult) -> list[str]:
+def _plain(name: str, reading: Plain, rung: str) -> str:
+    """What plain arithmetic would have shown; empty where it shows what is measured here."""
     said = []
-    for name, each in result.underflow.items():
-        if each.layers is not None:
-            scale = (
-                "no loss scale helps"
-                if each.loss_scale is None
-                else f"a loss scale of 2^{round(math.log2(each.loss_scale))} helps"
-            )
-            rungs = plural(each.layers, ladder_of(result).rung)
-            said.append(f"{name} {rungs} from the loss; {scale}")
-    return said
+    if reading.overflows is not None:
+        said.append(f"would overflow at {reading.overflows}")
+    for back, what in ((reading.reads_zero, "zero"), (reading.reads_infinity, "infinity")):
+        if back is not None:
+            said.append(f"would show norms of {what} from {plural(back, rung)} below the loss on")
+    return f"{name} {' and '.join(said)}" if said else ""
 
 
 def exit_line(report: FlowReport) -> str:

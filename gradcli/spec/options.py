@@ -24,7 +24,18 @@ GRADES: Final = ("excellent", "good", "acceptable")
 DTYPES: Final = ("float64", "float32")
 ORACLES: Final = ("auto", "complex", "ladder", "central", "forward")
 FLOW_VERDICTS: Final = ("vanishing", "exploding", "healthy", "undetermined")
-FLOW_GATES: Final = (*FLOW_VERDICTS, "dead", "saturated", "non-finite")
+FLOW_GATES: Final = (
+    *FLOW_VERDICTS,
+    "dead",
+    "saturated",
+    "non-finite",
+    "flat-weight-gradients",
+    "no-signal",
+    "ordered",
+    "chaotic",
+    "rank-collapse",
+    "underflow",
+)
 """What `fail_on` can name: verdicts, and findings by the names of their rules."""
 
 

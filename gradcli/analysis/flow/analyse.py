@@ -9,9 +9,11 @@ from itertools import count
 from typing import Any
 
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
+from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
 from gradcli.analysis.flow.heads import by_head
 from gradcli.analysis.flow.measure import Measured, measure, measure_signal
 from gradcli.analysis.flow.over_time import only_over_time, recurrent_nodes, results_over_time
+from gradcli.analysis.flow.phase import phase_findings
 from gradcli.analysis.flow.report import (
     GATES,
     FlowReport,
@@ -24,7 +26,6 @@ from gradcli.analysis.flow.verdict import (
     band_of,
     cause_of,
     depth_budget,
-    underflow,
     verdict_of,
 )
 from gradcli.analysis.smells import penalty_smells, smells
@@ -161,9 +162,13 @@ def _analysed(
         measured.weight_decades,
         dead=any(found.code == "GF103" for found in units),
     )
+    signal, formats = measured.signal, underflow(measured.signal.entries)
+    places = ["the input", *(layer.name for layer in measured.layers)]
     findings = (
         *verdict_finding(plan, measured, verdict, band, cause, options.threshold),
         *units,
+        *phase_findings(plan, structure, measured, verdict, options.threshold),
+        *format_findings(signal.entries, formats, places, plan.dtype, plan.file),
         *other_findings(plan, measured, verdict, options.threshold),
     )
     remedies: tuple[Remedy, ...] = ()
@@ -195,7 +200,8 @@ def _analysed(
         band=band,
         totals=tuple(totals),
         layers=measured.layers,
-        underflow=underflow(measured.signal.entries),
+        underflow=formats,
+        plain=plain_readings(signal.norms, signal.entries, measured.layers),
         depth_budget=depth_budget(_whole_signal(measured), options.threshold),
         cause=cause,
         remedies=remedies,

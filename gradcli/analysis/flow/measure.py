@@ -17,6 +17,7 @@ from gradcli.analysis.flow.products import (
 )
 from gradcli.analysis.flow.propagate import Breakdown, Propagation, Visit
 from gradcli.analysis.flow.report import LayerFlow, power_of_ten
+from gradcli.analysis.flow.rows import NO_ROWS, Rows, rows_of
 from gradcli.analysis.flow.scaled import LOG10_2, log2_norm, spectral_norm
 from gradcli.analysis.flow.structure import LayerPlace, Structure
 from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares
@@ -55,12 +56,14 @@ class Violation:
 class Measured:
     """Everything measured on one network. `normal` holds the references of layers' activations.
 
-    `slope_decades` and `weight_decades` are the parts of the rms product inside the products.
+    `inputs` compares the examples at the input. `slope_decades` and `weight_decades` are the parts
+    of the rms product inside the products.
     """
 
     signal: Signal
     layers: tuple[LayerFlow, ...]
     normal: dict[int, Normal]
+    inputs: Rows
     slope_decades: float
     weight_decades: float
     violations: tuple[Violation, ...]
@@ -92,6 +95,7 @@ def measure(plan: Plan, structure: Structure) -> Measured:
         layers,
         {place.node: observer.normal[place.activation] for place in structure.layers
          if place.activation in observer.normal},
+        observer.rows.get(0, NO_ROWS),
         LOG10_2 * sum(f.rms[0] for node, f in inside.items() if structure.elementwise[node]),
         LOG10_2 * sum(f.rms[0] for node, f in inside.items() if node in observer.weight_norms),
         (*observer.violations, *_above_bound(plan, structure, layers, signal)),
@@ -144,6 +148,7 @@ class _Observer:
         self.shares: dict[int, Shares] = {}
         self.normal: dict[int, Normal] = {}
         self.values: dict[int, float] = {}
+        self.rows: dict[int, Rows] = {}
         self.violations: list[Violation] = []
         self._normal_by_op: dict[tuple[int, str], Normal] = {}
         self._ends = {place.slot for place in structure.layers}
@@ -154,8 +159,11 @@ class _Observer:
         if index + 1 in self._ends:
             output = visit.step.output
             self.values[index + 1] = output.log2 - math.log2(output.array.size) / 2
+            self.rows[index + 1] = rows_of(output.array)
         if index >= self._last:
             return
+        if 0 not in self.rows and 0 in self.plan.nodes[index].inputs:
+            self.rows[0] = rows_of(visit.step.inputs[0].array)
         node, traits = self.plan.nodes[index], self.structure.traits[index]
         if traits.mixing is not None:
             weight = visit.step.parameters[traits.mixing]
@@ -219,6 +227,7 @@ class _Observer:
             gain=power_of_ten(self._norm_before(position, signal) - norm) if at_cut else math.nan,
             saturated=shares.saturated,
             dead=shares.dead,
+            rows=self.rows.get(place.slot, NO_ROWS),
             at_cut=at_cut,
         )
 

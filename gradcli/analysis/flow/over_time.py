@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
 from gradcli.analysis.flow.report import (
     Cause,
     FlowResult,
@@ -21,7 +22,7 @@ from gradcli.analysis.flow.report import (
     Remedy,
     power_of_ten,
 )
-from gradcli.analysis.flow.verdict import band_of, cause_of, depth_budget, underflow, verdict_of
+from gradcli.analysis.flow.verdict import band_of, cause_of, depth_budget, verdict_of
 from gradcli.core.arrays import Array
 from gradcli.core.steps import Step, record_steps
 from gradcli.diagnostics.finding import Finding
@@ -186,6 +187,8 @@ def _result(
     cause = cause_of(verdict, total, math.fsum(slopes), weights, dead=False)
     recurrence = Recurrence(spectral, _steepest(run), gates)
     entries = [norm - math.log10(run.steps[0].cotangent.size) / 2 for norm in run.norms]
+    formats = underflow(entries)
+    places = [layer.name for layer in layers]
     return FlowResult(
         name=name,
         head=head,
@@ -202,11 +205,15 @@ def _result(
         band=band,
         totals=totals,
         layers=layers[1:],
-        underflow=underflow(entries),
+        underflow=formats,
+        plain=plain_readings(run.norms, entries, layers),
         depth_budget=depth_budget(run.norms, threshold),
         cause=cause,
         recurrence=recurrence,
-        findings=tuple(_findings(plan, run, total, depth, verdict, cause)),
+        findings=(
+            *_findings(plan, run, total, depth, verdict, cause),
+            *format_findings(entries, formats, places, plan.dtype, plan.file),
+        ),
         expected=plan.expect.flow if expects else None,
         fail_on=fail_on,
     )

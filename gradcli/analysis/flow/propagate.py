@@ -9,7 +9,7 @@ Weights and values of long networks are computed again for the backward pass ins
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,12 +91,25 @@ class Propagation:
             if 0 in cotangents:
                 self._record(0, added(cotangents[0]))
 
+    def inputs(self) -> Array:
+        """The inputs as drawn."""
+        assert self.plan.inputs is not None
+        return np.asarray(draw_array(self.plan.inputs, self.plan.seed, INPUTS, self.plan.dtype))
+
+    def values(self, inputs: Array) -> Iterator[tuple[int, Scaled]]:
+        """Every slot with its value for these inputs, in order; a few are held at a time."""
+        slots = {0: Scaled.of(inputs)}
+        yield 0, slots[0]
+        for index in range(len(self.plan.nodes)):
+            with np.errstate(all="ignore"):
+                slots[index + 1] = self._step(index, slots).output
+            yield index + 1, slots[index + 1]
+            for slot in self.structure.frees[index]:
+                slots.pop(slot, None)
+
     def _forward(self) -> tuple[list[dict[int, Scaled]], list[Step], dict[int, Scaled]]:
         """Values at the start of each segment, the steps of the last one, the values at the end."""
-        plan = self.plan
-        assert plan.inputs is not None
-        inputs = draw_array(plan.inputs, plan.seed, INPUTS, plan.dtype)
-        slots = {0: Scaled.of(np.asarray(inputs))}
+        slots = {0: Scaled.of(self.inputs())}
         checkpoints = []
         steps: list[Step] = []
         last = self.structure.segments[-1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from gradcli.analysis.flow.rows import NO_ROWS, Rows
 from gradcli.analysis.verdict import envelope
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
@@ -21,6 +22,7 @@ __all__ = [
     "FlowVerdict",
     "Gate",
     "LayerFlow",
+    "Plain",
     "Precision",
     "Recurrence",
     "Remedy",
@@ -52,7 +54,7 @@ class LayerFlow:
     `gain` is ‖∂L/∂a^(l-1)‖/‖∂L/∂a^l‖. `saturated` and `dead` are shares of the units. `at_cut` says
     that the whole signal passes a^l, which is where the bound holds. Inside a branch, which has
     only a part of it, scaled, `gain` is NaN; at the end of the block it is that of the whole block,
-    so that all gains multiply to the total.
+    so that all gains multiply to the total. `rows` compares the examples of the batch at a^l.
     """
 
     index: int
@@ -72,12 +74,14 @@ class LayerFlow:
     gain: float
     saturated: float
     dead: float
+    rows: Rows = NO_ROWS
     at_cut: bool = True
     predicted_gain: float | None = None
     z_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**plain, "rows": self.rows.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,22 @@ class Precision:
 
     layers: int | None
     loss_scale: float | None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What a pass in a number format without any rescaling would show.
+
+    The layers from the loss from which on norms of gradients read zero, or infinity, and the first
+    layer whose activations overflow, after which nothing is a number; None where that is nowhere.
+    """
+
+    reads_zero: int | None
+    reads_infinity: int | None
+    overflows: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -209,6 +229,7 @@ class FlowResult:
     totals: tuple[float, ...] = ()
     layers: tuple[LayerFlow, ...] = ()
     underflow: Mapping[str, Precision] = field(default_factory=dict)
+    plain: Mapping[str, Plain] = field(default_factory=dict)
     depth_budget: int | None = None
     cause: Cause | None = None
     remedies: tuple[Remedy, ...] = ()
@@ -270,6 +291,7 @@ class FlowResult:
             "mean_field": None,
             "underflow": {name: each.layers for name, each in self.underflow.items()},
             "loss_scale": {name: each.loss_scale for name, each in self.underflow.items()},
+            "plain": {name: each.to_dict() for name, each in self.plain.items()},
             "depth_budget": self.depth_budget,
             "cause": None if self.cause is None else self.cause.to_dict(),
             "remedies": [remedy.to_dict() for remedy in self.remedies],

@@ -1,30 +1,13 @@
-"""What the measured signal amounts to: verdict, band, cause, depth budget, number formats."""
+"""What the measured signal amounts to: verdict, band, cause, depth budget."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from gradcli.analysis.flow.report import Cause, FlowVerdict, Precision
+from gradcli.analysis.flow.report import Cause, FlowVerdict
 
-__all__ = [
-    "FORMATS",
-    "band_of",
-    "cause_of",
-    "depth_budget",
-    "student_t",
-    "underflow",
-    "verdict_of",
-]
-
-FORMATS: Final[Mapping[str, tuple[int, int]]] = {
-    "float16": (-24, 16),
-    "bfloat16": (-133, 128),
-    "float32": (-149, 128),
-    "float64": (-1074, 1024),
-}
-"""log2 of the smallest subnormal and of the first power of two that overflows."""
+__all__ = ["band_of", "cause_of", "depth_budget", "student_t", "verdict_of"]
 
 
 def student_t(degrees: int, probability: float = 0.975) -> float:
@@ -114,29 +97,3 @@ def depth_budget(norms: Sequence[float], threshold: float) -> int | None:
         if not math.isnan(distance):
             within = back
     return None
-
-
-def underflow(entries: Sequence[float]) -> dict[str, Precision]:
-    """How each number format fares; `entries` are log10 of rms entries, from the input on."""
-    bits = [entry / math.log10(2) for entry in entries]
-    known = not any(math.isnan(entry) for entry in bits)
-    found = {}
-    for name, (smallest, overflow) in FORMATS.items():
-        below = [back for back, entry in enumerate(reversed(bits)) if entry < smallest]
-        scale = _loss_scale(min(bits) - smallest, overflow - max(bits)) if known else None
-        found[name] = Precision(below[0] if below else None, scale)
-    return found
-
-
-def _loss_scale(above: float, below: float) -> float | None:
-    """The power of two nearest to 1 that brings a signal into a format; None if none does.
-
-    `above` is by how many bits its least entry is above the format's smallest number, `below` by
-    how many its largest is below overflow.
-    """
-    at_least = -above if math.isfinite(above) else math.inf
-    if at_least > below or not max(abs(above), abs(below)) < math.inf:
-        return None
-    lowest, highest = math.ceil(at_least), math.ceil(below) - 1
-    shift = min(max(0, lowest), highest)
-    return 2.0**shift if lowest <= shift < 1024 else None
