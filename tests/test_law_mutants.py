@@ -197,125 +197,6 @@ def float64_leak() -> Op:
     return pulling("sigmoid", lambda g, dx, x: dx.astype(np.result_type(dx, np.float64)))
 
 
-@mutant("labels")
-def labels_that_are_not_smoothed() -> Op:
-    def cross_entropy(p: Any, y: Any, *, label_smoothing: float, temperature: float) -> Any:
-        smoothing = label_smoothing if y.dtype.kind == "f" else 0.0
-        correct = original("cross_entropy", Loss).function
-        return correct(p, y, label_smoothing=smoothing, temperature=temperature)
-
-    return computing("cross_entropy", cross_entropy, Loss)
-
-
-def gaussian_nll(change: Callable[..., Any]) -> Op:
-    """A likelihood whose learned variance is wrong: `change(cotangent in, its own, p)`."""
-
-    def pulled(g: Any, found: Any, p: Any) -> Any:
-        return (found[0], change(g, found[1], p)) if isinstance(found, tuple) else found
-
-    return pulling("gaussian_nll", pulled, Loss)
-
-
-@mutant("learned parameters")
-def log_variance_gradient_without_its_half() -> Op:
-    return gaussian_nll(lambda g, own, p: 2 * own)
-
-
-@mutant("learned parameters")
-def log_variance_gradient_without_the_normalisation() -> Op:
-    return gaussian_nll(lambda g, own, p: own - 0.5 * g)
-
-
-@mutant("learned parameters")
-def log_variance_gradient_that_drops_imaginary_parts() -> Op:
-    return gaussian_nll(lambda g, own, p: own.real)
-
-
-@mutant("learned parameters")
-def learned_parameter_without_a_cotangent() -> Op:
-    def pulled(g: Any, found: Any, p: Any) -> Any:
-        return found[0] if isinstance(found, tuple) else found
-
-    return pulling("gaussian_nll", pulled, Loss)
-
-
-@mutant("replicas of learned parameters")
-def learned_parameter_in_float64() -> Op:
-    return gaussian_nll(lambda g, own, p: own.astype(np.float64))
-
-
-@mutant("replicas of learned parameters")
-def log_variance_that_mixes_replicas() -> Op:
-    return gaussian_nll(lambda g, own, p: own.mean(axis=0) + 0 * own if own.ndim > 2 else own)
-
-
-@mutant("formula")
-def contrastive_with_its_labels_swapped() -> Op:
-    def contrastive(p: Any, y: Any, *, margin: float) -> Any:
-        return original("contrastive", Loss).function(p, 1 - y, margin=margin)
-
-    return computing("contrastive", contrastive, Loss)
-
-
-def rows_of_triples(change: Callable[[Any], Any]) -> Op:
-    """A triplet loss whose cotangents of anchors, positives and negatives are changed."""
-
-    def pulled(g: Any, dp: Any, p: Any) -> Any:
-        by_role = dp.reshape(*dp.shape[:-2], -1, 3, dp.shape[-1])
-        return change(by_role).reshape(dp.shape)
-
-    return pulling("triplet", pulled, Loss)
-
-
-@mutant("derivative formula")
-def triplet_that_does_not_move_its_negatives() -> Op:
-    return rows_of_triples(lambda by_role: by_role * np.array([1.0, 1.0, 0.0])[:, None])
-
-
-@mutant("complex step")
-def triplet_that_does_not_move_its_anchors() -> Op:
-    return rows_of_triples(lambda by_role: by_role * np.array([0.0, 1.0, 1.0])[:, None])
-
-
-@mutant("central differences")
-def triplet_with_positives_and_negatives_exchanged() -> Op:
-    return rows_of_triples(lambda by_role: by_role[..., [0, 2, 1], :])
-
-
-@mutant("finite")
-def length_whose_square_root_has_no_slope_at_zero() -> Op:
-    def contrastive(p: Any, y: Any, *, margin: float) -> Any:
-        value, pull = original("contrastive", Loss).function(p, y, margin=margin)
-        length = np.sqrt(((p[..., 0::2, :] - p[..., 1::2, :]) ** 2).sum(axis=-1))
-        return value, lambda g: pull(g * (length / length))
-
-    return computing("contrastive", contrastive, Loss)
-
-
-@mutant("accurate in the tails")
-def triplet_whose_distances_cancel() -> Op:
-    def triplet(p: Any, *, margin: float, distance: str, mining: str) -> Any:
-        options = {"margin": margin, "distance": distance, "mining": mining}
-        _, pull = original("triplet", Loss).function(p, **options)
-        a, b, c = p[..., 0::3, :], p[..., 1::3, :], p[..., 2::3, :]
-        near, far = (((a - other) ** 2).sum(axis=-1) for other in (b, c))
-        if distance == "euclidean":
-            near, far = np.sqrt(near), np.sqrt(far)
-        lacking = 1e8 + near - far + margin - 1e8
-        return np.where(lacking.real > 0, lacking, 0), pull
-
-    return computing("triplet", triplet, Loss)
-
-
-@mutant("replicas of targets")
-def loss_that_mixes_replicas() -> Op:
-    def cross_entropy(p: Any, y: Any, **options: Any) -> Any:
-        value, pull = original("cross_entropy", Loss).function(p, y, **options)
-        return value, lambda g: pull(g.mean(axis=0) + 0 * g)
-
-    return computing("cross_entropy", cross_entropy, Loss)
-
-
 @mutant("variance")
 def he_variance_without_its_two() -> Op:
     op = original("he_normal", Initializer)
@@ -389,10 +270,10 @@ def test_caught_by_the_law_named(name: str) -> None:
 
 
 def test_every_law_catches_a_mistake() -> None:
-    """Those about traits: see the false claims; about nodes: see the mistakes in layers."""
+    """Those about traits: see the false claims; about nodes and losses: see files of their own."""
     laws = {
         law.name
         for law in LAWS.values()
-        if law.about is None and not {NodeOp, Layer} & set(law.kinds)
+        if law.about is None and not {NodeOp, Layer} & set(law.kinds) and law.kinds != (Loss,)
     }
     assert mutant.laws == laws

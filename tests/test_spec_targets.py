@@ -135,6 +135,14 @@ def test_rows_that_belong_together_come_by_the_group(loss: str, rows: int, hint:
     assert hint in problem.hint
 
 
+def test_targets_that_nothing_reads_are_refused() -> None:
+    with pytest.raises(SpecError, match="triplet reads no targets") as caught:
+        plan_of("triplet", [6, 2], "{values: [0, 0, 1, 1, 2, 2]}")
+    (problem,) = caught.value.errors
+    assert (problem.code, problem.key) == ("SP015", "data.targets.values")
+    assert "options with which it reads some" in problem.hint
+
+
 def test_triples_need_no_targets() -> None:
     plan = load_text("gradcli: 1\ndata: {inputs: {shape: [6, 2]}}\nloss: triplet\n", "spec.yaml")
     assert not plan.targets

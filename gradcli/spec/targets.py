@@ -102,6 +102,13 @@ def plan_targets(
     kinds = [(op, call, op.reads_at(call.options)) for op, call in losses]
     readers = [_Reader(op, call, reads, outputs) for op, call, reads in kinds if reads != "none"]
     if not readers:
+        if losses and given is not None and given.source is not None:
+            (op, _), *_ = losses
+            hint = "leave them out"
+            if callable(op.reads):
+                hint += ", or choose options with which it reads some"
+            message = f"{op.name} reads no targets"
+            context.problems.add("SP015", message, given.source.node, hint=hint)
         return None
     first = readers[0]
     if given is None:
