@@ -101,14 +101,17 @@ def _remedies(result: FlowResult, surface: Surface) -> list[RenderableType]:
         *cells, verdict = remedy_cells(result, remedy)
         style = remedy_status(remedy).style
         rows.append([*(text(surface, cell) for cell in cells), text(surface, (verdict, style))])
-    drawn = table(surface, REMEDY_HEADINGS, rows, right={1, 2}, indent=2)
-    if drawn is not None:
-        return [Text(), drawn]
+    for columns in ((0, 1, 2, 3), (0, 2, 3)):  # the total as it is stands above as well
+        headings = [REMEDY_HEADINGS[i] for i in columns]
+        numbers = range(1, len(columns) - 1)
+        chosen = [[row[i] for i in columns] for row in rows]
+        drawn = table(surface, headings, chosen, right=numbers, indent=2)
+        if drawn is not None:
+            return [Text(), drawn]
     lines: list[RenderableType] = [Text()]
     for remedy in result.remedies:
-        change, before, after, verdict = remedy_cells(result, remedy)
-        said = f"{change}: {before} to {after}, {verdict}"
-        lines += paragraph(surface, said, indent=4, hanging=True)
+        change, _, after, verdict = remedy_cells(result, remedy)
+        lines += paragraph(surface, f"{change}: {after}, {verdict}", label="  remedy", indent=13)
     return lines
 
 

@@ -143,7 +143,7 @@ def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Ite
         name: initializer("normal", std=point.weight_std / math.sqrt(plan.parameters[name].fan_in))
         for name in weights
     }
-    text = f"init: normal, std: {point.weight_std:.4g}/sqrt(fan_in)"
+    text = f"weights: std {point.weight_std:.4g}/sqrt(fan_in)"
     if point.bias_std:
         biases = [
             full
@@ -154,7 +154,7 @@ def _critical(plan: Plan, structure: Structure, weights: tuple[str, ...]) -> Ite
         if len(biases) < len(weights):
             return
         chosen |= dict.fromkeys(biases, initializer("normal", std=point.bias_std))
-        text += f", bias_init: normal, std: {point.bias_std:.4g}"
+        text += f", biases: std {point.bias_std:.4g}"
     yield Change(f"{text} (chi = 1)", with_initializers(plan, chosen))
 
 
