@@ -90,6 +90,25 @@ CLOSED: list[tuple[str, str, Curve, Curve]] = [
         lambda z: np.log1p(np.exp(-z / 2)),
         lambda z: -sigmoid(-z / 2) / 2,
     ),
+    (
+        "contrastive:margin=2",
+        "distance",
+        lambda d: d**2,
+        lambda d: 2 * d,
+    ),
+    (
+        "triplet:margin=0.5",
+        "distance",
+        lambda d: np.maximum(0, d**2 - 1 + 0.5),
+        lambda d: np.where(d**2 >= 0.5, 2 * d, 0),
+    ),
+    (
+        "triplet:distance=euclidean,mining=hard",
+        "distance",
+        lambda d: d,
+        lambda d: np.where(d > 0, 1.0, 0.0),
+    ),
+    ("zero_one", "score of the target", lambda s: np.where(s >= 0, 0.0, 1.0), np.zeros_like),
     ("nll", "log-probability of the target", lambda z: -z, lambda z: -np.ones_like(z)),
     ("kl_divergence", "log-probability of the target", lambda z: -z, lambda z: -np.ones_like(z)),
 ]
@@ -115,6 +134,17 @@ def test_an_event_has_a_curve_for_each_target() -> None:
     assert (happens.target, fails.target) == ("y = 1", "y = 0")
     np.testing.assert_allclose(fails.value, happens.value[::-1])
     np.testing.assert_allclose(fails.gradient, -np.array(happens.gradient[::-1]))
+
+
+@without_claims
+def test_one_means_dissimilar() -> None:
+    """Similar pairs attract at every distance, dissimilar ones part up to the margin."""
+    similar, dissimilar = only(gradcli.loss("contrastive:margin=2")).curves
+    d = np.array(dissimilar.x)
+    assert (similar.target, dissimilar.target) == ("similar", "dissimilar")
+    np.testing.assert_allclose(dissimilar.value, np.maximum(0, 2 - d) ** 2)
+    inside = (d > 0) & (d < 2)
+    np.testing.assert_allclose(np.array(dissimilar.gradient)[inside], -2 * (2 - d[inside]))
 
 
 @without_claims
@@ -161,6 +191,9 @@ ZEROS: dict[str, list[Zero]] = {
         Zero("", 0.0, math.inf, fades=True),
     ],
     "adaptive_robust:alpha=1": [Zero("", 0.0, 0.0)],
+    "zero_one": [Zero("", -math.inf, math.inf)],
+    "contrastive:margin=3": [Zero("dissimilar", 3.0, math.inf)],
+    "triplet:margin=3": [Zero("negative, positive at 1", 2.0, math.inf)],
 }
 
 
@@ -243,6 +276,67 @@ def test_growth_too_slow_to_show_is_not_denied() -> None:
     assert claims["lipschitz"].verdict == "holds"
     assert claims["breakdown"].verdict == "unchecked"
     assert "still grows" in claims["breakdown"].message
+
+
+def reach(op: Loss) -> list[str]:
+    """The loss with each number as far from what the laws are tried at as claims are tried."""
+    found = []
+    for param in op.params:
+        tried = [value for value in param.sweep if isinstance(value, float)]
+        if param.kind != "number" or not tried:
+            continue
+        low, high = min(map(abs, tried)) / 29, max(map(abs, tried)) * 29
+        for value in (low, high, -high):
+            try:
+                param.convert(value)
+            except ValueError:
+                continue
+            found.append(f"{op.name}:{param.name}={value:g}")
+    return found
+
+
+@pytest.mark.parametrize("written", [each for op in CATALOGUE.all(Loss) for each in reach(op)])
+def test_no_claim_is_denied_within_reach(written: str) -> None:
+    """A false alarm would call a right loss a bug."""
+    assert only(gradcli.loss(written)).broken == {}
+
+
+def test_what_the_course_gets_wrong_is_claimed_right() -> None:
+    huber, mse = gradcli.loss("huber:delta=1.7", "mse").results
+    assert huber.claims["convex"].value is True
+    assert huber.claims["differentiable"].value == 1
+    assert huber.claims["lipschitz"].value == 1.7
+    assert mse.claims["influence"].value == "y - p"
+    assert mse.claims["lipschitz"].value == math.inf
+    assert mse.claims["strong_convexity"].value == 2.0
+    focal, plain, weighted = gradcli.loss(
+        "focal", "focal:gamma=0,alpha=null", "focal:gamma=0"
+    ).results
+    assert focal.claims["convex"].value is False
+    cross_entropy = only(gradcli.loss("binary_cross_entropy")).curves
+    for ours, theirs, half in zip(plain.curves, cross_entropy, weighted.curves, strict=True):
+        np.testing.assert_allclose(ours.value, theirs.value)
+        share = 0.25 if half.target == "y = 1" else 0.75
+        np.testing.assert_allclose(half.value, share * np.array(theirs.value))
+    quantile, mae = gradcli.loss("quantile", "mae").results
+    np.testing.assert_allclose(2 * np.array(quantile.curves[0].value), mae.curves[0].value)
+    for result in (huber, mse, focal, plain, weighted, quantile, mae):
+        assert {claim.verdict for claim in result.claims.values()} == {"holds"}
+
+
+def test_the_mean_over_n_elements_is_strongly_convex_with_a_share_of_the_constant() -> None:
+    rows, features = 3, 4
+    n = rows * features
+    points = np.random.default_rng(0).standard_normal((2, rows, features))
+    slopes = []
+    for values in points:
+        spec = {
+            "gradcli": 1,
+            "data": {"inputs": {"values": values}, "targets": {"values": 0 * values}},
+            "loss": "mse",
+        }
+        slopes.append(gradcli.load(spec).value_and_grad()[1]["inputs"])
+    np.testing.assert_allclose(slopes[1] - slopes[0], 2 / n * (points[1] - points[0]))
 
 
 TARGETS, PREDICTED = (0.7, 0.2, 0.1), (0.5, 0.3, 0.2)

@@ -256,7 +256,8 @@ def outlier(case: Case) -> None:
     near, far, _ = far_out(subject, lambda rows: _norm(jacobian(subject, rows)[:, 0]))
     found = "constant"
     if near == far == 0:
-        found = "none"
+        pulls = (jacobian(subject, rows) for rows in moderate(case))
+        found = "fades" if any(pull.any() for pull in pulls) else "none"
     elif abs(far - near) > LEVEL * near:
         found = "grows" if far > near else "fades"
     claimed = loss_traits(case).outlier

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from gradcli.analysis.losses.axes import EVERYWHERE, Axis, axis_of, axis_of_groups, slopes
-from gradcli.analysis.losses.choose import Chosen, named_losses, spec_losses
+from gradcli.analysis.losses.choose import Chosen, named_losses, on_one_group, spec_losses
 from gradcli.analysis.losses.claims import gradients_of, tried_claims
 from gradcli.analysis.losses.curves import curves, pulls, zeros
 from gradcli.analysis.losses.distributions import Chances, compare
@@ -76,17 +78,18 @@ def show_losses(
             found.append(named[item] if isinstance(item, str) else item)
     chosen = list({id(each): each for each in found if isinstance(each, Chosen)}.values())
     invalid = [each for each in found if isinstance(each, LossResult)]
-    if chances is None:
-        results = _analysed(chosen, window, progress)
-    else:
-        results = [_compared(each, chances) for each in chosen]
+    with np.errstate(all="ignore"):  # what overflows is not drawn, and decides no claim
+        if chances is None:
+            results = _analysed(chosen, window, progress)
+        else:
+            results = [_compared(each, chances) for each in chosen]
     return LossReport((*results, *invalid))
 
 
 def _analysed(
     chosen: Sequence[Chosen], window: Window | None, progress: Progress | None
 ) -> list[LossResult]:
-    drawn = [_prepared(each) for each in chosen]
+    drawn = [_prepared(on_one_group(each)) for each in chosen]
     windows: dict[str, list[Window]] = {}
     for each in drawn:
         windows.setdefault(each.axis.name, []).append(window or each.window)
@@ -95,7 +98,8 @@ def _analysed(
         if progress is not None:
             progress(count, len(drawn))
         lows, highs = zip(*windows[each.axis.name], strict=True)
-        results.append(_result(each, (min(lows), max(highs))))
+        shown = _result(each, (min(lows), max(highs)))
+        results.append(replace(shown, options=dict(chosen[count].options)))
     return results
 
 

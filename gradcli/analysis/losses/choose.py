@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gradcli.core.op import (
     Activation,
@@ -23,9 +23,12 @@ from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec.plan import ElementwiseDefinition, Plan
 
-__all__ = ["Chosen", "is_loss_name", "named_losses", "spec_losses"]
+__all__ = ["Chosen", "is_loss_name", "named_losses", "on_one_group", "spec_losses"]
 
-_WORDS: dict[str, Any] = {"null": None, "true": True, "false": False}
+_MINED: Final = "identities"
+"""What a loss reads to find the rows that belong together."""
+
+_WORDS: Final[dict[str, Any]] = {"null": None, "true": True, "false": False}
 
 
 class Chosen(Record):
@@ -48,6 +51,16 @@ def is_loss_name(written: str) -> bool:
 
 def _found(name: str) -> Loss | None:
     return CATALOGUE.find(name, Loss, OutputTerm)
+
+
+def on_one_group(chosen: Chosen) -> Chosen:
+    """A loss that mines its groups of rows within a batch, as what it is for one group of them."""
+    op, options = chosen.op, chosen.options
+    for param in op.params if op.reads_at(options) == _MINED else ():
+        plain = {**options, param.name: param.default}
+        if op.reads_at(plain) != _MINED:
+            return chosen.replace(options=plain)
+    return chosen
 
 
 def named_losses(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, Chosen]:

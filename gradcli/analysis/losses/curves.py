@@ -35,8 +35,7 @@ def curves(op: Loss, options: Options, axis: Axis, window: tuple[float, float]) 
     x = np.linspace(*window, POINTS)
     found = []
     for side in axis.sides:
-        with np.errstate(all="ignore"):
-            value, gradient = slopes(op, options, side, x)
+        value, gradient = slopes(op, options, side, x)
         lists = (tuple(map(float, array)) for array in (x, value, gradient))
         found.append(Curve(axis.name, axis.over, side.target, *lists))
     return found
@@ -47,8 +46,7 @@ def pulls(op: Loss, options: Options, axis: Axis) -> list[Pull]:
     if not axis.mistakes:
         return []
     x = np.array(axis.mistakes)
-    with np.errstate(all="ignore"):
-        _, gradient = slopes(op, options, axis.sides[0], x)
+    _, gradient = slopes(op, options, axis.sides[0], x)
     return [Pull(float(at), abs(float(g))) for at, g in zip(x, gradient, strict=True)]
 
 
@@ -63,8 +61,7 @@ def _zeros_of(
     op: Loss, options: Options, axis: Axis, side: Side, window: tuple[float, float]
 ) -> Iterator[Zero]:
     def gradient(x: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return slopes(op, options, side, x)[1]
+        return slopes(op, options, side, x)[1]
 
     low, high = axis.domain
     reach = max(_REACH, 4 * max(map(abs, window)))

@@ -50,8 +50,7 @@ def compare(op: Loss, options: Options, chances: Chances) -> Comparison:
     y = _chances("targets", targets, event)
     if predictions is not None and logits is None:
         q = _chances("predictions", predictions, event)
-        with np.errstate(divide="ignore"):
-            z = np.log(q)
+        z = np.log(q)
     elif logits is not None and predictions is None:
         z = _finite("logits", logits, event) / temperature
         z = z - z.max()
@@ -115,9 +114,8 @@ def _target(op: Loss, options: Options, y: Array) -> Array:
 
 
 def _in_nats(y: Array, q: Array, z: Array, loss: float, gradient: Array) -> Comparison:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        entropy = np.where(y > 0, -y * np.log(y), 0.0)
-        cross = np.where(y > 0, -y * z, 0.0)
+    entropy = np.where(y > 0, -y * np.log(y), 0.0)
+    cross = np.where(y > 0, -y * z, 0.0)
     columns = y, q, -z + 0.0, entropy, cross, cross - entropy, gradient
     shares = tuple(Share(*map(float, row)) for row in zip(*columns, strict=True))
     total = float(entropy.sum()), float(cross.sum())

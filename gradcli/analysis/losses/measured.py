@@ -60,9 +60,7 @@ def differs(definition: ElementwiseDefinition, gradient: Any, axis: Axis) -> flo
 def _slope_along(definition: ElementwiseDefinition, side: Side, x: Array) -> tuple[Array, Array]:
     p, y = side.place(x)
     assert y is not None
-    with np.errstate(all="ignore"):
-        value, slope = _value_and_slope(definition, p[:, 0], y[:, 0])
-    return value, slope
+    return _value_and_slope(definition, p[:, 0], y[:, 0])
 
 
 def measured(definition: ElementwiseDefinition, axis: Axis) -> dict[str, Any]:
