@@ -133,6 +133,14 @@ def test_an_op_card_is_whole(op: Op) -> None:
     assert set(card.references) == set(op.references)
 
 
+def test_formulas_are_shown_at_the_choices_that_they_depend_on() -> None:
+    op = CATALOGUE.find("triplet", Loss)
+    assert op is not None
+    assert [form.options for form in op_card(op).forms] == [
+        {"distance": "squared"}, {"distance": "euclidean"},
+    ]  # fmt: skip
+
+
 @every_op
 def test_the_example_of_an_op_is_a_spec(op: Op) -> None:
     card = op_card(op)

@@ -125,8 +125,8 @@ def _contrastive_gradient() -> dict[str, str]:
         breakdown=None,
     ),
     references=["hadsell2006"],
-    often_wrong="Y = 1 is said to mean similar. With (1 - Y)·D² + Y·max(0, margin - D)², as in "
-    "Hadsell et al., it means dissimilar.",
+    often_wrong="That target 1 means similar, beside (1 - Y)·D² + Y·max(0, margin - D)². With this "
+    "formula, which is Hadsell's, it means dissimilar.",
 )
 def contrastive(p: Array, y: Array, *, margin: float) -> Value:
     """Rows 2i and 2i+1 are a pair: similar ones (target 0) attract, others (1) keep a margin.
@@ -227,9 +227,8 @@ def _draws(shape: Shape, *, mining: str, **_: Any) -> dict[str, Buffer]:
         breakdown=None,
     ),
     references=["schroff2015"],
-    often_wrong="Semi-hard negatives are said to be closer than the positive and within the "
-    "margin. They are farther than the positive, yet inside the margin (FaceNet); closer ones are "
-    "hard.",
+    often_wrong="That semi-hard negatives are closer than the positive. They are farther than it, "
+    "yet inside the margin (FaceNet); closer ones are hard.",
 )
 def triplet(
     p: Array,

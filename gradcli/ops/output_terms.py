@@ -19,9 +19,9 @@ __all__ = ["consistency", "entropy"]
     formula="log(sum(exp(p))) - sum(p*softmax(p))",
     gradient="softmax(p)*(sum(p*softmax(p)) - p)",
     references=["shannon1948", "grandvalet2005", "pereyra2017"],
-    often_wrong="A positive weight is said to encourage uncertain predictions. Minimising plus the "
-    "entropy lowers it, which makes predictions more certain; the confidence penalty of Pereyra et "
-    "al. rewards entropy, with a negative weight.",
+    often_wrong="That a positive weight encourages uncertain predictions. To minimise plus the "
+    "entropy lowers it; the confidence penalty of Pereyra et al. rewards entropy, with a negative "
+    "weight.",
 )
 def entropy(p: Array) -> Value:
     """How uncertain the softmax of a row of logits is: -Σ q·log q, at most log(features).

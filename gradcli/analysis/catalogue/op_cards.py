@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import singledispatch
 from typing import Any, Final
 
@@ -125,13 +125,20 @@ def _forms(op: Op) -> Iterator[Form]:
         texts = (op.formula, op.derivative)
     else:
         return
-    chosen = [param for param in op.params if param.kind == "choice"]
-    if not any(callable(text) for text in texts):
-        chosen = []
-    for values in itertools.product(*(param.choices for param in chosen)):
-        choice = dict(zip((param.name for param in chosen), values, strict=True))
-        options = example_options(op) | choice
-        formula, derivative = (text(**options) if callable(text) else text for text in texts)
+
+    def written(choice: Mapping[str, Any]) -> list[Gradient]:
+        options = {**example_options(op), **choice}
+        return [text(**options) if callable(text) else text for text in texts]
+
+    choices = {param.name: param.choices for param in op.params if param.kind == "choice"}
+    matters = {
+        name: values
+        for name, values in choices.items()
+        if any(written({name: value}) != written({}) for value in values)
+    }
+    for values in itertools.product(*matters.values()):
+        choice = dict(zip(matters, values, strict=True))
+        formula, derivative = written(choice)
         assert isinstance(formula, str)
         if formula or derivative:
             yield Form(choice, formula, derivative)
