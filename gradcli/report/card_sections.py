@@ -113,13 +113,7 @@ def _(card: ConceptCard) -> Iterator[Section]:
     yield Section("", tuple(_paragraphs(concept.summary, concept.description)))
     yield from _listed("Formulas", concept.formulas, "formula")
     yield from _often_wrong(card.to_dict()["often_wrong"])
-    if concept.offers:
-        offers = tuple(
-            block
-            for command, what in concept.offers
-            for block in (Block(command, "code"), Block(what, "note"))
-        )
-        yield Section("With gradcli", offers)
+    yield from _offers(concept.offers)
     if concept.example:
         yield Section("In a spec", (Block(concept.example, "code"),))
     yield from _see(card.see)
@@ -149,6 +143,7 @@ def _(card: OpCard) -> Iterator[Section]:
     if facts:
         yield Section("Properties", (*_circumstances(card), *facts))
     yield Section("In a spec", (Block(card.example, "code"),))
+    yield from _offers(card.offers)
     yield from _often_wrong(card.often_wrong)
     yield from _see(card.see)
     yield from _references(card.references)
@@ -219,6 +214,15 @@ def _listed(
 
 def _often_wrong(text: str) -> Iterator[Section]:
     yield from _listed("Often written, and wrong", (text,) if text else ())
+
+
+def _offers(offers: tuple[tuple[str, str], ...]) -> Iterator[Section]:
+    """Commands, and what each does about it."""
+    blocks = (
+        block for command, what in offers for block in (Block(command, "code"), Block(what, "note"))
+    )
+    if offers:
+        yield Section("With gradcli", tuple(blocks))
 
 
 def _see(names: tuple[str, ...]) -> Iterator[Section]:

@@ -114,10 +114,13 @@ def _differentiable(claims: Claims) -> str:
     return "once: the curvature jumps" if times == 1 else "without limit"
 
 
+def _places(claims: Claims) -> str:
+    return ", ".join(map(number, claims["kinks"])) or "none"
+
+
 def _kinks(claims: Claims) -> str:
-    places = ", ".join(map(number, claims["kinks"]))
-    of = f", of {claims['measure']}" if claims.get("measure") else ""
-    return f"{places}{of}" if places else "none"
+    measure = claims.get("measure")
+    return f"{_places(claims)}, of {measure}" if measure else _places(claims)
 
 
 def _influence(claims: Claims) -> str:
@@ -203,7 +206,7 @@ _CELLS: Final[Mapping[str, Callable[[Claims], str]]] = MappingProxyType(
         "lipschitz": lambda claims: _bound(claims, "lipschitz"),
         "smoothness": lambda claims: _bound(claims, "smoothness"),
         "differentiable": lambda claims: _TIMES.get(claims["differentiable"], "always"),
-        "kinks": _kinks,
+        "kinks": _places,
         "bounded": lambda claims: "yes" if claims["bounded"] else "no",
         "outlier": lambda claims: _PULLS[claims["outlier"]],
         "breakdown": lambda claims: (

@@ -39,7 +39,8 @@ def draw_curves(results: Sequence[LossResult], surface: Surface) -> list[Text]:
             named.setdefault(curve.axis, []).append((name, curve))
     drawn: list[Text] = []
     for curves in named.values():
-        drawn += [*([Text()] if drawn else []), *_axis(curves, surface)]
+        legend = [] if alone and len(curves) == 1 else _legend(curves, surface)
+        drawn += [*([Text()] if drawn else []), *legend, *_axis(curves, surface)]
     return drawn
 
 
@@ -62,8 +63,7 @@ def _axis(curves: Sequence[tuple[str, Curve]], surface: Surface) -> list[Text]:
         height=_VALUE if wide else _GRADIENT,
     )
     below = beside(value, gradient, surface, _INDENT) if wide else [*value, *gradient]
-    drawn = [unbroken(surface, " " * _INDENT).append_text(line) for line in below]
-    return [*_legend(curves, surface), *drawn]
+    return [unbroken(surface, " " * _INDENT).append_text(line) for line in below]
 
 
 def _across(curve: Curve) -> str:
@@ -71,9 +71,9 @@ def _across(curve: Curve) -> str:
 
 
 def _legend(curves: Sequence[tuple[str, Curve]], surface: Surface) -> list[Text]:
-    """The mark of each curve, where there are several."""
+    """The name of each curve, with its mark where there are several."""
     if len(curves) == 1:
-        return []
+        return paragraph(surface, (curves[0][0], "first"), indent=_INDENT)
     pieces: list[Piece] = []
     for index, (name, _) in enumerate(curves):
         pieces += [mark(index, surface), f" {name.replace(' ', _JOINED)}   "]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from rich.text import Text
@@ -82,7 +83,9 @@ def plot(
     for row in reversed(range(height)):
         label = ticks.get(row, "")
         edge = f"{label:>{margin}} {'┤' if label else '│'}"
-        drawn.append(unbroken(surface, (edge, "faint"), *canvas[row]))
+        runs = groupby(canvas[row], key=lambda cell: cell[1])
+        pieces = [("".join(letter for letter, _ in run), style) for style, run in runs]
+        drawn.append(unbroken(surface, (edge, "faint"), *pieces))
     return [*drawn, *_foot(along, margin, across, surface)]
 
 

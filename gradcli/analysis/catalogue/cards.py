@@ -54,7 +54,8 @@ class OpCard(Record, kw_only=True):
     `derivative_of` is the variable of its formulas. `elementwise` is false where these are of one
     row; the derivative of an activation is then its pullback of a cotangent g. `claims` are its
     traits at the options `claimed_at`, verified by the laws of `gradcli.testing`. `facts` are
-    further properties, a label and a text each. `example` is a piece of a spec.
+    further properties, a label and a text each. `example` is a piece of a spec, `offers` are
+    commands about the op with what each does.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class OpCard(Record, kw_only=True):
     claimed_at: Mapping[str, Any]
     facts: tuple[tuple[str, str], ...]
     example: str
+    offers: tuple[tuple[str, str], ...]
     often_wrong: str
     see: tuple[str, ...]
     references: tuple[str, ...]
@@ -81,6 +83,7 @@ class OpCard(Record, kw_only=True):
             "forms": [form.as_dict() for form in self.forms],
             "parameters": [parameter.as_dict() for parameter in self.parameters],
             "facts": dict(self.facts),
+            "offers": dict(self.offers),
             "references": cited(self.references),
         }
 

@@ -77,6 +77,7 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         claimed_at=options,
         facts=tuple(_facts(op, options)),
         example=example_of(op),
+        offers=_offers(op),
         often_wrong=flowing(op.often_wrong),
         see=see,
         references=op.references,
@@ -97,6 +98,14 @@ def learned_by(op: Op) -> tuple[str, ...]:
         return tuple(op.learned(_SHAPE, options))
     weights = op.weights if isinstance(op, (Loss, Weighting)) else None
     return () if weights is None else tuple(weights(**options))
+
+
+def _offers(op: Op) -> tuple[tuple[str, str], ...]:
+    """Commands about the op, and what each does."""
+    if not isinstance(op, Loss):
+        return ()
+    what = "its curve and its gradient, and what it claims, tried as you look"
+    return ((f"gradcli loss {op.name}", what),)
 
 
 def claims_of(op: Op) -> dict[str, Any]:
