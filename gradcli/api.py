@@ -223,6 +223,7 @@ def flow(
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
+    partial: bool = False,
     **network: Any,
 ) -> FlowReport:
     """Measure how the gradient's norm changes from layer to layer of a spec's network.
@@ -233,7 +234,7 @@ def flow(
     What is left None is taken from the spec's `flow:` section, then from the defaults. What would
     mend a network that is not healthy is measured, unless `remedies` is False, or None where it
     would take long. An invalid spec gives a report with the verdict `invalid`; UsageError is raised
-    for options that make no sense and a file that cannot be written.
+    for options that make no sense and a file that cannot be written. `partial` is as for `check`.
     """
     from gradcli.analysis.flow import (
         FlowOptions,
@@ -272,7 +273,9 @@ def flow(
 
         assert isinstance(meant, Mapping)
         write_network({**meant, **overrides}, write_spec, overwrite=overwrite)
-    options = FlowOptions(remedies=None).with_given({**plan.sections.get("flow", {}), **written})
+    options = FlowOptions(remedies=None, partial=partial).with_given(
+        {**plan.sections.get("flow", {}), **written}
+    )
     steps = None if progress is None else (lambda done, of: progress("seeds", done, of))
     try:
         return analyse_flow(plan, options, steps)

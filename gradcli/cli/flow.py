@@ -126,4 +126,4 @@ def command(
     sources, text = read_sources((spec,) if spec else ())
     out = out._replace(drawing=(("all_layers", all_layers),))
     call = partial(api.flow, remedies=remedies)  # False is meant, too
-    return out.run(call, *sources, text=text, **options)
+    return out.run(call, *sources, text=text, partial=True, **options)

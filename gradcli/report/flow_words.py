@@ -258,4 +258,6 @@ def _reason(code: ExitCode, report: FlowReport) -> str:
             return "undetermined, so what was asked to fail or expected could not be decided"
         case ExitCode.INVALID:
             return "a spec is invalid"
+        case ExitCode.INTERRUPTED:
+            return "interrupted; what was known by then is above"
     return "a bound was exceeded, which is a bug in gradcli; please report it"

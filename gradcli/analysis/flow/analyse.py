@@ -45,7 +45,8 @@ class FlowOptions:
     """How a flow analysis is run.
 
     `threshold` in decades; `seeds` is the number of draws, from the plan's seed on; `fail_on` names
-    verdicts or findings that make the exit code 1 (see `GATES`). With `remedies`, what would mend
+    verdicts or findings that make the exit code 1 (see `GATES`). With `partial`, Ctrl-C ends the
+    analysis with what is known by then. With `remedies`, what would mend
     a network that is not healthy is measured; None means unless that would take long. Raises
     UsageError for anything out of range.
     """
@@ -54,6 +55,7 @@ class FlowOptions:
     seeds: int = 5
     fail_on: tuple[str, ...] = ()
     allow_inconclusive: bool = False
+    partial: bool = False
     remedies: bool | None = False
 
     def __post_init__(self) -> None:
@@ -92,9 +94,7 @@ def analyse_flow(
             done = next(drawn)
             progress(done, max(done, of))
 
-    results = [
-        result for head, own in heads.items() for result in _results(own, head, options, advance)
-    ]
+    results, interrupted = _collected(heads, options, advance)
     worst = FlowReport(tuple(results)).verdict
     found = [each.replace(file=plan.file) for each in (*smells(plan), *_penalties(plan))]
     nodes = {node.name for node in plan.nodes}
@@ -108,7 +108,25 @@ def analyse_flow(
                 findings=(*result.findings, *(f for f in found if f.where not in elsewhere)),
             )
         )
-    return FlowReport(tuple(judged), plan.seed)
+    return FlowReport(tuple(judged), plan.seed, interrupted)
+
+
+def _collected(
+    heads: Mapping[str | None, Plan], options: FlowOptions, advance: Callable[[], None]
+) -> tuple[list[FlowResult], bool]:
+    """The results of all heads, or as many as there were until Ctrl-C; and whether that was it."""
+    results = []
+    try:
+        for head, own in heads.items():
+            for result in _results(own, head, options, advance):
+                results.append(result)
+                if result.interrupted:
+                    return results, True
+    except KeyboardInterrupt:
+        if not options.partial:
+            raise
+        return results, True
+    return results, False
 
 
 def _results(
@@ -144,11 +162,16 @@ def _analysed(
 ) -> FlowResult:
     structure = structure_of(plan)
     measured = measure(plan, structure)
-    totals = [measured.signal.total]
-    advance()
-    for draw in range(1, options.seeds):
-        totals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure).total)
+    totals, interrupted = [measured.signal.total], False
+    try:
         advance()
+        for draw in range(1, options.seeds):
+            totals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure).total)
+            advance()
+    except KeyboardInterrupt:
+        if not options.partial:
+            raise
+        interrupted = True
     total, depth = totals[0], len(measured.layers)
     band = band_of(totals)
     verdict = verdict_of(
@@ -174,14 +197,21 @@ def _analysed(
     remedies: tuple[Remedy, ...] = ()
     clipping = None
     untried = False
-    if options.remedies is not False and verdict != "healthy":
+    if options.remedies is not False and verdict != "healthy" and not interrupted:
         # only networks that need any load what it takes
         from gradcli.analysis.flow.clipping import clipping_of
         from gradcli.analysis.flow.remedies import are_cheap, measured_remedies
 
         untried = not (options.remedies or are_cheap(plan, options.seeds))
         if not untried:
-            remedies = measured_remedies(plan, structure, options.seeds, options.threshold, advance)
+            try:
+                remedies = measured_remedies(
+                    plan, structure, options.seeds, options.threshold, advance
+                )
+            except KeyboardInterrupt:
+                if not options.partial:
+                    raise
+                interrupted = True
         if verdict == "exploding" and plan.memory <= _WHOLE:
             clipping = clipping_of(plan)
     return FlowResult(
@@ -211,6 +241,7 @@ def _analysed(
         expected=plan.expect.flow,
         fail_on=options.fail_on,
         allow_inconclusive=options.allow_inconclusive,
+        interrupted=interrupted,
     )
 
 

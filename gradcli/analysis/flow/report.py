@@ -240,6 +240,7 @@ class FlowResult:
     expected: str | None = None
     fail_on: tuple[str, ...] = ()
     allow_inconclusive: bool = False
+    interrupted: bool = False
     errors: tuple[SpecProblem, ...] = ()
 
     @property
@@ -321,10 +322,14 @@ class FlowResult:
 
 @dataclass(frozen=True)
 class FlowReport:
-    """The results of one or several networks; the verdict is the worst."""
+    """The results of one or several networks; the verdict is the worst.
+
+    `interrupted` says that Ctrl-C ended the analysis before all was measured.
+    """
 
     results: tuple[FlowResult, ...]
     seed: int | None = None
+    interrupted: bool = False
 
     command = "flow"
 
@@ -336,7 +341,8 @@ class FlowReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        return ExitCode.worst([result.exit_code for result in self.results])
+        codes = [result.exit_code for result in self.results]
+        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
 
     @property
     def passed(self) -> bool:
