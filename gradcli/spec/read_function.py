@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -202,8 +203,16 @@ def _formula(
         found = {
             key: claim.evaluate(env, {**ranks, COTANGENT: own}) for key, claim in claims.items()
         }
-        return {
+        spread = {
             key: _spread(value, np.shape(values[key]), ranks[key]) for key, value in found.items()
+        }
+        if prod(np.shape(cotangent)[replicas:]) != 1:
+            return spread
+        return {
+            key: value
+            if COTANGENT in claims[key].names
+            else _times(np.reshape(cotangent, np.shape(cotangent)[:replicas]), value, ranks[key])
+            for key, value in spread.items()
         }
 
     claimed = backward if claims else None
@@ -217,6 +226,13 @@ def _spread(value: Array, shape: Shape, rank: int) -> Array:
         spread = value.reshape((*value.shape, *(1,) * rank))
         return np.broadcast_to(spread, shape).copy()
     return value
+
+
+def _times(cotangent: Array, gradient: Array, rank: int) -> Array:
+    """The claim for a function of one number where it is stated as the gradient, without g."""
+    if gradient.ndim != cotangent.ndim + rank:
+        return gradient  # which is wrong, and shown as it was stated
+    return np.asarray(cotangent.reshape((*cotangent.shape, *(1,) * rank)) * gradient)
 
 
 def _claims(
