@@ -98,6 +98,8 @@ class Mismatch(Record):
 
     def explains(self, prediction: Array) -> bool:
         """Whether a claim of `prediction` is what was found, in every entry."""
+        if not np.isfinite(prediction).all():  # beyond a shorter format's range, say
+            return False
         slack = self.tolerance * np.abs(prediction) + 8 * self.doubt
         slack += np.where(self.wrong, _NOTHING, _FLOOR) * self.largest
         return bool(np.all(np.abs(self.a - prediction) <= slack))
