@@ -40,6 +40,9 @@ CORRECT = {
     "steep": ("tanh(50 * x)", "50 * (1 - tanh(50 * x)**2)"),
     "waves": ("sin(10 * x)", "10 * cos(10 * x)"),
     "constant": ("0 * x + 3", "0 * x"),
+    "flat at zero": ("x**3", "3 * x**2"),
+    "steep, and flat at zero": ("1e80 * x**3", "3e80 * x**2"),
+    "a root beside zero": ("abs(x)**1.5", "1.5 * sign(x) * sqrt(abs(x))"),
 }  # fmt: skip
 
 
@@ -163,12 +166,26 @@ FUNCTION: dict[str, Any] = {
         ("g * 2 * (y - p) / 6", "GC101"),
         ("0 * p", "GC103"),
         ("g * 2 * p / 6", "GC100"),
+        ("2 * (p - y) / 6", None),
+        ("g ** 2 * 2 * (p - y) / 6", "GC001"),
     ],
 )
 def test_a_function_of_whole_arrays(gradient: str, code: str | None) -> None:
     report = check({**FUNCTION, "gradient": {"p": gradient}})
     assert [f.code for f in report.findings if f.severity == "error"] == ([code] if code else [])
     assert [tensor.name for tensor in report.tensors] == ["f"]
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [0.0, 2.0]])
+def test_a_function_flat_at_zero(values: list[float]) -> None:
+    definition = {
+        "kind": "function",
+        "inputs": {"x": {"values": values}},
+        "forward": "1e60 * sum(x**3)",
+        "gradient": {"x": "g * 3e60 * x**2"},
+    }
+    assert check(definition).verdict == "pass"
+    assert check({**definition, "gradient": {"x": "g * 3e60 * x**2 + 1e60 * g"}}).verdict == "fail"
 
 
 def test_inputs_of_a_function_are_checked_one_by_one() -> None:

@@ -17,7 +17,9 @@ from gradcli.spec.plan import ArrayPlan, ParameterPlan, Plan
 
 __all__ = [
     "COMPLEX_STEP",
+    "FAINTEST",
     "INPUTS",
+    "WIDER_STEP",
     "Model",
     "draw_array",
     "draw_buffer",
@@ -30,6 +32,12 @@ INPUTS = "inputs"
 
 COMPLEX_STEP = 2.0**-330
 """Step of the complex step: its square vanishes beside 1; gradients down to 1e-200 survive it."""
+
+WIDER_STEP = 1024 * COMPLEX_STEP
+"""Another complex step: the difference is what the step itself does to a slope near zero."""
+
+FAINTEST = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / float(np.finfo(np.float64).eps)
+"""Size below which a derivative by the complex step loses digits to underflow."""
 
 
 def generator(seed: int, name: str) -> np.random.Generator:

@@ -18,14 +18,13 @@ from gradcli.core.arrays import Array, rows
 from gradcli.engine.cotangents import EPS, TERM_ULPS, NumericCotangents
 from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.line import slope_at_zero
-from gradcli.engine.model import COMPLEX_STEP, INPUTS, generator
+from gradcli.engine.model import COMPLEX_STEP, FAINTEST, INPUTS, generator
 from gradcli.engine.opaque import UNKNOWN
 from gradcli.engine.replicas import Point, chunks
 from gradcli.engine.tangents import one_hot
 
 __all__ = ["NumericGradients"]
 
-_UNDERFLOW = float(np.finfo(np.float64).tiny) / COMPLEX_STEP / EPS  # of a derivative's digits
 _PROOFS = 2  # random directions
 _PROOF_ULPS = 4096
 _TOGETHER = 1 << 20  # entries of tensors that are worked out and proved together,
@@ -75,7 +74,7 @@ class NumericGradients:
         """The gradient of a tensor, use by use."""
         if name == INPUTS and not self._only_mapped():
             whole = self._cotangents.of_slot(0)
-            return Estimate(whole.value.ravel(), whole.uncertainty.ravel() + _UNDERFLOW)
+            return Estimate(whole.value.ravel(), whole.uncertainty.ravel() + FAINTEST)
         parts = []
         for index, node in enumerate(self.network.nodes):
             if name == INPUTS:
@@ -89,7 +88,7 @@ class NumericGradients:
         parts += self._direct_terms(name)
         size = self.point.tensor(name).size
         value = sum((part.value for part in parts), np.zeros(size))
-        doubt = sum((part.uncertainty for part in parts), np.full(size, _UNDERFLOW))
+        doubt = sum((part.uncertainty for part in parts), np.full(size, FAINTEST))
         return Estimate(value, doubt)
 
     def _only_mapped(self) -> bool:
@@ -225,7 +224,7 @@ class NumericGradients:
             value[part] = np.imag(self.point.loss_with(moved, nodes).total) / COMPLEX_STEP
             self.point.worked(len(picked) * self.point.costs.forward)
         largest = np.abs(value).max(initial=0.0)
-        return Estimate(value, np.full(value.shape, TERM_ULPS * EPS * largest + _UNDERFLOW))
+        return Estimate(value, np.full(value.shape, TERM_ULPS * EPS * largest + FAINTEST))
 
 
 def _grouped(names: Sequence[str], point: Point) -> list[list[str]]:

@@ -12,7 +12,7 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import record_branches
 from gradcli.core.formula import Formula
 from gradcli.engine.ladder import Estimate
-from gradcli.engine.model import COMPLEX_STEP, generator
+from gradcli.engine.model import COMPLEX_STEP, FAINTEST, WIDER_STEP, generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.spec.plan import ElementwiseDefinition
 
@@ -122,7 +122,7 @@ class _Elementwise:
         return np.broadcast_to(found, points.shape)
 
     def _slopes(self, value: Array) -> tuple[Array, Array]:
-        """Slopes by the complex step, and how far rounding may move them.
+        """Slopes by the complex step, and how far the step and rounding may move them.
 
         NaN where the perturbation moves the real part too, as it does for a root at zero: there
         the function has no slope.
@@ -136,13 +136,16 @@ class _Elementwise:
             floor = COMPLEX_STEP + 8 * _EPS * np.abs(value)
             analytic = shift <= floor + _SHIFT * np.abs(found.imag)
         slope = np.where(analytic, found.imag / COMPLEX_STEP, np.nan)
-        doubt = 4 * _EPS * np.abs(slope)
+        wider = self._at(forward, everything, x + 1j * WIDER_STEP).imag / WIDER_STEP
+        with np.errstate(invalid="ignore"):
+            surest = 4 * _EPS * np.abs(slope) + np.abs(wider - slope) + FAINTEST
+        doubt = surest
         rng = generator(self.options.seed, f"rounding of {self.definition.name}")
         for _ in range(_TRIES):
             other = self._at(forward, everything, moved, rng).imag / COMPLEX_STEP
             with np.errstate(invalid="ignore"):
                 doubt = np.fmax(doubt, np.abs(other - slope))
-        return slope, np.where(self.grid.at_threshold, 4 * _EPS * np.abs(slope), doubt)
+        return slope, np.where(self.grid.at_threshold, surest, doubt)
 
     def _slope_jumps(self, slope: Array) -> Mask:
         """Thresholds whose two neighbouring floats have different slopes; they stand in pairs.

@@ -22,7 +22,7 @@ from gradcli.core.arrays import Array
 from gradcli.core.generators import Generators
 from gradcli.core.user_code import USER_ERRORS
 from gradcli.engine.ladder import Estimate
-from gradcli.engine.model import COMPLEX_STEP, draw_array, generator
+from gradcli.engine.model import COMPLEX_STEP, FAINTEST, WIDER_STEP, draw_array, generator
 from gradcli.engine.replicas import chunks
 from gradcli.errors import UsageError
 from gradcli.spec.plan import FunctionDefinition
@@ -31,6 +31,7 @@ __all__ = ["complex_slopes", "cotangent_for", "function_callables", "scalarised"
 
 _EPS = float(np.finfo(np.float64).eps)
 _DOUBT_ULPS = 16
+_FAINT = 1e-100  # slopes so small that the square of the step may be no less
 
 
 def function_callables(
@@ -68,9 +69,6 @@ def function_callables(
         ("2", 2.0),
     )
     if definition.formula is not None:
-        # a formula of a scalar may state the gradient itself, without the cotangent g
-        if result.pull is not None and result.pull.cotangent.size == 1:
-            result.pull = None
         slopes = _ComplexSlopes(definition, point, options.seed)
         result.complex_slopes = slopes
     return result
@@ -208,10 +206,19 @@ class _ComplexSlopes:
 
         slopes = complex_slopes(output, tensor, self._cotangent)
         largest = np.abs(slopes).max(initial=0.0)
-        return Estimate(slopes, np.full(slopes.shape, _DOUBT_ULPS * _EPS * largest))
+        doubt = np.full(slopes.shape, _DOUBT_ULPS * _EPS * largest + FAINTEST)
+        if largest < _FAINT:
+            wider = complex_slopes(output, tensor, self._cotangent, WIDER_STEP)
+            doubt += np.abs(wider - slopes)
+        return Estimate(slopes, doubt)
 
 
-def complex_slopes(output: Callable[[Array], Array], tensor: Array, cotangent: Array) -> Array:
+def complex_slopes(
+    output: Callable[[Array], Array],
+    tensor: Array,
+    cotangent: Array,
+    step: float = COMPLEX_STEP,
+) -> Array:
     """Slopes (E,) of ⟨cotangent, output⟩ by the complex step, from copies of a tensor."""
     own = tuple(range(-cotangent.ndim, 0))
     slopes = np.zeros(tensor.size)
@@ -219,7 +226,7 @@ def complex_slopes(output: Callable[[Array], Array], tensor: Array, cotangent: A
         size = part.stop - part.start
         copies = np.zeros((size, tensor.size), complex)
         copies += tensor.ravel()
-        copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * COMPLEX_STEP
+        copies[np.arange(size), np.arange(part.start, part.stop)] += 1j * step
         found = output(copies.reshape(size, *tensor.shape))
-        slopes[part] = (cotangent * found.imag).sum(axis=own) / COMPLEX_STEP
+        slopes[part] = (cotangent * found.imag).sum(axis=own) / step
     return slopes
