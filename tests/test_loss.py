@@ -239,6 +239,20 @@ def test_a_false_claim_of_ours_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None
     assert not result.passed
 
 
+def test_a_false_claim_of_somebody_else_s_op_is_not_a_bug_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def own(p: Any, y: Any) -> Any:
+        """Theirs."""
+        return claiming("mae", Loss).function(p, y)
+
+    planted = claiming("mae", Loss, lipschitz=2.0).replace(function=own)
+    monkeypatch.setattr(choose, "_found", lambda name: planted)
+    result = only(gradcli.loss("mae"))
+    assert set(result.broken) == {"lipschitz"}
+    assert result.exit_code == ExitCode.WRONG
+
+
 @pytest.mark.parametrize(
     ("written", "verdict"),
     [
@@ -468,6 +482,26 @@ def test_a_defined_loss_claims_nothing_and_is_searched() -> None:
 def test_properties_found_by_a_search(forward: str, measured: dict[str, Any]) -> None:
     found = defined(forward).measured
     assert {name: found[name] for name in measured} == measured
+
+
+def test_a_defined_loss_is_drawn_within_its_domain() -> None:
+    narrow = {"kind": "loss", "forward": "exp(p) - y*p", "domain": {"p": [-1, 3], "y": [2, "inf"]}}
+    wide = {"kind": "loss", "forward": "exp(p) - y*p"}
+    report = gradcli.loss({"gradcli": 1, "define": {"narrow": narrow, "wide": wide}})
+    first, second = report.results
+    assert (first.curves[0].x[0], first.curves[0].x[-1]) == (-1.0, 3.0)
+    assert (second.curves[0].x[0], second.curves[0].x[-1]) == (-4.0, 4.0)
+    assert [curve.target for curve in first.curves] == ["y = 2"]
+    assert [zero.low for zero in first.zeros] == pytest.approx([math.log(2)])
+    with pytest.raises(UsageError, match="cannot be drawn from -2 to 2"):
+        gradcli.loss({"gradcli": 1, "define": {"narrow": narrow}}, window=(-2, 2))
+
+
+def test_a_slope_that_grows_toward_the_end_of_a_domain_is_unbounded() -> None:
+    endless = defined("p - y*log(p)", domain={"p": [0, "inf"]})
+    assert endless.measured["lipschitz"] == math.inf
+    closed = defined("exp(p)", domain={"p": [-3, 3]})
+    assert closed.measured["lipschitz"] == pytest.approx(math.exp(3))
 
 
 def test_a_right_gradient_does_not_differ() -> None:

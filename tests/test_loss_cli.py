@@ -109,6 +109,24 @@ def test_standard_input_is_a_spec() -> None:
     assert "by up to 0.5 relatively" in " ".join(result.stdout.split())
 
 
+def test_losses_that_claim_nothing_stand_side_by_side_too() -> None:
+    """Drawn over p, since they are no functions of p - y."""
+    losses = "".join(
+        f"  {name}: {{kind: loss, forward: {forward}, domain: {{p: {domain}}}}}\n"
+        for name, forward, domain in (
+            ("poisson", "exp(p) - y*p", "[-3, 3]"),
+            ("odds", "p - y*log(p)", "[0, inf]"),
+        )
+    )
+    result = run("-", stdin=f"gradcli: 1\ndefine:\n{losses}")
+    assert result.exit_code == 0, result.output
+    assert "• poisson   × odds" in result.stdout
+    assert re.search(r"^  convex +yes +yes$", result.stdout, re.M)
+    assert "✓" not in result.stdout
+    assert "without a mark: found by a search" in result.stdout
+    assert "exit 0: nothing is claimed" in result.stdout
+
+
 def test_json_has_every_number_of_the_table() -> None:
     told = json.loads(run("huber:delta=3", "--format", "json").stdout)
     assert (told["command"], told["exit_code"]) == ("loss", 0)
@@ -134,6 +152,8 @@ CASES = {
     "two axes": ("huber", "hinge", "binary_cross_entropy"),
     "unchecked": ("huber:delta=1e6",),
     "defined": ("specs/course-notes/quantile.yaml",),
+    "two tasks": ("specs/multi_task_uncertainty.yaml",),
+    "groups": ("contrastive", "triplet:distance=euclidean"),
 }
 
 
@@ -246,6 +266,11 @@ def test_curves_in_one_place_take_turns() -> None:
 def test_a_curve_that_outgrows_the_others_is_cut_off() -> None:
     steep = Line("steep", STRAIGHT.x, tuple(100 * y for y in STRAIGHT.y))
     assert drawn(STRAIGHT, steep)[1:5] == ["  |x", "5 +x       o", "  |x  oooooo", "0 +oooo"]
+
+
+def test_a_curve_ends_where_its_points_end() -> None:
+    half = Line("half", (0.0, 1.5), (3.0, 3.0))
+    assert drawn(STRAIGHT, half)[1] == "  |xxxxx  oo"
 
 
 def test_gaps_are_left_where_there_is_no_number() -> None:

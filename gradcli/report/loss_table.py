@@ -135,7 +135,7 @@ def _compared(results: Sequence[LossResult], surface: Surface) -> list[Renderabl
     rows, names = words.compared(results), words.short_names(results)
     labels = max((len(label) for label, _ in rows), default=0)
     width = (min(surface.width, _WIDEST) - 2 - labels) // len(results) - 2
-    legend = paragraph(surface, (f"✓ {words.CHECKED}", "faint"), indent=2)
+    legend = paragraph(surface, (words.legend(results), "faint"), indent=2)
     if width >= _LEAST:
         headings = ["", *names]
         cells = [

@@ -19,6 +19,7 @@ __all__ = [
     "exit_line",
     "formulas",
     "how_known",
+    "legend",
     "loss_status",
     "options_of",
     "seen",
@@ -178,23 +179,31 @@ def seen(result: LossResult) -> list[tuple[str, str]]:
 
 def compared(results: Sequence[LossResult]) -> list[tuple[str, list[tuple[Piece, ...]]]]:
     """A label and a cell for each loss, for each property that any of them has."""
-    cells = [loss_claim_cells(result.stated) for result in results]
+    cells = [loss_claim_cells({**result.measured, **result.stated}) for result in results]
     rows: list[tuple[str, list[tuple[Piece, ...]]]] = []
     for field, label in CLAIM_LABELS.items():
         if any(field in cell for cell in cells):
             row = [_cell(result, field, each) for result, each in zip(results, cells, strict=True)]
             rows.append((label, row))
-    axes = {result.curves[0].over for result in results if result.curves}
-    if len(axes) == 1:
-        for i, pull in list(enumerate(next(r for r in results if r.pulls).pulls))[::2]:
-            row = [(number(result.pulls[i].gradient),) for result in results]
-            rows.append((f"pull at {pull.at:g}", row))
+    if len({result.curves[0].over for result in results}) == 1:
+        pulled = zip(*(result.pulls for result in results), strict=False)
+        for each in list(pulled)[::2]:
+            row = [(number(pull.gradient),) for pull in each]
+            rows.append((f"pull at {each[0].at:g}", row))
     return rows
 
 
+def legend(results: Sequence[LossResult]) -> str:
+    """What the marks of a table of several mean."""
+    said = [f"✓ {CHECKED}"] if any(result.claims for result in results) else []
+    if any(result.measured for result in results):
+        said.append("without a mark: found by a search")
+    return "; ".join(said)
+
+
 def _cell(result: LossResult, field: str, cells: Mapping[str, str]) -> tuple[Piece, ...]:
-    if field not in cells:
-        return ("",)
+    if field not in result.claims:
+        return (cells.get(field, ""),)
     status = claim_status(result.claims[field])
     return (f"{status.symbol} ", status.style), cells[field]
 

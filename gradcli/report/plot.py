@@ -37,10 +37,12 @@ class Line(NamedTuple):
     y: Sequence[float]
 
     def at(self, x: float) -> float:
-        """The value at any x within, on straight lines between points."""
-        span = self.x[-1] - self.x[0]
-        place = (x - self.x[0]) / span * (len(self.x) - 1)
-        i = min(max(math.floor(place), 0), len(self.x) - 2)
+        """The value at any x within, on straight lines between points; NaN outside."""
+        first, last = self.x[0], self.x[-1]
+        if not first <= x <= last:
+            return math.nan
+        place = (x - first) / (last - first) * (len(self.x) - 1)
+        i = min(math.floor(place), len(self.x) - 2)
         return self.y[i] + (place - i) * (self.y[i + 1] - self.y[i])
 
 
@@ -76,7 +78,8 @@ def plot(
     up = _Scale(*_range(lines), height)
     ticks = {up.place(tick): _number(tick) for tick in _ticks(up.low, up.high, height // 2)}
     margin = max(map(len, ticks.values()))
-    along = _Scale(lines[0].x[0], lines[0].x[-1], width - margin - 2)
+    ends = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
+    along = _Scale(*ends, width - margin - 2)
     canvas = _background(up, along, surface)
     (_dotted if len(lines) == 1 and surface.unicode else _marked)(canvas, lines, up, along, surface)
     drawn = [unbroken(surface, (title, "strong"))]

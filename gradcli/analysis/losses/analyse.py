@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,7 +30,8 @@ __all__ = ["show_losses"]
 Window = tuple[float, float]
 Progress = Callable[[int, int], None]
 
-_WIDEST: float = 1e6
+_OURS: Final = "gradcli."
+_WIDEST: Final = 1e6
 """Beyond it a bend is not drawn unless it is asked for."""
 
 
@@ -98,7 +99,8 @@ def _analysed(
         if progress is not None:
             progress(count, len(drawn))
         lows, highs = zip(*windows[each.axis.name], strict=True)
-        shown = _result(each, (min(lows), max(highs)))
+        start, end = each.axis.domain if window is None else EVERYWHERE
+        shown = _result(each, (max(min(lows), start), min(max(highs), end)))
         results.append(replace(shown, options=dict(chosen[count].options)))
     return results
 
@@ -108,7 +110,8 @@ def _prepared(chosen: Chosen) -> _Drawn:
     traits, reads = op.traits_at(chosen.options), op.reads_at(chosen.options)
     if definition is not None:
         argument = "residual" if is_of_residual(definition) else "prediction"
-        axis = axis_of(argument, reads, definition.domain.get("p", EVERYWHERE))
+        domains = (definition.domain.get(name, EVERYWHERE) for name in ("p", "y"))
+        axis = axis_of(argument, reads, *domains)
         return _Drawn(chosen, traits, axis, ())
     if traits is None:
         return _Drawn(chosen, None, axis_of("logits", reads, EVERYWHERE), ())
@@ -160,7 +163,7 @@ def _described(chosen: Chosen, claims: Mapping[str, Claim]) -> LossResult:
         verdict="fail" if broken else "pass",
         spec=chosen.spec,
         op=op.name,
-        builtin=chosen.definition is None,
+        builtin=chosen.definition is None and op.function.__module__.startswith(_OURS),
         options=dict(options),
         weight=chosen.weight,
         summary=op.summary if chosen.definition is None else "",

@@ -15,6 +15,7 @@ from gradcli.core.record import Record
 
 __all__ = ["EVERYWHERE", "Axis", "Side", "axis_of", "axis_of_groups", "slopes"]
 
+Ends = tuple[float, float]
 Examples = tuple[Array, Array | None]
 
 _WINDOW: Final = (-4.0, 4.0)
@@ -45,8 +46,8 @@ class Axis(Record):
     name: str
     over: str
     sides: tuple[Side, ...]
-    window: tuple[float, float] = _WINDOW
-    domain: tuple[float, float] = EVERYWHERE
+    window: Ends = _WINDOW
+    domain: Ends = EVERYWHERE
     mistakes: tuple[float, ...] = _WRONG
 
 
@@ -75,8 +76,11 @@ def _targets(name: str, values: tuple[float, ...]) -> tuple[Side, ...]:
     return tuple(Side(f"{name} = {value:g}", partial(_elements, target=value)) for value in values)
 
 
-def axis_of(argument: str, reads: str, domain: tuple[float, float]) -> Axis:
-    """The axis of a loss of this argument (see `LossTraits`), or of any numbers p and y."""
+def axis_of(argument: str, reads: str, domain: Ends, targets: Ends = EVERYWHERE) -> Axis:
+    """The axis of a loss of this argument (see `LossTraits`), or of any numbers p and y.
+
+    `domain` and `targets` are the ends of p and of y.
+    """
     match argument:
         case "residual":
             return Axis("residual", "p - y", (Side("", partial(_elements, target=0.0)),))
@@ -103,7 +107,8 @@ def axis_of(argument: str, reads: str, domain: tuple[float, float]) -> Axis:
             return Axis("probability", "p", sides, (_EDGE, 1 - _EDGE), (0.0, 1.0), chances)
     low, high = domain
     window = max(low, _WINDOW[0]), min(high, _WINDOW[1])
-    return Axis("prediction", "p", _targets("y", (0.0, 1.0)), window, domain, ())
+    fixed = tuple(dict.fromkeys(min(max(y, targets[0]), targets[1]) for y in (0.0, 1.0)))
+    return Axis("prediction", "p", _targets("y", fixed), window, domain, ())
 
 
 def _group(x: Array, rows: int, moving: int, targets: tuple[float, ...]) -> Examples:

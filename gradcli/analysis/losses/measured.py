@@ -14,7 +14,7 @@ from gradcli.spec.plan import ElementwiseDefinition
 __all__ = ["differs", "is_of_residual", "measured"]
 
 _SEARCHED: Final = np.linspace(-40, 40, 8001)
-_FAR: Final = (1e3, 1e6)
+_FAR: Final = np.array([1e3, 1e6])
 _SHIFTS: Final = (-0.75, 2.0)
 _ROUNDING: Final = 1e-9
 _BESIDE: Final = 3.1e-4
@@ -66,7 +66,7 @@ def _slope_along(definition: ElementwiseDefinition, side: Side, x: Array) -> tup
 def measured(definition: ElementwiseDefinition, axis: Axis) -> dict[str, Any]:
     """Convexity, with a place where it fails; the largest slope; kinks; in the words of traits."""
     low, high = axis.domain
-    x = _SEARCHED[(low < _SEARCHED) & (high > _SEARCHED)]
+    x = np.unique(np.clip(_SEARCHED, low, high))
     found: dict[str, Any] = {"argument": axis.name, "convex": True, "lipschitz": 0.0}
     kinks: set[float] = set()
     for side in axis.sides:
@@ -78,13 +78,26 @@ def measured(definition: ElementwiseDefinition, axis: Axis) -> dict[str, Any]:
         falls = np.flatnonzero(np.diff(slope) < -_ROUNDING * (largest + 1e-300))
         if len(falls) and found["convex"]:
             found |= {"convex": False, "not_convex_at": float(at[falls[0]])}
-        far = np.array([sign * d for d in _FAR for sign in (-1, 1) if low < sign * d < high])
-        beyond = np.abs(_slope_along(definition, side, far)[1]) if len(far) else np.zeros(1)
-        beyond = beyond[np.isfinite(beyond)].max(initial=0.0)
-        grows = beyond > 1.01 * largest
+        grows = any(
+            _grows(np.abs(_slope_along(definition, side, path)[1])) for path in _outward(low, high)
+        )
         found["lipschitz"] = max(found["lipschitz"], math.inf if grows else largest)
         kinks |= set(_jumps(definition, side, at, slope, largest))
     return {**found, "kinks": tuple(sorted(kinks))}
+
+
+def _outward(low: float, high: float) -> list[Array]:
+    """Points ever closer to either end, which may be infinite."""
+    return [
+        sign * _FAR if math.isinf(end) else end - sign / _FAR
+        for sign, end in ((-1.0, low), (1.0, high))
+    ]
+
+
+def _grows(sizes: Array) -> bool:
+    """Whether a slope goes on growing; one that cannot be computed is left out."""
+    seen = sizes[np.isfinite(sizes)]
+    return bool(len(seen) > 1 and seen[-1] > 1.01 * seen[-2])
 
 
 def _jumps(
