@@ -242,7 +242,7 @@ class Wrong(Dense):
 
 
 class Fussy(Dense):
-    """Raises `where`, once x is no longer what it was tried on."""
+    """Goes wrong `where` it is said, once x is no longer what it was tried on."""
 
     def __init__(self, where: str) -> None:
         super().__init__()
@@ -252,6 +252,8 @@ class Fussy(Dense):
         if self.where == "forward" and (x < 0).any():
             raise ValueError("a negative number")
         made = super().forward(x, parameters)
+        if self.where == "nan" and (x < 0).any():
+            return made * np.nan
         return made[:1] if self.where == "shape" and (x < 0).any() else made
 
     def backward(self, x: Array, parameters: Arrays, output: Array, cotangent: Array) -> Any:

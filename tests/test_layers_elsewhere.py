@@ -66,6 +66,7 @@ def test_flow_says_what_a_layer_raises(where: str, words: str) -> None:
     [
         ("forward", "forward raises ValueError: a negative number"),
         ("shape", "forward returns an array of shape (1, 4), not (5, 4)"),
+        ("nan", "the forward is nan at the point of the check"),
     ],
 )
 def test_a_forward_that_fails_at_the_point_makes_the_spec_invalid(where: str, words: str) -> None:

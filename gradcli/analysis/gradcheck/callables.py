@@ -25,7 +25,7 @@ from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.model import generator
-from gradcli.errors import UsageError
+from gradcli.errors import UserCodeError
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.remembered import RememberedLadders
@@ -205,10 +205,8 @@ class Callables:
             made = self.value(arrays)
         result = np.asarray(made)
         if result.size != 1 or result.dtype.kind not in "fiub":
-            raise UsageError(
-                f"{self.where} has to return one real number, got {result.dtype} "
-                f"of shape {result.shape}"
-            )
+            message = f"the {self.role} has to return one real number, got {result.dtype} "
+            raise UserCodeError(self.where, f"{message}of shape {result.shape}")
         return float(result.reshape(()))
 
     def claimed(self, arrays: Arrays) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from gradcli.core.generators import Generators
 from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.engine.ladder import position_scale
-from gradcli.errors import GradcliError, UsageError
+from gradcli.errors import GradcliError, UserCodeError
 
 __all__ = ["broken_contracts", "nonlinear", "wrong_dtype"]
 
@@ -36,7 +36,7 @@ _NOTHING = 1e-300
 def broken_contracts(callables: Callables) -> list[Finding]:
     """Call both at the point and elsewhere; errors where nothing more can be checked, warnings.
 
-    Sets what the callables are `at_point`, and `analytic`. Raises UsageError where the function
+    Sets what the callables are `at_point`, and `analytic`. Raises UserCodeError where the function
     itself cannot be evaluated at the point.
     """
     contract = _Contract(callables)
@@ -72,13 +72,12 @@ class _Contract:
         except GradcliError:
             raise
         except USER_ERRORS as error:
-            message = f"{callables.where}: the {callables.role} raises {_told(error)}"
-            raise UsageError(message) from error
+            message = f"the {callables.role} raises {_told(error)}"
+            raise UserCodeError(callables.where, message) from error
         self._compare(given, callables.role)
         if not np.isfinite(callables.at_point):
-            raise UsageError(
-                f"{callables.where} is {callables.at_point} at the point where it is checked"
-            )
+            message = f"the {callables.role} is {callables.at_point} at the point of the check"
+            raise UserCodeError(callables.where, message)
         self.drawn_from = drawn_from = before.moved()
         why = f", since it draws from {drawn_from}" * bool(drawn_from)
         if not self._is_repeated(_REPEATS, _NOISY, why):

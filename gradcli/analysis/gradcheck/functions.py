@@ -24,7 +24,7 @@ from gradcli.core.user_code import USER_ERRORS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, FAINTEST, WIDER_STEP, draw_array, generator
 from gradcli.engine.replicas import chunks
-from gradcli.errors import UsageError
+from gradcli.errors import UsageError, UserCodeError
 from gradcli.spec.plan import FunctionDefinition
 
 __all__ = ["complex_slopes", "cotangent_for", "function_callables", "scalarised"]
@@ -93,16 +93,16 @@ def scalarised(
     except UsageError:
         raise
     except USER_ERRORS as error:
-        raise UsageError(f"{where}: forward raises {type(error).__name__}: {error}") from error
+        raise UserCodeError(where, f"forward raises {type(error).__name__}: {error}") from error
     output = np.asarray(output)
     if output.dtype.kind not in "fiub":
-        raise UsageError(f"{where}: forward returns {output.dtype}, not real numbers")
+        raise UserCodeError(where, f"forward returns {output.dtype}, not real numbers")
     cotangent = cotangent_for(output, options.seed, where)
 
     def output_of(arrays: dict[str, Array]) -> Array:
         found = np.asarray(forward(arrays)[0])
         if found.shape != cotangent.shape:
-            raise UsageError(f"{where}: the shape of the output changes with the input's values")
+            raise UserCodeError(where, "the shape of the output changes with the input's values")
         return found
 
     def call(arrays: dict[str, Array], g: Array) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ class HeldLayers(Record):
 
 
 def hold_layers(model: Model, options: CheckOptions, required: float) -> HeldLayers:
-    """Hold every layer in Python to its contracts; UsageError where one cannot be evaluated."""
+    """Hold every layer in Python to its contracts; UserCodeError where one cannot be evaluated."""
     held = [
         _Held(part, part.op, options, required)
         for part in parts_of(model, options.seed)
