@@ -535,6 +535,7 @@ def test_a_spec_without_a_loss_is_invalid() -> None:
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
+        ([], {}, "there is no loss to show"),
         (["hubr"], {}, "did you mean huber?"),
         (["zzz"], {}, "there are adaptive_robust"),
         (["relu"], {}, "gradcli explain relu"),

@@ -67,6 +67,8 @@ def show_losses(
     Raises UsageError for a window in which a loss is not defined, and where names, parameters or
     chances do not fit.
     """
+    if not items:
+        raise UsageError("there is no loss to show")
     named = named_losses([item for item in items if isinstance(item, str)], params)
     found: list[Chosen | LossResult] = []
     for item in items:
