@@ -11,7 +11,7 @@ from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.kinks import SettledKink
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.report import Kind, SpecResult
+from gradcli.analysis.gradcheck.report import Kind, SpecResult, TensorResult
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.analysis.smells import penalty_smells, smells
@@ -159,31 +159,49 @@ class _SpecCheck:
         self._judge(network, subjects)
 
     def _judge(self, network: NetworkTensors, subjects: list[Subject]) -> None:
-        failures: dict[str, list[Finding]] = {}
+        results: dict[str, TensorResult] = {}
+        findings: dict[str, list[Finding]] = {}
         disagreements = cross_check(subjects, self.required, self.options.seed)
         for subject in subjects:
             name = subject.name
             self._step(name)
-            result, findings, _ = examine(
+            results[name], findings[name], _ = examine(
                 subject, self.options, self.required, disagreements.get(name)
             )
-            self.collector.tensors.append(result)
-            if result.verdict == "fail":
-                failures[name] = [found for found in findings if found.severity == "error"]
-                findings = [found for found in findings if found.severity != "error"]
-            self.collector.add(findings)
+        explained: list[Finding] = []
+        if any(result.verdict != "pass" for result in results.values()):
+            explained = self._explain(network.model, results, findings)
+        self.collector.tensors += results.values()
+        self.collector.add(found for own in findings.values() for found in own)
+        self.collector.add(explained)
         self.collector.evaluations += network.truth.point.evaluations
-        if failures:
-            self._explain(network.model, failures)
 
-    def _explain(self, model: Model, failures: dict[str, list[Finding]]) -> None:
-        """Find the nodes that make tensors wrong, and whether an op of gradcli itself is one."""
+    def _explain(
+        self, model: Model, results: dict[str, TensorResult], findings: dict[str, list[Finding]]
+    ) -> list[Finding]:
+        """Find the parts that make tensors wrong, and whether an op of gradcli itself is one.
+
+        A tensor that could not be decided is wrong if a part that is proven wrong accounts for it:
+        alone, where nothing drowns it, a part can be judged by real differences. What is said of
+        it, and the errors of failing tensors, are taken from the findings.
+        """
         # loaded only here, since hardly any check gets this far
         from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
 
         plan = self.plan
-        culprits = find_culprits(model, self.options, self.required, self._known)
-        self.collector.add(explain_failures(model, culprits, failures))
+        found = find_culprits(model, self.options, self.required, self._known)
+        failures: dict[str, list[Finding]] = {}
+        for name, result in results.items():
+            doubtful = result.verdict == "inconclusive"
+            if doubtful and any(each.accounts_for(name, model.network) for each in found.proven):
+                results[name] = result.replace(verdict="fail")
+                findings[name] = [each for each in findings[name] if each.code != "GC203"]
+            if results[name].verdict == "fail":
+                failures[name] = [each for each in findings[name] if each.severity == "error"]
+                findings[name] = [each for each in findings[name] if each.severity != "error"]
+        if not failures:
+            return []
+        culprits = found.proven or found.small
         own = {id(d.op) for d in plan.definitions if isinstance(d, ElementwiseDefinition)}
         own |= {id(node.op) for node in model.plan.nodes if node.op.opaque}
         builtin = [id(culprit.op) not in own for culprit in culprits]
@@ -191,6 +209,7 @@ class _SpecCheck:
             used = [*(node.op for node in model.plan.nodes), *(loss.op for loss in plan.losses)]
             builtin = [not any(id(op) in own for op in used)]
         self.builtin_wrong = any(builtin)
+        return explain_failures(model, culprits, failures)
 
     def result(self) -> SpecResult:
         plan, options, collector = self.plan, self.options, self.collector

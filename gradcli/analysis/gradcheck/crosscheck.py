@@ -28,6 +28,20 @@ class Disagreement(Record):
     uncertainty: float
 
 
+class _Sample(Record):
+    """An entry of a subject with its numeric slope and how far that may be off."""
+
+    subject: Subject
+    entry: int
+    slope: float
+    uncertainty: float
+
+    @property
+    def value(self) -> float:
+        subject = self.subject
+        return float(np.broadcast_to(subject.value, subject.x.shape)[self.entry])
+
+
 def cross_check(
     subjects: Sequence[Subject], required: float, seed: int
 ) -> Mapping[str, Disagreement]:
@@ -36,35 +50,38 @@ def cross_check(
     Returns the disagreements, by subject, beyond the relative error `required`. All subjects are
     tried in one go with a few steps; only what does not agree there climbs the whole ladder.
     """
-    chosen = [(subject, _entry(subject, seed)) for subject in subjects]
-    sampled = [(subject, *found) for subject, found in chosen if found is not None]
+    sampled = [each for each in (_sample(s, seed) for s in subjects) if each is not None]
     if not sampled:
         return {}
-    n = np.array([slope for _, _, slope in sampled])
     quick = _climb_together(sampled)
-    found = {}
     told = np.isfinite(quick.central.uncertainty)
-    for at in np.flatnonzero(_differs(quick, n, required) | ~told):
-        subject, entry, _ = sampled[at]
-        ladder = subject.climb(np.array([entry]))
-        if _differs(ladder, n[at : at + 1], required)[0]:
+    found = {}
+    for at in np.flatnonzero(_differs(quick, sampled, required) | ~told):
+        each = sampled[at]
+        ladder = each.subject.climb(np.array([each.entry]))
+        if _differs(ladder, [each], required)[0]:
             central = ladder.central
-            found[subject.name] = Disagreement(
-                entry, float(n[at]), float(central.value[0]), float(central.uncertainty[0])
+            found[each.subject.name] = Disagreement(
+                each.entry,
+                each.slope,
+                float(central.value[0]),
+                float(central.uncertainty[0]),
             )
     return found
 
 
-def _entry(subject: Subject, seed: int) -> tuple[int, float] | None:
-    """An entry by chance and its complex-step slope, which is not zero; None if there is none."""
+def _sample(subject: Subject, seed: int) -> _Sample | None:
+    """An entry by chance whose numeric slope is not zero; None if there is none."""
     rng = generator(seed, f"cross-check of {subject.name}")
     if subject.large is not None and subject.large.numeric is not None:
         entry = int(rng.integers(len(subject.x)))
-        slope = float(subject.large.numeric(np.array([entry])).value[0])
-        return (entry, slope) if slope else None
-    if subject.numeric is None:
+        found = subject.large.numeric(np.array([entry]))
+        value, uncertainty = float(found.value[0]), float(found.uncertainty[0])
+        return _Sample(subject, entry, value, uncertainty) if value else None
+    numeric = subject.numeric
+    if numeric is None:
         return None
-    pool = np.flatnonzero(subject.numeric.value)
+    pool = np.flatnonzero(numeric.value)
     if subject.pool is not None:
         pool = np.intersect1d(pool, subject.pool)
     if subject.kinks is not None:
@@ -72,19 +89,21 @@ def _entry(subject: Subject, seed: int) -> tuple[int, float] | None:
     if not len(pool):
         return None
     entry = int(rng.choice(pool))
-    return entry, float(subject.numeric.value[entry])
+    return _Sample(subject, entry, float(numeric.value[entry]), float(numeric.uncertainty[entry]))
 
 
-def _climb_together(sampled: Sequence[tuple[Subject, int, float]]) -> Ladder:
+def _climb_together(sampled: Sequence[_Sample]) -> Ladder:
     """A few rungs at one entry of each of several subjects, with the noise assumed."""
-    x = np.array([subject.x[entry] for subject, entry, _ in sampled])
-    value = np.array([np.broadcast_to(s.value, s.x.shape)[entry] for s, entry, _ in sampled])
-    scale = np.array([subject.rho[entry] for subject, entry, _ in sampled])
-    eps = max(subject.eps_f for subject, _, _ in sampled)
+    x = np.array([each.subject.x[each.entry] for each in sampled])
+    value = np.array(
+        [np.broadcast_to(s.subject.value, s.subject.x.shape)[s.entry] for s in sampled]
+    )
+    scale = np.array([each.subject.rho[each.entry] for each in sampled])
+    eps = max(each.subject.eps_f for each in sampled)
 
     def probe(columns: Array, points: Array) -> Array:
         values = [
-            sampled[column][0].probe(np.array([sampled[column][1]]), points[:, at : at + 1])
+            sampled[column].subject.probe(np.array([sampled[column].entry]), points[:, at : at + 1])
             for at, column in enumerate(columns)
         ]
         return np.hstack(values)
@@ -94,10 +113,12 @@ def _climb_together(sampled: Sequence[tuple[Subject, int, float]]) -> Ladder:
     return climb(probe, np.arange(len(x)), x, value, steps, noise, eps)
 
 
-def _differs(ladder: Ladder, n: Array, required: float) -> Mask:
-    """Entries where no real slope, central or from a side, is near the numeric gradient's."""
+def _differs(ladder: Ladder, sampled: Sequence[_Sample], required: float) -> Mask:
+    """Where no real slope, central or from a side, is near the numeric gradient's."""
+    n = np.array([each.slope for each in sampled])
+    doubt = np.array([each.uncertainty for each in sampled]) + required * np.abs(n)
     estimates = (ladder.central, ladder.left, ladder.right)
-    far = [np.abs(e.value - n) > 3 * e.uncertainty + required * np.abs(n) for e in estimates]
+    far = [np.abs(e.value - n) > 3 * e.uncertainty + doubt for e in estimates]
     known = np.isfinite(ladder.central.uncertainty)
     denied: Mask = known & ~ladder.kink & np.logical_and.reduce(far)
     return denied

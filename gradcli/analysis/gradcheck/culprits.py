@@ -26,7 +26,14 @@ from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.network import Network
 from gradcli.spec.plan import NodePlan, TermPlan
 
-__all__ = ["Culprit", "Judge", "Judgement", "explain_failures", "find_culprits"]
+__all__ = [
+    "Culprit",
+    "Culprits",
+    "Judge",
+    "Judgement",
+    "explain_failures",
+    "find_culprits",
+]
 
 
 _SMALL = ("GC112", "GC113")  # what is off within the grade
@@ -48,12 +55,23 @@ class Culprit:
     upstream: bool
     findings: tuple[Finding, ...]
 
+    def accounts_for(self, name: str, network: Network) -> bool:
+        """Whether a tensor's gradient is made, or was passed on, by what is wrong here."""
+        return name in self.operands or (self.upstream and self.name in _behind(network, name))
+
 
 class Judgement(Record):
     """One part as a culprit: with what is proven wrong, and with what is off within the grade."""
 
     proven: Culprit | None
     small: Culprit | None
+
+
+class Culprits(Record):
+    """The parts of a network that are proven wrong alone, and those off within the grade."""
+
+    proven: list[Culprit]
+    small: list[Culprit]
 
 
 class Judge:
@@ -149,18 +167,17 @@ class Judge:
 
 def find_culprits(
     model: Model, options: CheckOptions, required: float, known: Sequence[Culprit] = ()
-) -> list[Culprit]:
-    """Every part of a failing network whose pullback alone is proven wrong, or `known` to be.
-
-    If there is none, those that are off within the grade: behind them an error can grow.
-    """
+) -> Culprits:
+    """Every part of a network whose pullback alone is wrong, or is `known` to be."""
     named = {culprit.name: Judgement(culprit, None) for culprit in known}
     judged = [
         named.get(part.name) or Judge(part, options, required).judged()
         for part in parts_of(model, options.seed)
     ]
-    proven = [each.proven for each in judged if each.proven is not None]
-    return proven or [each.small for each in judged if each.small is not None]
+    return Culprits(
+        [each.proven for each in judged if each.proven is not None],
+        [each.small for each in judged if each.small is not None],
+    )
 
 
 def explain_failures(
@@ -171,8 +188,7 @@ def explain_failures(
     for name, own in failures.items():
         if any(name in culprit.operands for culprit in culprits):
             continue
-        behind = _behind(model.network, name)
-        causes = [c.name for c in culprits if c.upstream and c.name in behind]
+        causes = [c.name for c in culprits if c.accounts_for(name, model.network)]
         if not causes:
             findings += own
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,6 +70,22 @@ class Mistake(Record):
     change: Change
 
 
+class _AtLargest:
+    """One entry times a factor: the largest at first, so that it is felt, and then the same."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._places: dict[tuple[int, ...], tuple[Any, ...]] = {}
+
+    def __call__(self, call: Call) -> Array:
+        changed = np.array(call.right)
+        shape = changed.shape
+        if shape not in self._places:
+            self._places[shape] = np.unravel_index(int(np.abs(changed).argmax()), shape)
+        changed[self._places[shape]] *= self._factor
+        return changed
+
+
 Kind = Callable[[Site], Change | None]
 _KINDS: list[tuple[str, str, Kind]] = []
 
@@ -107,7 +123,7 @@ def _whole_numbers(site: Site) -> Change | None:
 
 @_kind("not a number", "GC004")
 def _nan(site: Site) -> Change | None:
-    return lambda call: _at_largest(call.right, np.nan)
+    return _AtLargest(np.nan)
 
 
 @_kind("another in each call", "GC005")
@@ -217,7 +233,7 @@ def _last_row(site: Site) -> Change | None:
 def _one_entry(site: Site) -> Change | None:
     if site.size < 4:
         return None
-    return lambda call: _at_largest(call.right, 1.1)
+    return _AtLargest(1.1)
 
 
 @_kind("shifted by a place", "GC110")
@@ -249,15 +265,3 @@ def _float16(site: Site) -> Change | None:
             return call.right.astype(np.float16).astype(call.right.dtype)
 
     return change
-
-
-def _at_largest(cotangent: Array, factor: float) -> Array:
-    """The cotangent with its largest entry times a factor, so that a mistake in one is felt.
-
-    The first of those that are as large, whichever of them rounding makes the largest.
-    """
-    changed = np.array(cotangent)
-    size = np.abs(changed)
-    at = np.unravel_index(int((size >= 0.999 * size.max()).argmax()), changed.shape)
-    changed[at] *= factor
-    return changed

@@ -6,6 +6,7 @@ The forward of a mutant is that of the network, so the truth is worked out once 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 import numpy as np
 
@@ -20,10 +21,27 @@ from gradcli.analysis.gradcheck.self_test_report import Fate, Mutant, is_named
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.op import NodeOp, Op
-from gradcli.diagnostics.finding import Finding
+from gradcli.core.record import Record
 from gradcli.engine.model import INPUTS
 
-__all__ = ["NetworkSelfTest"]
+__all__ = ["NetworkSelfTest", "Planting"]
+
+
+class Planting(Record):
+    """A mistake in one operand of a part, which is called `tensor` where the part is alone."""
+
+    judge: Judge
+    operand: Operand
+    tensor: str
+    mistake: Mistake
+
+    @property
+    def part(self) -> Part:
+        return self.judge.part
+
+    @property
+    def op(self) -> Op:
+        return planted(self.part.op, self.operand, self.mistake.change)
 
 
 class NetworkSelfTest:
@@ -47,35 +65,41 @@ class NetworkSelfTest:
 
     def places(self) -> Iterator[tuple[str, Iterator[Mutant]]]:
         """Every part by name, with every mistake at every operand of it."""
+        for name, plantings in groupby(self.plantings(), lambda each: each.part.name):
+            yield name, map(self.tried, list(plantings))
+
+    def plantings(self) -> Iterator[Planting]:
+        """Every mistake that can be made anywhere."""
         for judge in self._judges:
-            yield judge.part.name, self._mutants(judge)
+            for operand, tensor in _operands(judge.part):
+                for mistake in mistakes(_site(judge.part, operand, tensor)):
+                    yield Planting(judge, operand, tensor, mistake)
 
-    def _mutants(self, judge: Judge) -> Iterator[Mutant]:
-        for operand, tensor in _operands(judge.part):
-            for mistake in mistakes(_site(judge.part, operand, tensor)):
-                yield self._tried(judge, operand, tensor, mistake)
-
-    def _tried(self, judge: Judge, operand: Operand, tensor: str, mistake: Mistake) -> Mutant:
-        part = judge.part
-        op = planted(part.op, operand, mistake.change)
-        network = self._network_with(part, op)
+    def tried(self, planting: Planting) -> Mutant:
+        """What the check makes of one mistake."""
+        part, mistake = planting.part, planting.mistake
+        network = self._network_with(part, planting.op)
         effects = self._effects(network)
-        fate, findings = self._fate(network, effects)
-        named, found = False, tuple(sorted({finding.code for finding in findings}))
-        if fate == "caught":
-            if any(finding.severity == "error" for finding in findings):
-                judged = judge.judged(op)
-                culprit = judged.proven or judged.small
-                own = () if culprit is None else culprit.findings
-                found = tuple(dict.fromkeys(f.code for f in own if f.data["operand"] == tensor))
-            named = is_named(mistake.code, found)
+        told = self._told(network, effects)
+        fate, codes = told.fate, told.codes
+        if told.wants_culprit:
+            judged = planting.judge.judged(planting.op)
+            culprit = judged.proven
+            if culprit is not None and any(
+                culprit.accounts_for(name, network.model.network) for name in told.undecided
+            ):
+                fate = "caught"
+            culprit = culprit or judged.small
+            own = () if culprit is None or fate != "caught" else culprit.findings
+            codes = [each.code for each in own if each.data["operand"] == planting.tensor]
+        found = tuple(dict.fromkeys(codes))
         return Mutant(
             part.name,
-            part.operands[tensor],
+            part.operands[planting.tensor],
             mistake.kind,
             mistake.code,
             fate,
-            named,
+            fate == "caught" and is_named(mistake.code, found),
             max(effects.values(), default=0.0),
             found,
         )
@@ -119,28 +143,39 @@ class NetworkSelfTest:
         with network.truth.settled.within(model.network):
             return model.value_and_grad()[1]
 
-    def _fate(
-        self, network: NetworkTensors, effects: dict[str, float]
-    ) -> tuple[Fate, list[Finding]]:
-        """What the check makes of it: tensors are examined until one fails, small ones first."""
+    def _told(self, network: NetworkTensors, effects: dict[str, float]) -> _Told:
+        """What the tensors tell; they are examined until one fails, small ones first."""
 
         def order(name: str) -> tuple[bool, int]:
             return effects[name] <= 1, network.gradients[name].size
 
-        undecided = False
-        warnings: list[Finding] = []
+        undecided: list[str] = []
+        warnings: list[str] = []
         for name in sorted(effects, key=order):
             subject = network.subject(name, self._kinds[name])
             result, findings, _ = examine(subject, self._options, self._required)
             if result.verdict == "fail":
-                return "caught", [f for f in findings if f.severity == "error"]
-            undecided |= result.verdict == "inconclusive"
-            warnings += [f for f in findings if f.code.startswith("GC1")]
+                return _Told("caught", [], [], wants_culprit=True)
+            undecided += [name] * (result.verdict == "inconclusive")
+            warnings += [found.code for found in findings if found.code.startswith("GC1")]
         if warnings:
-            return "caught", warnings
+            return _Told("caught", warnings, [], wants_culprit=False)
         if all(effect <= 1 for effect in effects.values()):
-            return "without effect", []
-        return ("undecided" if undecided else "survived"), []
+            return _Told("without effect", [], [], wants_culprit=False)
+        fate: Fate = "undecided" if undecided else "survived"
+        return _Told(fate, [], undecided, wants_culprit=bool(undecided))
+
+
+class _Told(Record):
+    """The fate of a mutant by the network's tensors, and the codes of what was only warned of.
+
+    A culprit is to be found where a tensor fails, or could not be decided.
+    """
+
+    fate: Fate
+    codes: list[str]
+    undecided: list[str]
+    wants_culprit: bool
 
 
 def _operands(part: Part) -> list[tuple[Operand, str]]:
