@@ -264,8 +264,28 @@ def test_an_interrupt_keeps_what_is_known() -> None:
     report = gradcli.check(NETWORK, progress=progress, partial=True)
     assert report.exit_code == ExitCode.INTERRUPTED
     assert [tensor.name for tensor in report.tensors] == ["dense_1.weight"]
+    assert (report.verdict, report.results[0].met) == ("inconclusive", None)
+    assert report.results[0].evaluations
     with pytest.raises(KeyboardInterrupt):
         gradcli.check(NETWORK, progress=progress)
+
+
+def test_an_interrupt_loses_no_mistake_that_is_known() -> None:
+    """Also one that has not been traced to its node yet."""
+    wrong = {"kind": "activation", "forward": "tanh(x)", "derivative": "2 * (1 - tanh(x)**2)"}
+    spec = {**NETWORK, "network": [{"dense": 3}, "f", {"dense": 2}], "define": {"f": wrong}}
+    seen = []
+
+    def progress(name: str, done: int, total: int) -> None:
+        seen.append(name)
+        if seen.count("inputs") == 2:
+            raise KeyboardInterrupt
+
+    report = gradcli.check(spec, progress=progress, partial=True)
+    assert report.exit_code == ExitCode.INTERRUPTED
+    failing = {tensor.name for tensor in report.tensors if tensor.verdict == "fail"}
+    assert failing == {"f", "dense_1.weight", "dense_1.bias"}
+    assert failing == {found.where for found in report.findings if found.severity == "error"}
 
 
 def rounded(places: int) -> Callable[[Array], float]:

@@ -50,7 +50,7 @@ def check_plan(
     except KeyboardInterrupt:
         if not partial:
             raise
-        check.interrupted = True
+        check.interrupt()
     except UserCodeError as error:
         raise SpecError([plan.python_problem(error)]) from error
     return check.result()
@@ -80,6 +80,7 @@ class _SpecCheck:
         self.loss: float | None = None
         self.builtin_wrong = False
         self.interrupted = False
+        self._judged_all = False
         self.self_test: SelfTestRun | None = None
         self.details: Mapping[str, Any] = {}
         self._progress = progress
@@ -111,12 +112,21 @@ class _SpecCheck:
             self._tensors(network, names)
             self.collector.add(smells(plan))
             self.collector.add(penalty_smells(network.model, network.loss, network.gradients))
+        self._judged_all = True
         if options.self_test:
             from gradcli.analysis.gradcheck.self_test import SelfTestRun  # only where asked for
 
             results = self.collector.tensors
             self.self_test = SelfTestRun(plan, network, results, options, self.required)
             self.self_test.plant(self._progress)
+
+    def interrupt(self) -> None:
+        """Let nothing pass that was not looked at."""
+        self.interrupted = True
+        if not self._judged_all:
+            message = "interrupted: what is not listed was not checked"
+            self.collector.add([finding("GC203", self.plan.name, message)])
+            self.collector.undecided = True
 
     def _network(self, model: Model) -> NetworkTensors | None:
         """The network's tensors; None where its layers in Python leave nothing to check."""
@@ -161,6 +171,23 @@ class _SpecCheck:
     def _judge(self, network: NetworkTensors, subjects: list[Subject]) -> None:
         results: dict[str, TensorResult] = {}
         findings: dict[str, list[Finding]] = {}
+        explained: list[Finding] = []
+        try:
+            self._examine(subjects, results, findings)
+            if any(result.verdict != "pass" for result in results.values()):
+                explained = self._explain(network.model, results, findings)
+        finally:  # an interrupt leaves what is known by then
+            self.collector.tensors += results.values()
+            self.collector.add(found for own in findings.values() for found in own)
+            self.collector.add(explained)
+            self.collector.evaluations += network.truth.point.evaluations
+
+    def _examine(
+        self,
+        subjects: list[Subject],
+        results: dict[str, TensorResult],
+        findings: dict[str, list[Finding]],
+    ) -> None:
         disagreements = cross_check(subjects, self.required, self.options.seed)
         for subject in subjects:
             name = subject.name
@@ -168,13 +195,6 @@ class _SpecCheck:
             results[name], findings[name], _ = examine(
                 subject, self.options, self.required, disagreements.get(name)
             )
-        explained: list[Finding] = []
-        if any(result.verdict != "pass" for result in results.values()):
-            explained = self._explain(network.model, results, findings)
-        self.collector.tensors += results.values()
-        self.collector.add(found for own in findings.values() for found in own)
-        self.collector.add(explained)
-        self.collector.evaluations += network.truth.point.evaluations
 
     def _explain(
         self, model: Model, results: dict[str, TensorResult], findings: dict[str, list[Finding]]
