@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.collect import Progress
-from gradcli.analysis.gradcheck.options import DEFAULT_BUDGET, CheckOptions, Oracle, required_error
+from gradcli.analysis.gradcheck.options import Oracle, check_options, stated_options
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
@@ -87,10 +86,9 @@ def check(
     what is known by then. An invalid spec gives a result with the verdict `invalid`; UsageError
     is raised for options that make no sense and folders without specs.
     """
-    required_error(require)
     if any(isinstance(source, Model) for source in sources) and (seed, dtype) != (None, None):
         raise UsageError("seed, dtype: a loaded model has its own; give them to load")
-    written = _overrides(
+    written = stated_options(
         require=require,
         only=tuple(only) or None,
         skip=tuple(skip) or None,
@@ -136,28 +134,6 @@ def check(
     return CheckReport(tuple(results), seed, interrupted)
 
 
-def check_options(chosen: Mapping[str, Any], seed: int) -> CheckOptions:
-    """The options of a check from those written, the defaults for the rest."""
-    entries = chosen.get("entries")
-    oracle = chosen.get("oracle", "auto")
-    if "step" in chosen and oracle not in ("central", "forward"):
-        raise UsageError("step: only the oracles central and forward take one")
-    return CheckOptions(
-        seed=seed,
-        required=required_error(chosen.get("require")),
-        only=_globs(chosen.get("only", ())),
-        skip=_globs(chosen.get("skip", ())),
-        wrt=chosen.get("wrt", "all"),
-        entries=None if entries in (None, "all") else int(entries),
-        budget=math.inf if entries == "all" else chosen.get("budget", DEFAULT_BUDGET),
-        oracle=None if oracle == "auto" else oracle,
-        step=chosen.get("step"),
-        strict=bool(chosen.get("strict", False)),
-        allow_inconclusive=bool(chosen.get("allow_inconclusive", False)),
-        self_test=bool(chosen.get("self_test", False)),
-    )
-
-
 def gradcheck(
     fun: Callable[..., Any],
     grad: Callable[..., Any],
@@ -175,11 +151,12 @@ def gradcheck(
     `grad` returns the same structure. Integer arrays are passed along and not differentiated.
     Of arrays with so many entries that these would take more than the `budget` of multiply-adds, a
     sample is checked, and random projections of the whole; `entries="all"` checks all.
-    Raises UsageError where `fun` itself cannot be evaluated at the point.
+    Raises UsageError where `fun` itself cannot be evaluated at the point, and for options that
+    make no sense.
     """
     from gradcli.analysis.gradcheck.from_python import check_scalar_function
 
-    options = check_options(_overrides(require=require, entries=entries, budget=budget), seed)
+    options = check_options(stated_options(require=require, entries=entries, budget=budget), seed)
     return check_scalar_function(fun, grad, params, options, name)
 
 
@@ -199,12 +176,12 @@ def check_vjp(
     `inputs` is an array, a list or a dict of arrays; `forward` returns an array of any shape,
     or (array, saved), in which case saved is passed to `backward` as a fourth argument. `backward`
     returns cotangents in the structure of `inputs`. `entries` and `budget` are as for `gradcheck`.
-    Raises UsageError where `forward` cannot be
-    evaluated at the point.
+    Raises UsageError where `forward` cannot be evaluated at the point, and for options that make no
+    sense.
     """
     from gradcli.analysis.gradcheck.from_python import check_vector_function
 
-    options = check_options(_overrides(require=require, entries=entries, budget=budget), seed)
+    options = check_options(stated_options(require=require, entries=entries, budget=budget), seed)
     return check_vector_function(forward, backward, inputs, options, name)
 
 
@@ -383,10 +360,6 @@ def _expand(
     if not found:
         raise UsageError("there is no spec to check")
     return found
-
-
-def _globs(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _overrides(**values: Any) -> dict[str, Any]:

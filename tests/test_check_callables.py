@@ -307,6 +307,34 @@ def test_a_function_that_cannot_be_checked_says_why(fun: Any, params: Any, messa
         gradcli.gradcheck(fun, lambda x: x, params)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"entries": 0}, "entries cannot be 0: expected all or a whole number at least 1"),
+        ({"entries": "many"}, "entries cannot be 'many'"),
+        ({"budget": -1}, "budget cannot be -1: expected a number above 0"),
+        ({"require": "perfect"}, "require: expected excellent"),
+        ({"seed": -1}, "seed cannot be -1"),
+    ],
+)
+def test_options_that_make_no_sense_let_nothing_pass(options: Any, message: str) -> None:
+    def pull(x: Array, y: Array, g: Array) -> Array:
+        return 2 * x * g
+
+    with pytest.raises(UsageError, match=message):
+        gradcli.gradcheck(lambda x: (x**2).sum(), lambda x: 2 * x, X, **options)
+    with pytest.raises(UsageError, match=message):
+        gradcli.check_vjp(np.square, pull, X, **options)
+
+
+@pytest.mark.parametrize("options", [{"entries": 0}, {"oracle": "best"}, {"wrt": "weights"}])
+def test_a_loaded_model_is_checked_with_sensible_options_alone(options: Any) -> None:
+    data = {"inputs": {"values": [[1.0]]}, "targets": {"values": [[0.0]]}}
+    model = gradcli.load({"gradcli": 1, "data": data, "loss": "mse"})
+    with pytest.raises(UsageError, match=f"{next(iter(options))} cannot be"):
+        gradcli.check(model, **options)
+
+
 def softmax(inputs: dict[str, Array]) -> Array:
     e = np.exp(inputs["x"] - inputs["x"].max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)

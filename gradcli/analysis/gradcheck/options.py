@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Literal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from gradcli.analysis.verdict import GRADES
 from gradcli.core.record import Record
 from gradcli.errors import UsageError
+from gradcli.spec.read_sections import checked_overrides
 
-__all__ = ["DEFAULT_BUDGET", "CheckOptions", "Oracle", "required_error"]
+__all__ = [
+    "DEFAULT_BUDGET",
+    "CheckOptions",
+    "Oracle",
+    "check_options",
+    "required_error",
+    "stated_options",
+]
 
 DEFAULT_BUDGET = 1e10
 """Multiply-adds of a check: a few seconds' worth."""
@@ -54,6 +64,42 @@ class CheckOptions(Record):
         if self.only and not any(fnmatch.fnmatchcase(name, glob) for glob in self.only):
             return False
         return not any(fnmatch.fnmatchcase(name, glob) for glob in self.skip)
+
+
+def stated_options(**written: Any) -> dict[str, Any]:
+    """The options that are not None, converted as those of a spec; UsageError for a wrong value."""
+    required_error(written.get("require"))
+    stated: dict[str, Any] = checked_overrides({"check": written})["check"]
+    return stated
+
+
+def check_options(stated: Mapping[str, Any], seed: int) -> CheckOptions:
+    """The options of a check from those stated, the defaults for the rest.
+
+    Raises UsageError for a seed that is none, and for options that do not go together.
+    """
+    entries = stated.get("entries")
+    oracle = stated.get("oracle", "auto")
+    if "step" in stated and oracle not in ("central", "forward"):
+        raise UsageError("step: only the oracles central and forward take one")
+    return CheckOptions(
+        seed=checked_overrides({"seed": seed})["seed"],
+        required=required_error(stated.get("require")),
+        only=_globs(stated.get("only", ())),
+        skip=_globs(stated.get("skip", ())),
+        wrt=stated.get("wrt", "all"),
+        entries=None if entries in (None, "all") else int(entries),
+        budget=math.inf if entries == "all" else stated.get("budget", DEFAULT_BUDGET),
+        oracle=None if oracle == "auto" else oracle,
+        step=stated.get("step"),
+        strict=bool(stated.get("strict", False)),
+        allow_inconclusive=bool(stated.get("allow_inconclusive", False)),
+        self_test=bool(stated.get("self_test", False)),
+    )
+
+
+def _globs(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def required_error(value: str | float | None) -> float | None:
