@@ -300,6 +300,9 @@ def test_the_arguments_are_left_as_they_were() -> None:
         (lambda x: np.nan, X, "is nan at the point"),
         (lambda x: 0.0, np.arange(3), "nothing to differentiate"),
         (lambda x: 0.0, np.array(["a"]), "arrays of real numbers"),
+        (lambda x: 0.0, {"a": X, "b": {"c": X}}, "real numbers, got a dict as b"),
+        (lambda x: 0.0, [X, None], "real numbers, got None at 1"),
+        (lambda x: 0.0, [X, [1.0, [2.0]]], "got a nested list that is no array at 1"),
     ],
 )
 def test_a_function_that_cannot_be_checked_says_why(fun: Any, params: Any, message: str) -> None:

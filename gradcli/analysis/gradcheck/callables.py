@@ -38,6 +38,7 @@ __all__ = [
     "Pull",
     "Value",
     "WrongStructure",
+    "as_array",
     "differs",
 ]
 
@@ -58,6 +59,17 @@ class MutatesItsArguments(Exception):
 
 class WrongStructure(Exception):
     """A claim is not made like the arguments; the text says how it is made."""
+
+
+def as_array(value: Any) -> tuple[Array, str]:
+    """A value as an array, and what to call it if it is none; else empty."""
+    try:
+        array = np.array(value)
+    except ValueError:
+        return np.array(None), "a nested list that is no array"
+    if array.dtype.kind != "O" or isinstance(value, (np.ndarray, list, tuple)):
+        return array, ""
+    return array, "None" if value is None else f"a {type(value).__name__}"
 
 
 def differs(one: Array, other: Any, slack: float = 0.0) -> bool:

@@ -16,6 +16,7 @@ from gradcli.analysis.gradcheck.callables import (
     Callables,
     MutatesItsArguments,
     WrongStructure,
+    as_array,
     differs,
 )
 from gradcli.core.arrays import Array
@@ -185,16 +186,10 @@ class _Contract:
             self.add("GC002", f"the gradient has no entry for {name}", name)
             return
         given, shape = claimed[name], callables.point[name].shape
-        try:
-            gradient = np.asarray(given)
-            what = f"{gradient.dtype} of shape {gradient.shape}"
-        except ValueError:
-            gradient = np.asarray(None)
-            what = "a nested list that is no array"
-        if gradient.dtype.kind == "O" and not isinstance(given, (np.ndarray, list, tuple)):
-            what = "None" if given is None else f"a {type(given).__name__}"
+        gradient, no_array = as_array(given)
+        what = no_array or f"{gradient.dtype} of shape {gradient.shape}"
         message = f"the gradient of {name} is {what}, the argument has shape {shape}"
-        if gradient.shape != shape or (gradient.dtype.kind == "O" and "object" not in what):
+        if gradient.shape != shape or no_array:
             self.add("GC002", message, name)
         elif gradient.dtype.kind not in "fiub":
             message = f"the gradient of {name} is {what}, and has to be of real numbers"

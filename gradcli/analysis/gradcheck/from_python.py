@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.analysis.gradcheck.callables import Callables, WrongStructure
+from gradcli.analysis.gradcheck.callables import Callables, WrongStructure, as_array
 from gradcli.analysis.gradcheck.definitions import check_functions
 from gradcli.analysis.gradcheck.functions import scalarised
 from gradcli.analysis.gradcheck.options import CheckOptions
@@ -84,20 +84,20 @@ def _structure(
     """Arrays by name, and the ways back to the caller's structure and from it."""
     if isinstance(params, Mapping):
         return (
-            {str(key): _array(value) for key, value in params.items()},
+            {str(key): _array(value, f" as {key}") for key, value in params.items()},
             lambda arrays: {key: _like(value, arrays[str(key)]) for key, value in params.items()},
             _from_dict,
         )
     if isinstance(params, (list, tuple)):
         return (
-            {str(index): _array(value) for index, value in enumerate(params)},
+            {str(index): _array(value, f" at {index}") for index, value in enumerate(params)},
             lambda arrays: _sequence(
                 params, [_like(value, arrays[str(i)]) for i, value in enumerate(params)]
             ),
             _from_sequence,
         )
     return (
-        {"x": _array(params)},
+        {"x": _array(params, "")},
         lambda arrays: _like(params, arrays["x"]),
         lambda made: {"x": made},
     )
@@ -129,10 +129,10 @@ def _from_sequence(made: Any) -> dict[str, Any]:
     return {str(index): value for index, value in enumerate(values)}
 
 
-def _array(value: Any) -> Array:
-    array = np.array(value)
+def _array(value: Any, where: str) -> Array:
+    array, no_array = as_array(value)
     if array.dtype.kind not in "fiub":
-        raise UsageError(f"expected arrays of real numbers, got {array.dtype}")
+        raise UsageError(f"expected arrays of real numbers, got {no_array or array.dtype}{where}")
     is_usual = array.dtype.kind != "f" or array.dtype in (np.float32, np.float64)
     return array if is_usual else array.astype(float)
 
