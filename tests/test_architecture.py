@@ -44,6 +44,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
 
 LIBRARIES: Final[dict[str, set[str]]] = {
     "click": {"cli"},
+    "matplotlib": {"report"},
     "rich": {"report"},
     "yaml": {"spec"},
 }

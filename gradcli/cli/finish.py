@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gradcli.analysis.verdict import Report
 from gradcli.cli.streams import put, say
 from gradcli.errors import ExitCode, GradcliError, SpecError, SpecProblem, UsageError
-from gradcli.report.render import problems, render, render_file
+from gradcli.report.render import problems, render, render_file, save_plot
 from gradcli.report.surface import is_terminal, surface_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ _ENOUGH: Final = 1 << 24
 
 
 class Output(NamedTuple):
-    """Where a report goes, and how much of it; `drawing` is what one table offers besides."""
+    """Where a report goes, and how much of it; `drawing` is what one table offers besides.
+
+    `plot` is a file for a figure, of commands that draw one.
+    """
 
     form: str
     files: tuple[Path, ...]
@@ -32,6 +35,7 @@ class Output(NamedTuple):
     no_color: bool
     timing: bool
     drawing: tuple[tuple[str, bool], ...] = ()
+    plot: Path | None = None
 
     def run(self, call: Callable[..., Report], *sources: Any, **options: Any) -> ExitCode:
         """Call the API with the options that were given, and deliver its report.
@@ -73,6 +77,8 @@ class Output(NamedTuple):
                 path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
             except OSError as error:
                 raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        if self.plot is not None and not found:
+            save_plot(report, self.plot)
         if seconds is not None and not (self.timing or self.quiet) and is_terminal(sys.stderr):
             say(f"took {seconds:.2f} s")
         return report.exit_code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
 from gradcli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 
@@ -109,11 +112,22 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     default=None,
     help="Measure what would mend the network.  [default: unless that takes long]",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    callback=values.plot_file,
+    help="Draw the norms by layer into a .svg or .png file (needs matplotlib).",
+)
 @click.option("--all", "all_layers", is_flag=True, help="Show every layer of a deep network.")
 @run_options
 @output_options
 def command(
-    spec: str | None, all_layers: bool, remedies: bool | None, out: Output, **options: Any
+    spec: str | None,
+    all_layers: bool,
+    remedies: bool | None,
+    plot: Path | None,
+    out: Output,
+    **options: Any,
 ) -> ExitCode:
     """Measure how the gradient's norm changes from layer to layer, and say why.
 
@@ -124,6 +138,6 @@ def command(
     from gradcli import api
 
     sources, text = read_sources((spec,) if spec else ())
-    out = out._replace(drawing=(("all_layers", all_layers),))
+    out = out._replace(drawing=(("all_layers", all_layers),), plot=plot)
     call = partial(api.flow, remedies=remedies)  # False is meant, too
     return out.run(call, *sources, text=text, partial=True, **options)

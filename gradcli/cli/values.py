@@ -87,6 +87,23 @@ def report_files(
     return paths
 
 
+def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    """A file for a figure, before anything is measured for it."""
+    if value is None:
+        return None
+    from pathlib import Path
+
+    from gradcli.report.flow_plot import require_plotting
+
+    path = Path(value)
+    if path.suffix not in (".svg", ".png"):
+        raise click.BadParameter(f"'{path}' must end in .svg or .png: that says the kind.")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
+    require_plotting()
+    return path
+
+
 def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """What flow can fail on; several in one value are separated by commas."""
     names = tuple(part.strip() for text in value for part in text.split(",") if part.strip())

@@ -10,9 +10,20 @@ from gradcli.errors import SpecProblem
 from gradcli.report.surface import FILE, Surface
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
-__all__ = ["FORMATS", "KINDS", "document", "problems", "render", "render_file", "text_report"]
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "document",
+    "problems",
+    "render",
+    "render_file",
+    "save_plot",
+    "text_report",
+]
 
 FORMATS: Final = ("table", "json", "markdown")
 """What `--format` may be."""
@@ -83,3 +94,8 @@ def render_file(report: Report, suffix: str, *, seconds: float | None = None) ->
         return terminal_svg(drawn, _PICTURE, title=f"gradcli {report.command}")
     form = {".json": "json", ".md": "markdown", ".txt": "table"}[suffix]
     return render(report, form, FILE, seconds=seconds, with_frames=True)
+
+
+def save_plot(report: Report, path: Path) -> None:
+    """Write the figure of a report whose command has one; UsageError where that cannot be."""
+    import_module(f"gradcli.report.{report.command}_plot").save_plot(report, path)

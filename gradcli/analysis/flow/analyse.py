@@ -26,6 +26,7 @@ from gradcli.analysis.flow.verdict import (
     band_of,
     cause_of,
     depth_budget,
+    ranges_of,
     verdict_of,
 )
 from gradcli.analysis.smells import penalty_smells, smells
@@ -162,16 +163,17 @@ def _analysed(
 ) -> FlowResult:
     structure = structure_of(plan)
     measured = measure(plan, structure)
-    totals, interrupted = [measured.signal.total], False
+    signals, interrupted = [measured.signal], False
     try:
         advance()
         for draw in range(1, options.seeds):
-            totals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure).total)
+            signals.append(measure_signal(plan.replace(seed=plan.seed + draw), structure))
             advance()
     except KeyboardInterrupt:
         if not options.partial:
             raise
         interrupted = True
+    totals = [each.total for each in signals]
     total, depth = totals[0], len(measured.layers)
     band = band_of(totals)
     verdict = verdict_of(
@@ -229,6 +231,7 @@ def _analysed(
         log10_input_gradient_norm=measured.signal.norms[0],
         band=band,
         totals=tuple(totals),
+        ranges=ranges_of([each.norms for each in signals]),
         layers=measured.layers,
         underflow=formats,
         plain=plain_readings(signal.norms, signal.entries, measured.layers),

@@ -22,7 +22,7 @@ from gradcli.analysis.flow.report import (
     Remedy,
     power_of_ten,
 )
-from gradcli.analysis.flow.verdict import band_of, cause_of, depth_budget, verdict_of
+from gradcli.analysis.flow.verdict import band_of, cause_of, depth_budget, ranges_of, verdict_of
 from gradcli.core.arrays import Array
 from gradcli.core.steps import Step, record_steps
 from gradcli.diagnostics.finding import Finding
@@ -204,6 +204,7 @@ def _result(
         log10_input_gradient_norm=run.norms[0],
         band=band,
         totals=totals,
+        ranges=ranges_of([each.norms for each in runs]),
         layers=layers[1:],
         underflow=formats,
         plain=plain_readings(run.norms, entries, layers),

@@ -209,8 +209,9 @@ class FlowResult:
     halves (None where it does not shrink). `depth_budget` is the number of layers, counted from
     the loss, over which the signal stays within the threshold, None where all of them are.
     `expected` is the verdict that the spec expects, None for none; of several heads the worst
-    verdict counts, and only a head that has it carries the expectation. `remedies_untried` says
-    that none was measured because that would take long.
+    verdict counts, and only a head that has it carries the expectation. `ranges` holds the least
+    and the largest log10 ‖∂L/∂a^l‖ of all draws, from the input on, where there are several.
+    `remedies_untried` says that none was measured because that would take long.
     """
 
     name: str
@@ -227,6 +228,7 @@ class FlowResult:
     log10_input_gradient_norm: float = math.nan
     band: tuple[float, float] | None = None
     totals: tuple[float, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
     layers: tuple[LayerFlow, ...] = ()
     underflow: Mapping[str, Precision] = field(default_factory=dict)
     plain: Mapping[str, Plain] = field(default_factory=dict)
@@ -288,6 +290,7 @@ class FlowResult:
             **{key: getattr(self, key) for key in plain},
             "band": None if self.band is None else list(self.band),
             "totals": list(self.totals),
+            "log10_gradient_ranges": [list(each) for each in self.ranges],
             "layers": [layer.to_dict() for layer in self.layers],
             "mean_field": None,
             "underflow": {name: each.layers for name, each in self.underflow.items()},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gradcli.analysis.flow.report import Cause, FlowVerdict
 
-__all__ = ["band_of", "cause_of", "depth_budget", "student_t", "verdict_of"]
+__all__ = ["band_of", "cause_of", "depth_budget", "ranges_of", "student_t", "verdict_of"]
 
 
 def student_t(degrees: int, probability: float = 0.975) -> float:
@@ -52,6 +52,17 @@ def band_of(totals: Sequence[float]) -> tuple[float, float] | None:
         half = student_t(n - 1) * spread * math.sqrt(1 + 1 / n)
     low = -math.inf if -math.inf in totals else mean - half
     return low, (math.inf if math.inf in totals else mean + half)
+
+
+def ranges_of(draws: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    """Least and largest norm by place, NaN where a draw has none; nothing for a single draw."""
+    if len(draws) == 1:
+        return ()
+    places = zip(*draws, strict=True)
+    return tuple(
+        (math.nan, math.nan) if any(map(math.isnan, norms)) else (min(norms), max(norms))
+        for norms in places
+    )
 
 
 def verdict_of(total: float, band: tuple[float, float] | None, threshold: float) -> FlowVerdict:

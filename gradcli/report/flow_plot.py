@@ -1,0 +1,105 @@
+"""A flow analysis as a figure, drawn with matplotlib, which is an optional extra."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcli.analysis.flow.report import FlowReport, FlowResult
+from gradcli.errors import UsageError
+from gradcli.report import flow_words as words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["curves", "require_plotting", "save_plot"]
+
+
+def require_plotting() -> None:
+    """Raises UsageError, with what to install, where matplotlib cannot be imported."""
+    try:
+        import matplotlib.figure  # noqa: F401  (takes a while, and only figures need it)
+    except ImportError as error:
+        raise UsageError(
+            f"a plot needs matplotlib ({error}): pip install 'gradcli[plot]'"
+        ) from None
+
+
+def curves(result: FlowResult) -> dict[str, tuple[list[int], list[float]]]:
+    """What is drawn, each curve with its places and log10 values.
+
+    The bound is the most that the gradient can be where the last layer's is what it is, and the
+    prediction what theory makes of that; both start at the last layer.
+    """
+    layers = result.layers
+    start = layers[0].index - 1
+    places = [start, *(layer.index for layer in layers)]
+    norms = [result.log10_input_gradient_norm, *(layer.log10_gradient_norm for layer in layers)]
+    last = norms[-1]
+    whole = [(start, 0.0), *((x.index, x.log10_bound) for x in layers if x.at_cut)]
+    bound = [(place, last + whole[-1][1] - product) for place, product in whole]
+    found = {
+        "gradient": (places, norms),
+        "weight gradient": (places[1:], [layer.log10_weight_gradient_norm for layer in layers]),
+        "bound": ([place for place, _ in bound], [value for _, value in bound]),
+    }
+    gains = [layer.predicted_gain for layer in layers]
+    if all(gain is not None and gain > 0 for gain in gains):
+        predicted = [last]
+        for gain in reversed(gains):
+            assert gain is not None
+            predicted.insert(0, predicted[0] + math.log10(gain))
+        found["prediction"] = (places, predicted)
+    return {name: curve for name, curve in found.items() if any(map(math.isfinite, curve[1]))}
+
+
+def save_plot(report: FlowReport, path: Path) -> None:
+    """Write a figure with one picture for each network; the kind of file is that of its suffix.
+
+    Raises UsageError where there is nothing to draw, where matplotlib is not installed, or where
+    the file cannot be written.
+    """
+    require_plotting()
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    drawn = [result for result in report.results if result.layers]
+    if not drawn:
+        raise UsageError(f"{path} was not written: nothing was measured that could be drawn")
+    # texts stay texts, and the same report gives the same bytes
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gradcli"}):
+        figure = Figure(figsize=(8, 4.5 * len(drawn)), layout="constrained")
+        pictures = figure.subplots(len(drawn), squeeze=False)[:, 0]
+        for axes, result in zip(pictures, drawn, strict=True):
+            _draw(axes, result)
+        try:
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else {})
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _draw(axes: Any, result: FlowResult) -> None:
+    styles = {"bound": ":", "prediction": "--"}
+    found = curves(result)
+    lines = {}
+    for name, (places, values) in found.items():
+        marker = "o" if len(places) == 1 else ""
+        (lines[name],) = axes.plot(
+            places, _finite(values), styles.get(name, "-"), marker=marker, label=name
+        )
+    if result.ranges and "gradient" in lines:
+        low, high = (_finite(each) for each in zip(*result.ranges, strict=True))
+        label = f"gradient, {len(result.totals)} seeds"
+        color = lines["gradient"].get_color()
+        axes.fill_between(found["gradient"][0], low, high, color=color, alpha=0.25, label=label)
+    axes.set_xlabel(words.ladder_of(result).rung)
+    axes.set_ylabel("log10 of the norm")
+    axes.set_title(f"{result.title}: {result.verdict}, {words.number(result.log10_total)} decades")
+    axes.grid(alpha=0.3)
+    if lines:
+        axes.legend()
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [value if math.isfinite(value) else math.nan for value in values]
