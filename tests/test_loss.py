@@ -265,6 +265,11 @@ def test_a_false_claim_of_somebody_else_s_op_is_not_a_bug_of_ours(
         ("cross_entropy:label_smoothing=1", "unchecked"),
         ("cross_entropy:temperature=0.07", "holds"),
         ("gaussian_nll:variance=60", "holds"),
+        ("adaptive_robust:alpha=1e-12", "holds"),
+        ("adaptive_robust:scale=1e-300", "unchecked"),
+        ("adaptive_robust:scale=1e300", "unchecked"),
+        ("cross_entropy:temperature=1e-300", "unchecked"),
+        ("cross_entropy:temperature=1e300", "unchecked"),
     ],
 )
 def test_where_the_laws_cannot_tell_nothing_is_said(written: str, verdict: str) -> None:

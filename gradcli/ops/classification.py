@@ -46,7 +46,7 @@ def _class_probabilities(p: Array, y: Array) -> Array:
         convex=True,
         strong_convexity=0.0,
         lipschitz=math.sqrt(1 + (1 - label_smoothing) ** 2) / temperature,
-        smoothness=0.5 / temperature**2,
+        smoothness=0.5 / temperature / temperature,
         bounded=False,
         argument="logits",
         differentiable=math.inf,

@@ -141,9 +141,8 @@ def _written(alpha: float, learn: str) -> tuple[str, str]:
     elif alpha == 2:
         value, weight = f"{square}/2", ""
     else:
-        base = f"({square}/abs({a} - 2) + 1)"
-        value = f"abs({a} - 2)/{a}*({base}**({a}/2) - 1)"
-        weight = f"*{base}**({a}/2 - 1)"
+        value = f"abs({a} - 2)/{a}*expm1({a}/2*log1p({square}/abs({a} - 2)))"
+        weight = f"*({square}/abs({a} - 2) + 1)**({a}/2 - 1)"
     if learn != "none":
         value += f" + log_scale + {_log_mass(alpha)!r}"
     return value, f"(p - y)/{width}**2{weight}"
@@ -170,9 +169,9 @@ def _traits(alpha: float, scale: float, learn: str) -> LossTraits:
     pull = _written(alpha, "none")[1].replace("(p - y)/scale**2", "(y - p)", 1)
     return LossTraits(
         convex=alpha >= 1,
-        strong_convexity=1 / scale**2 if alpha >= 2 else 0.0,
+        strong_convexity=1 / scale / scale if alpha >= 2 else 0.0,
         lipschitz=_lipschitz(alpha) / scale,
-        smoothness=1 / scale**2 if alpha <= 2 else math.inf,
+        smoothness=1 / scale / scale if alpha <= 2 else math.inf,
         bounded=alpha < 0,
         argument="residual",
         differentiable=math.inf,
