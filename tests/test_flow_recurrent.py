@@ -169,6 +169,15 @@ def test_a_recurrent_layer_among_others_is_shown_by_itself_too() -> None:
     assert results[1].name.endswith("gru_1 over time")
 
 
+def test_a_verdict_that_depends_on_the_draw_says_so() -> None:
+    (result,) = gradcli.flow(
+        arch="rnn", depth=10, width=16, batch=8, seeds=2, remedies=False
+    ).results
+    assert result.verdict == "undetermined"
+    assert [found.code for found in result.findings if found.severity != "note"] == ["GF108"]
+    assert "depends on the seed" in result.findings[0].message
+
+
 @pytest.mark.parametrize("arch", ["rnn", "lstm", "gru"])
 def test_the_builder_counts_time_steps(arch: str) -> None:
     report = gradcli.flow(arch=arch, depth=15, width=8, seeds=1, remedies=False)

@@ -13,7 +13,7 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.spec.plan import Plan
 
-__all__ = ["unit_findings", "verdict_finding", "other_findings"]
+__all__ = ["unit_findings", "verdict_finding", "other_findings", "why_undetermined"]
 
 
 def verdict_finding(
@@ -28,14 +28,7 @@ def verdict_finding(
     total, layers = measured.signal.total, measured.layers
     where = layers[0].name if len(layers) == 1 else f"{layers[0].name} to {layers[-1].name}"
     if verdict == "undetermined":
-        if band is None or math.isnan(total):
-            message = "the gradient's total is not a number, so there is nothing to judge by"
-        else:
-            message = (
-                f"95 % of draws lie between {band[0]:+.2f} and {band[1]:+.2f} decades, across the "
-                f"threshold of {threshold:g}: the verdict depends on the seed"
-            )
-        yield finding("GF108", where, message, file=plan.file)
+        yield finding("GF108", where, why_undetermined(total, band, threshold), file=plan.file)
     if cause is None:
         return
     if math.isinf(total):
@@ -49,6 +42,16 @@ def verdict_finding(
     code = "GF101" if verdict == "vanishing" else "GF102"
     data = {"log10_total": total, "cause": cause.to_dict()}
     yield finding(code, where, f"{message}; {_blame(cause, layers)}", file=plan.file, data=data)
+
+
+def why_undetermined(total: float, band: tuple[float, float] | None, threshold: float) -> str:
+    """What kept a verdict from being given, as a sentence."""
+    if band is None or math.isnan(total):
+        return "the gradient's total is not a number, so there is nothing to judge by"
+    return (
+        f"95 % of draws lie between {band[0]:+.2f} and {band[1]:+.2f} decades, across the "
+        f"threshold of {threshold:g}: the verdict depends on the seed"
+    )
 
 
 def _blame(cause: Cause, layers: tuple[LayerFlow, ...]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcli.analysis.flow.findings import why_undetermined
 from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
 from gradcli.analysis.flow.report import (
     Cause,
@@ -212,7 +213,7 @@ def _result(
         cause=cause,
         recurrence=recurrence,
         findings=(
-            *_findings(plan, run, total, depth, verdict, cause),
+            *_findings(plan, run, total, depth, verdict, cause, band, threshold),
             *format_findings(entries, formats, places, plan.dtype, plan.file),
         ),
         expected=plan.expect.flow if expects else None,
@@ -272,9 +273,19 @@ def _gates(run: _OverTime) -> tuple[Gate, ...]:
 
 
 def _findings(
-    plan: Plan, run: _OverTime, total: float, depth: int, verdict: str, cause: Cause | None
+    plan: Plan,
+    run: _OverTime,
+    total: float,
+    depth: int,
+    verdict: str,
+    cause: Cause | None,
+    band: tuple[float, float] | None,
+    threshold: float,
 ) -> Iterator[Finding]:
     node = run.node
+    if verdict == "undetermined":
+        reason = why_undetermined(total, band, threshold)
+        yield finding("GF108", node.name, reason, file=plan.file, line=node.line)
     if verdict not in ("vanishing", "exploding"):
         return
     code = "GF101" if verdict == "vanishing" else "GF102"
