@@ -141,6 +141,11 @@ def test_formulas_are_shown_at_the_choices_that_they_depend_on() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("op", CATALOGUE.all(Layer), ids=lambda op: op.name)
+def test_the_example_of_a_layer_fits_a_narrow_terminal(op: Layer) -> None:
+    assert max(map(len, op_card(op).example.splitlines())) <= 58
+
+
 @every_op
 def test_the_example_of_an_op_is_a_spec(op: Op) -> None:
     card = op_card(op)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import Any
+from typing import Any, Final
 
 from gradcli.core.op import Initializer, Loss, Op, OutputTerm, Term, Weighting
 from gradcli.core.param import REQUIRED, Param
 
 __all__ = ["example_of", "example_options"]
+
+_WIDTH: Final = 58
+"""Longest line of an example: what a card indents by two leaves of a terminal's 60 columns."""
 
 
 def example_options(op: Op) -> dict[str, Any]:
@@ -30,7 +33,11 @@ def _example(param: Param) -> Any:
 @singledispatch
 def example_of(op: Op) -> str:
     """A piece of a spec in which the op stands with all of its options."""
-    return f"network:\n  - {_entry(op.name, example_options(op))}"
+    entry = f"network:\n  - {_entry(op.name, options := example_options(op))}"
+    if all(len(line) <= _WIDTH for line in entry.splitlines()):
+        return entry
+    lines = (f"      {key}: {_written(value)}" for key, value in options.items())
+    return "\n".join([f"network:\n  - {op.name}:", *lines])
 
 
 @example_of.register
