@@ -193,3 +193,10 @@ def test_a_written_spec_is_a_spec() -> None:
     plan, again = load_plan(spec), load_text(spec_text(spec), "built.yaml")
     assert [node.name for node in again.nodes] == [node.name for node in plan.nodes]
     assert again.parameters.keys() == plan.parameters.keys()
+
+
+def test_weights_beyond_the_range_of_numbers_are_refused_in_words() -> None:
+    report = gradcli.flow(depth=3, width=4, gain=1e300)
+    assert report.verdict == "invalid"
+    (problem,) = report.results[0].errors
+    assert problem.message.endswith("cannot be drawn: its spread is beyond the largest number")

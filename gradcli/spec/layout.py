@@ -316,7 +316,9 @@ def _try_drawing(plan: ParameterPlan, node: Node, context: Context) -> None:
         with np.errstate(over="raise", invalid="raise"):
             plan.init.draw(rng, one, plan.fan_in, plan.fan_out)
     except (ValueError, ArithmeticError) as error:
-        message = f"{plan.name} of shape {list(plan.shape)} cannot be drawn: {error}"
+        overflows = isinstance(error, ArithmeticError)
+        reason = "its spread is beyond the largest number" if overflows else str(error)
+        message = f"{plan.name} of shape {list(plan.shape)} cannot be drawn: {reason}"
         context.problems.add("SP009", message, node, at_key=True)
 
 
