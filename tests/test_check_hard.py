@@ -301,6 +301,21 @@ def test_a_rounded_function_proves_nothing_wrong(places: int) -> None:
         assert report.verdict != "fail", report
 
 
+def test_a_zeroed_gradient_beside_a_large_one_is_told() -> None:
+    """Small steps change nothing of the value, which says nothing of the slope."""
+
+    def loss(p: dict[str, Array]) -> Any:
+        return 1e8 * (p["a"] ** 2).sum() + 1e-6 * (p["b"] ** 2).sum()
+
+    def zeroed(p: dict[str, Array]) -> dict[str, Array]:
+        return {"a": 2e8 * p["a"], "b": 0 * p["b"]}
+
+    point = {"a": np.linspace(-1, 2, 12), "b": np.linspace(-2, 1.5, 12)}
+    for seed in range(4):
+        report = gradcli.gradcheck(loss, zeroed, point, seed=seed)
+        assert [found.code for found in report.findings] == ["GC103"], report
+
+
 def test_level_beside_a_bend_is_no_stair() -> None:
     report = gradcli.gradcheck(lambda x: np.maximum(x - 2, 0).sum(), np.ones_like, np.ones(3))
     assert report.verdict == "fail", report

@@ -74,7 +74,7 @@ def judge_differences(
     outcome[kink & (outcome < Outcome.UNDECIDED)] = Outcome.KINK
     # where nothing changes over a good part of the scale, zero is right, whatever is further on
     is_level = (np.abs(ladder.edge) > _LEVEL * scale.position) & (a == 0)
-    is_level &= outcome >= Outcome.UNDECIDED
+    is_level &= outcome == Outcome.UNDECIDED
     for values in (n, lows, highs):
         values[is_level] = 0.0
     u[is_level] = (scale.noise / np.where(is_level, np.abs(ladder.edge), 1.0))[is_level]
