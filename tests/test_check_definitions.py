@@ -176,6 +176,24 @@ def test_a_function_of_whole_arrays(gradient: str, code: str | None) -> None:
     assert [tensor.name for tensor in report.tensors] == ["f"]
 
 
+@pytest.mark.parametrize(
+    ("forward", "derivative", "branch"),
+    [
+        ("where(x < 0, 0.1 * x, x)", "where(x < 0, 0.1, 2)", "x > 0"),
+        ("where(x <= 0, 0.1 * x, x)", "where(x <= 0, 0.3, 1)", "x <= 0"),
+        ("where(0 < x, x, 0.1 * x)", "where(0 < x, 2, 0.1)", "0 < x"),
+        ("where(x >= 1, x, x**2)", "where(x >= 1, 1, x)", "x < 1"),
+        ("maximum(x, 0.1 * x)", "where(x > 0, 1, 0.2)", "x < 0.1 * x"),
+        ("abs(x - 1)", "where(x > 1, 1, -1.2)", "x - 1 < 0"),
+        ("clip(x, -1, 2)", "where(x > 2, 0.5, where(x > -1, 1, 0))", "x > 2"),
+    ],
+)
+def test_the_side_that_is_wrong_is_named(forward: str, derivative: str, branch: str) -> None:
+    (error,) = [f for f in check(activation(forward, derivative)).findings if f.severity == "error"]
+    assert (error.code, error.data["branch"]) == ("GC107", branch)
+    assert f"where {branch}," in error.message
+
+
 @pytest.mark.parametrize("values", [[0.0, 0.0], [0.0, 2.0]])
 def test_a_function_flat_at_zero(values: list[float]) -> None:
     definition = {

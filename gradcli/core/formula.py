@@ -26,12 +26,15 @@ Ranks = Mapping[str, int]
 class Condition:
     """A place where a formula may have a kink or a jump: where `margin` is zero.
 
-    `text` is the source, e.g. `x > 0` or `abs(x - 1)`, at `offset` of the formula.
+    `text` is the source, e.g. `x > 0` or `abs(x - 1)`, at `offset` of the formula; `above` and
+    `below` say in the formula's own words where the margin is positive and negative.
     """
 
     text: str
     offset: int
     margin: Formula
+    above: str
+    below: str
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,32 @@ class Formula:
     def conditions(self) -> tuple[Condition, ...]:
         """The places where the formula may have a kink or a jump, in the order of the text."""
         found = [
-            Condition(self.text[step.offset : step.offset + step.length], step.offset, margin)
+            condition
             for step in self.steps
             if isinstance(step, Apply)
-            for margin in self._margins(step)
+            for condition in self._conditions(step)
         ]
         return tuple(sorted(found, key=lambda condition: condition.offset))
 
-    def _margins(self, step: Apply) -> Iterator[Formula]:
+    def _conditions(self, step: Apply) -> Iterator[Condition]:
+        text = self._text_of(step)
+        places: list[tuple[int, int | Constant, str]] = []
         for a, b in step.function.ties:
-            yield self._difference(step.operands[a], step.operands[b])
+            right = step.operands[b]
+            places.append((step.operands[a], right, self._text_of(self.steps[right])))
         for kink in step.function.kinks:
-            yield self._difference(step.operands[0], Constant(kink, step.offset, step.length))
+            end = Constant(kink, step.offset, step.length)
+            places.append((step.operands[0], end, f"{kink:g}"))
+        for left, right, words in places:
+            above, below = (f"{self._text_of(self.steps[left])} {sign} {words}" for sign in "><")
+            if step.function.name in (">", ">="):
+                above = text
+            elif step.function.name in ("<", "<="):
+                below = text
+            yield Condition(text, step.offset, self._difference(left, right), above, below)
+
+    def _text_of(self, step: Step) -> str:
+        return self.text[step.offset : step.offset + step.length]
 
     def _difference(self, left: int, right: int | Constant) -> Formula:
         """The formula `left - right` of two steps, or of a step and a number."""

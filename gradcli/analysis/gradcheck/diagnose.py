@@ -161,10 +161,7 @@ def _kind(subject: Subject, evidence: Evidence) -> Diagnosis | None:
             part.replace(values=part.values[checked]) for part in subject.contributions()
         ),
         by_row=_at(subject.by_row, checked),
-        branches=tuple(
-            Branch(branch.text, branch.above[checked], branch.below[checked])
-            for branch in subject.branches()
-        ),
+        branches=tuple(Branch(branch.text, branch.holds[checked]) for branch in subject.branches()),
     )
     return next((found for fit in FITS if (found := fit(case)) is not None), None)
 

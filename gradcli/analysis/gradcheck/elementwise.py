@@ -86,10 +86,11 @@ class _Elementwise:
         formulas = [definition.forward, *([definition.claim] if definition.claim else [])]
         x = self.grid.env[self.moving]
         conditions = [condition for formula in formulas for condition in formula.conditions]
-        margins = [self._at(each.margin, np.arange(len(x)), x) for each in conditions]
+        everything = np.arange(len(x))
         return tuple(
-            Branch(each.text, margin > 0, margin < 0)
-            for each, margin in zip(conditions, margins, strict=True)
+            side
+            for each in conditions
+            for side in Branch.sides(each, self._at(each.margin, everything, x))
         )
 
     def _contributions(self) -> tuple[Contribution, ...]:

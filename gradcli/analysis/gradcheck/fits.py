@@ -95,9 +95,8 @@ def _clipped(case: Mismatch) -> Diagnosis | None:
 def _in_one_branch(case: Mismatch) -> Diagnosis | None:
     telling = case.right & (case.n != 0)
     for branch in case.branches:
-        for side, words in ((branch.above, branch.text), (branch.below, f"not ({branch.text})")):
-            if _apart(case.wrong, telling, side):
-                return _one_branch(case, words)
+        if _apart(case.wrong, telling, branch.holds):
+            return _one_branch(case, branch.text)
     if min(case.wrong.sum(), telling.sum()) < _TELLING:
         return None
     a, n = case.a[case.wrong], case.n[case.wrong]

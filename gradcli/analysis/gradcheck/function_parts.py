@@ -50,15 +50,14 @@ class _Formulas:
 
     def branches(self) -> tuple[Branch, ...]:
         """Conditions of forward and claim with a margin for each entry of the argument."""
-        found = []
+        found: list[Branch] = []
         for formula in (self._forward, *self._claims.values()):
             for condition in formula.conditions:
                 if not condition.margin.names <= self._env.keys():
                     continue  # one of the cotangent
                 margin = condition.margin.evaluate(self._env)
                 if margin.shape == self._tensor.shape:
-                    flat = margin.ravel()
-                    found.append(Branch(condition.text, flat > 0, flat < 0))
+                    found += Branch.sides(condition, margin.ravel())
         return tuple(found)
 
     def contributions(self) -> tuple[Contribution, ...]:

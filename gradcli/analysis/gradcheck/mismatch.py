@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
+
+if TYPE_CHECKING:
+    from gradcli.core.formula import Condition
 
 __all__ = ["Branch", "Contribution", "Diagnosis", "Mismatch", "RowGradients"]
 
@@ -29,11 +32,15 @@ class Diagnosis(Record):
 
 
 class Branch(Record):
-    """A condition of a formula, e.g. `x > 0`, and where its margin is above and below zero (E,)."""
+    """A condition of a formula, e.g. `x > 0`, and where it holds beyond a tie (E,)."""
 
     text: str
-    above: Mask
-    below: Mask
+    holds: Mask
+
+    @classmethod
+    def sides(cls, condition: Condition, margin: Array) -> tuple[Branch, Branch]:
+        """Both sides of a place where a formula may have a kink, with its margin (E,)."""
+        return cls(condition.above, margin > 0), cls(condition.below, margin < 0)
 
 
 class Contribution(Record):

@@ -168,8 +168,8 @@ def _branch(subject: Subject, entries: Array) -> Callable[[Array], Mask] | None:
     branches = subject.branches()
     if not branches:
         return None
-    above = branches[0].above[entries]
-    return lambda x: above.reshape(x.shape)
+    side = branches[0].holds[entries]
+    return lambda x: side.reshape(x.shape)
 
 
 def _part(subject: Subject, entries: Array) -> Array | None:
