@@ -134,8 +134,8 @@ class Formula:
         text = self._text_of(step)
         places: list[tuple[int, int | Constant, str]] = []
         for a, b in step.function.ties:
-            right = step.operands[b]
-            places.append((step.operands[a], right, self._text_of(self.steps[right])))
+            words = self._text_of(self.steps[step.operands[b]])
+            places.append((step.operands[a], step.operands[b], words))
         for kink in step.function.kinks:
             end = Constant(kink, step.offset, step.length)
             places.append((step.operands[0], end, f"{kink:g}"))
