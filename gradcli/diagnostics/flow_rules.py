@@ -267,7 +267,7 @@ class Ordered(Rule):
 
     What to look at:
         The cosine of two examples by layer, which tends to 1. Larger weights or smaller biases
-        (`gradcli flow --critical` solves for them), an activation through zero, residual blocks,
+        (flow solves for them among its remedies), an activation through zero, residual blocks,
         batch normalization.
 
     Example:
@@ -295,7 +295,7 @@ class Chaotic(Rule):
 
     What to look at:
         The gain of a layer, and its distance from 1. A smaller `gain`, or the edge of chaos of
-        this activation (`gradcli flow --critical`). Where values merely grow, as with ReLU,
+        this activation (a remedy that flow measures). Where values merely grow, as with ReLU,
         near inputs stay as near as they are, and this is not found.
 
     Example:
