@@ -13,6 +13,7 @@ import gradcli.ops
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
+from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
 from gradcli.core.registry import CATALOGUE
@@ -187,6 +188,25 @@ def test_what_is_off_within_the_grade_is_named_where_it_grows_beyond() -> None:
     assert result.verdict == "fail"
     assert codes(result) == [("tanh_3", "GC113")]
     assert {f.data["culprits"][0] for f in result.findings if f.code == "GC204"} == {"tanh_3"}
+
+
+def test_a_claim_that_is_unsure_of_itself_is_judged_part_by_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wrong gradient can be so sensitive that its own uncertainty covers any difference."""
+    measured = NetworkTensors.jitter
+
+    def jitter(self: NetworkTensors, name: str) -> Array:
+        found = measured(self, name)
+        return found + 1e3 if len(self.model.plan.nodes) > 1 else found
+
+    monkeypatch.setattr(NetworkTensors, "jitter", jitter)
+    assert six_layers().verdict == "pass"
+    result = six_layers("tanh_3")
+    assert codes(result) == [("tanh_3", "GC102")]
+    failing = {tensor.name for tensor in result.tensors if tensor.verdict == "fail"}
+    assert failing >= {"dense_3.weight", "dense_3.bias"}
+    assert all(t.below_resolution_error > 0 for t in result.tensors if t.verdict == "fail")
 
 
 def test_two_wrong_nodes_of_six_layers_are_both_named() -> None:

@@ -174,8 +174,10 @@ class _SpecCheck:
         explained: list[Finding] = []
         try:
             self._examine(subjects, results, findings)
-            if any(result.verdict != "pass" for result in results.values()):
-                explained = self._explain(network.model, results, findings)
+            largest = network.largest if any(r.below_resolution for r in results.values()) else 0.0
+            doubtful = {n for n, r in results.items() if r.is_doubtful(largest, self.required)}
+            if doubtful or any(result.verdict != "pass" for result in results.values()):
+                explained = self._explain(network.model, results, findings, doubtful)
         finally:  # an interrupt leaves what is known by then
             self.collector.tensors += results.values()
             self.collector.add(found for own in findings.values() for found in own)
@@ -197,13 +199,17 @@ class _SpecCheck:
             )
 
     def _explain(
-        self, model: Model, results: dict[str, TensorResult], findings: dict[str, list[Finding]]
+        self,
+        model: Model,
+        results: dict[str, TensorResult],
+        findings: dict[str, list[Finding]],
+        doubtful: set[str],
     ) -> list[Finding]:
         """Find the parts that make tensors wrong, and whether an op of gradcli itself is one.
 
-        A tensor that could not be decided is wrong if a part that is proven wrong accounts for it:
-        alone, where nothing drowns it, a part can be judged by real differences. What is said of
-        it, and the errors of failing tensors, are taken from the findings.
+        A `doubtful` tensor is wrong if a part that is proven wrong accounts for it: alone, where
+        nothing drowns it, a part can be judged by real differences. What is said of it, and the
+        errors of failing tensors, are taken from the findings.
         """
         # loaded only here, since hardly any check gets this far
         from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
@@ -212,8 +218,8 @@ class _SpecCheck:
         found = find_culprits(model, self.options, self.required, self._known)
         failures: dict[str, list[Finding]] = {}
         for name, result in results.items():
-            doubtful = result.verdict == "inconclusive"
-            if doubtful and any(each.accounts_for(name, model.network) for each in found.proven):
+            causes = (each for each in found.proven if name in doubtful)
+            if any(cause.accounts_for(name, model.network) for cause in causes):
                 results[name] = result.replace(verdict="fail")
                 findings[name] = [each for each in findings[name] if each.code != "GC203"]
             if results[name].verdict == "fail":

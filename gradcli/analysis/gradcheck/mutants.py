@@ -189,7 +189,7 @@ def _clipped(site: Site) -> Change | None:
         return None
 
     def change(call: Call) -> Array:
-        limit = np.abs(call.right).max() / 3
+        limit = np.partition(np.abs(call.right).ravel(), -2)[-2] / 2  # so that it cuts off two
         return np.clip(call.right, -limit, limit)
 
     return change
@@ -218,7 +218,7 @@ def _one_branch(site: Site) -> Change | None:
 
 @_kind("last row left out", "GC108")
 def _last_row(site: Site) -> Change | None:
-    if len(site.shape) < 2 or site.shape[0] < 2:
+    if len(site.shape) < 2 or not 2 <= site.shape[0] < site.size:
         return None
 
     def change(call: Call) -> Array:

@@ -39,7 +39,8 @@ class TensorResult(Record):
 
     `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
     `below_resolution` counts entries that passed because the arithmetic can tell no difference,
-    `projections` random ones of a tensor of which not every entry was checked.
+    `below_resolution_error` is the largest that one of them may hide; `projections` counts random
+    ones of a tensor of which not every entry was checked.
     """
 
     name: str
@@ -59,6 +60,16 @@ class TensorResult(Record):
     worst: Worst | None
     wrong: int = 0
     projections: int = 0
+    below_resolution_error: float = 0.0
+
+    def is_doubtful(self, largest: float, required: float) -> bool:
+        """Whether the parts of a network have to say if this tensor of it is right.
+
+        It could not be decided; or it passed although the claim is so far off, and so unsure of
+        itself, that it would matter beside the `largest` entry of any gradient.
+        """
+        hides = self.below_resolution_error > required * largest
+        return self.verdict == "inconclusive" or hides
 
     def to_dict(self) -> dict[str, Any]:
         worst = self.worst
@@ -75,6 +86,7 @@ class TensorResult(Record):
             "detectable_error": self.detectable_error,
             "kinks": self.kinks,
             "below_resolution": self.below_resolution,
+            "below_resolution_error": self.below_resolution_error,
             "vacuous": self.vacuous,
             "oracle": self.oracle,
             "wrong": self.wrong,

@@ -43,6 +43,10 @@ class Planting(Record):
     def op(self) -> Op:
         return planted(self.part.op, self.operand, self.mistake.change)
 
+    def reaches(self, tensor: str) -> bool:
+        """Whether the mistake is in the gradient of this tensor; a penalty's is in all of them."""
+        return self.part.kind == "term" or tensor == self.tensor
+
 
 class NetworkSelfTest:
     """The mutants of one network, which passes itself with these `results`."""
@@ -86,12 +90,12 @@ class NetworkSelfTest:
             judged = planting.judge.judged(planting.op)
             culprit = judged.proven
             if culprit is not None and any(
-                culprit.accounts_for(name, network.model.network) for name in told.undecided
+                culprit.accounts_for(name, network.model.network) for name in told.doubtful
             ):
                 fate = "caught"
             culprit = culprit or judged.small
             own = () if culprit is None or fate != "caught" else culprit.findings
-            codes = [each.code for each in own if each.data["operand"] == planting.tensor]
+            codes = [each.code for each in own if planting.reaches(each.data["operand"])]
         found = tuple(dict.fromkeys(codes))
         return Mutant(
             part.name,
@@ -149,32 +153,35 @@ class NetworkSelfTest:
         def order(name: str) -> tuple[bool, int]:
             return effects[name] <= 1, network.gradients[name].size
 
-        undecided: list[str] = []
+        doubtful: list[str] = []
+        undecided = False
         warnings: list[str] = []
         for name in sorted(effects, key=order):
             subject = network.subject(name, self._kinds[name])
             result, findings, _ = examine(subject, self._options, self._required)
             if result.verdict == "fail":
                 return _Told("caught", [], [], wants_culprit=True)
-            undecided += [name] * (result.verdict == "inconclusive")
+            undecided |= result.verdict == "inconclusive"
+            if result.is_doubtful(self._base.largest, self._required):
+                doubtful.append(name)
             warnings += [found.code for found in findings if found.code.startswith("GC1")]
         if warnings:
             return _Told("caught", warnings, [], wants_culprit=False)
         if all(effect <= 1 for effect in effects.values()):
             return _Told("without effect", [], [], wants_culprit=False)
         fate: Fate = "undecided" if undecided else "survived"
-        return _Told(fate, [], undecided, wants_culprit=bool(undecided))
+        return _Told(fate, [], doubtful, wants_culprit=bool(doubtful))
 
 
 class _Told(Record):
     """The fate of a mutant by the network's tensors, and the codes of what was only warned of.
 
-    A culprit is to be found where a tensor fails, or could not be decided.
+    A culprit is to be found where a tensor fails, or where only the parts can decide.
     """
 
     fate: Fate
     codes: list[str]
-    undecided: list[str]
+    doubtful: list[str]
     wants_culprit: bool
 
 

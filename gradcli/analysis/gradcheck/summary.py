@@ -45,6 +45,7 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
             float(evidence.u[at]),
             {name: float(values[checked[at]]) for name, values in subject.variables.items()},
         )
+    below = outcome == Outcome.BELOW_RESOLUTION
     max_error = float(error[graded].max(initial=0.0))
     return TensorResult(
         name=subject.name,
@@ -58,7 +59,8 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
         max_abs_error=float(absolute[graded].max(initial=0.0)),
         detectable_error=float(limit.max(initial=0.0)),
         kinks=int(kinks.sum()),
-        below_resolution=int((outcome == Outcome.BELOW_RESOLUTION).sum()),
+        below_resolution=int(below.sum()),
+        below_resolution_error=float(absolute[below].max(initial=0.0)),
         vacuous=bool(len(checked))
         and not any(values.any() for values in (evidence.a, evidence.low, evidence.high)),
         oracle=evidence.source,

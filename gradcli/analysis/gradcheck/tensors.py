@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -84,6 +84,14 @@ class NetworkTensors:
             oracle=truth.oracle(name),
             ladders=truth.ladders.get(name),
         )
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest numeric entry of those tensors that are checked whole; infinite for none."""
+        if self.options.oracle not in (None, "complex"):
+            return float("inf")
+        found = [self.truth.gradient(name).value for name in self._whole]
+        return max((float(np.abs(value).max(initial=0.0)) for value in found), default=float("inf"))
 
     def _plan_work(self) -> tuple[frozenset[str], float]:
         """Tensors of which every entry is checked, and the multiply-adds that all take together."""
