@@ -14,6 +14,7 @@ import gradcli.ops
 from gradcli.analysis.catalogue.topics import key_of_topic, topics
 from gradcli.analysis.verdict import GRADES
 from gradcli.cli.main import main
+from gradcli.cli.values import topics_and_specs
 from gradcli.core.references import REFERENCES
 from gradcli.diagnostics.concept import AREAS, Concept, all_concepts
 
@@ -98,7 +99,8 @@ def test_an_offered_command_is_one(command: str) -> None:
         if argument.startswith("specs/"):
             assert (ROOT / argument).is_file()
     if name == "explain":
-        assert gradcli.explain(*made.params["topics"]).results
+        topic_names, specs = topics_and_specs(made.params["topics"])
+        assert gradcli.explain(*topic_names, sources=[ROOT / spec for spec in specs]).results
     if name == "list":
         options = {key: made.params[key] for key in ("search", "where")}
         assert gradcli.catalogue(made.params["kind"], **options).passed
