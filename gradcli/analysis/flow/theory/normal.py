@@ -8,7 +8,7 @@ inputs only: at a kink their error falls as 1/n, and a tanh of wide inputs is a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Final
 
@@ -24,13 +24,14 @@ _TOLERANCE: Final = 1e-13
 """Part of an average by which the last Legendre coefficients of a panel may count."""
 
 _NARROWEST: Final = 2.0**-50
-"""Width of a panel around a jump at an unknown place that no longer counts."""
+"""Width of a panel, for inputs of unit size, around a jump at an unknown place that no longer
+counts."""
 
 _NEARER: Final = 1 / 64
 """The next edge toward a feature, as a part of the way to it."""
 
 _MOST_PANELS: Final = 4096
-_EDGES: Final = (*range(9), 10.0, 12.5, 16.0, 21.0, 28.0, 38.0)
+_EDGES: Final = (0.0, 1.3, 2.6, 3.9, 5.3, 7.0, 9.0, 12.0, 18.0, 38.0)
 """Edges of panels right of zero; beyond 38 the density is zero in double precision."""
 
 
@@ -40,7 +41,8 @@ class Averages:
 
     `mean` is E f, `rms` √E f², `slope_rms` √E f'², `kurtosis` E f'⁴/(E f'²)² and `stretch`
     d(E f²)/d(std²) = E[f'² + f·f''], which is ½E[(z² − 1)f²]/std² by Stein's lemma (NaN at
-    std = 0). What the panels cannot resolve, or what is not finite, is NaN.
+    std = 0). `moved_mean` and `moved_rms` are of f'(x)·(x − mean): of how the values move when x
+    is stretched. What the panels cannot resolve, or what is not finite, is NaN.
     """
 
     mean: float
@@ -48,6 +50,8 @@ class Averages:
     slope_rms: float
     kurtosis: float
     stretch: float
+    moved_mean: float
+    moved_rms: float
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,15 @@ def averages(curve: Curve, mean: float, std: float) -> Averages:
     """The averages, each to about 1e-13 of itself. `std` may be anything from 0 on."""
     if std == 0:
         (y,), (slope,) = curve(np.array([mean]))
-        return Averages(float(y), abs(float(y)), abs(float(slope)), 1.0, math.nan)
+        return Averages(float(y), abs(float(y)), abs(float(slope)), 1.0, math.nan, 0.0, 0.0)
     if curve.homogeneous and std != 1:
         unit = averages(curve, mean / std, 1.0)
-        return Averages(
-            std * unit.mean, std * unit.rms, unit.slope_rms, unit.kurtosis, unit.stretch
-        )
+        sizes = ("mean", "rms", "moved_mean", "moved_rms")
+        return replace(unit, **{size: std * getattr(unit, size) for size in sizes})
     with np.errstate(all="ignore"):
         sample = _sampled(curve, mean, std)
         if sample is None:
-            return Averages(*[math.nan] * 5)
+            return Averages(*[math.nan] * 7)
         largest = float(np.max(np.abs(sample.y), initial=0.0)) or 1.0
         square, slope_square = (sample.y / largest) ** 2, sample.slope**2
         slopes = float(sample.weights @ slope_square)
@@ -84,6 +87,8 @@ def averages(curve: Curve, mean: float, std: float) -> Averages:
             math.sqrt(slopes),
             float(sample.weights @ slope_square**2) / slopes**2 if slopes else math.nan,
             (largest / std) ** 2 * float(sample.weights @ (square * (sample.z**2 - 1))) / 2,
+            std * float(sample.weights @ (sample.slope * sample.z)),
+            std * math.sqrt(sample.weights @ (slope_square * sample.z**2)),
         )
 
 
@@ -137,6 +142,7 @@ def _sampled(curve: Curve, mean: float, std: float) -> _Sample | None:
     nodes, weights, highest = _legendre()
     kept: list[tuple[Array, ...]] = []
     settled: Array = np.zeros(2)
+    narrowest = _NARROWEST / max(std, 1)
     scale, panels = 0.0, 0
     while lower.size:
         panels += lower.size
@@ -152,7 +158,7 @@ def _sampled(curve: Curve, mean: float, std: float) -> _Sample | None:
         totals = settled + parts.sum(axis=1)
         unresolved = np.abs(squares @ highest).max(axis=2) > _TOLERANCE * totals[:, None]
         again = unresolved.any(axis=0)
-        narrow = again & (upper - lower <= _NARROWEST)
+        narrow = again & (upper - lower <= narrowest)
         if (parts[:, narrow] > _NARROWEST**0.5 * totals[:, None]).any():
             return None  # the average does not exist
         again &= ~narrow

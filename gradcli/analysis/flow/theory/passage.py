@@ -1,0 +1,191 @@
+"""What each node of a network does to a signal, by theory, from what its op states of itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.analysis.flow.products import log2
+from gradcli.analysis.flow.structure import Structure
+from gradcli.analysis.flow.theory.curve import curve_of
+from gradcli.analysis.flow.theory.entries import (
+    STILL,
+    Entries,
+    Spread,
+    after_activation,
+    after_noise,
+    after_normalization,
+    after_scaling,
+    after_weights,
+    sum_of,
+)
+from gradcli.core.arrays import Array
+from gradcli.core.op import Activation
+from gradcli.core.traits import LayerTraits, Normalization
+from gradcli.engine.model import draw_parameter
+from gradcli.spec.plan import NodePlan, Plan
+
+__all__ = ["Passage", "Passages", "Unpredictable"]
+
+
+class Unpredictable(Exception):
+    """Why theory has nothing to say about a network; the message names the node."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The output of a node, and what the node does to a gradient on its way back.
+
+    `log2_gains` are of the squared gradient, for each input. `variance` is how much of the variance
+    of the logarithm of one example's squared gradient it adds at this width: per layer
+    (3·E f'⁴/(E f'²)² − 1)/n in all (Hanin and Nica 2020). `moved` is how the entries move when a
+    signal before them is stretched. `mixed_by` is the last node whose weights the entries depend
+    on, -1 for the input's own.
+    """
+
+    entries: Entries
+    moved: Entries
+    log2_gains: tuple[float, ...] = ()
+    variance: float = 0.0
+    mixed_by: int = -1
+
+
+class Passages:
+    """The nodes of a plan, to be passed in any order and with any inputs."""
+
+    def __init__(self, plan: Plan, structure: Structure) -> None:
+        self.plan = plan
+        self.traits = structure.traits
+        self.elementwise = structure.elementwise
+        self.couples = any(
+            traits.normalizes is not None and traits.normalizes.over == "rows"
+            for traits in structure.traits
+        )
+        self._weights: dict[int, tuple[float, Spread]] = {}
+
+    def input(self) -> Passage:
+        """The network's input: as stated, or as it is drawn."""
+        inputs = self.plan.inputs
+        assert inputs is not None
+        if inputs.values is not None:
+            entries = Entries.of(np.asarray(inputs.values))
+        else:
+            entries = Entries(log2(inputs.std), 0.0, 0.0)
+        return Passage(entries, entries)
+
+    def through(self, index: int, inputs: Sequence[Passage]) -> Passage:
+        """A node's passage from those of its inputs. Raises Unpredictable."""
+        node, traits, x = self.plan.nodes[index], self.traits[index], inputs[0]
+        if self.elementwise[index]:
+            passed = self._activation(node, x)
+        elif traits.mixing is not None and "x" in traits.affine and len(inputs) == 1:
+            gain, bias = self.weights(index)
+            fan_in = self.plan.parameters[node.parameters[traits.mixing]].shape[-1]
+            entries = after_weights(x.entries, gain, bias)
+            moved = after_weights(x.moved, gain, Spread(0.0, 0.0))
+            return Passage(entries, moved, (log2(gain),), 2 / fan_in, index)
+        elif traits.sums is not None:
+            passed = self._sum(node, traits.sums, inputs)
+        elif traits.normalizes is not None:
+            passed = self._normalization(node, traits.normalizes, x)
+        elif traits.noise:
+            noise, variance = traits.noise, 3 * traits.noise / node.shape[-1]
+            entries, moved = (after_noise(each, noise) for each in (x.entries, x.moved))
+            passed = Passage(entries, moved, (log2(1 + noise),), variance, x.mixed_by)
+        else:
+            raise Unpredictable(f"{node.name} ({node.op.name}) is not among what it covers")
+        if math.isnan(passed.entries.log2_rms) or any(map(math.isnan, passed.log2_gains)):
+            raise Unpredictable(f"{node.name} has no finite averages over what reaches it")
+        return passed
+
+    def _activation(self, node: NodePlan, x: Passage) -> Passage:
+        assert isinstance(node.op, Activation)
+        weights = {name: self.numbers(full) for name, full in node.parameters.items()}
+        curve = curve_of(node.op, node.options, weights)
+        after = after_activation(x.entries, x.moved, curve, shared=self.couples)
+        own = after.averages
+        kurtosis = 1.0 if math.isnan(own.kurtosis) else own.kurtosis
+        variance = 3 * (kurtosis - 1) / node.shape[-1]
+        gains = (2 * log2(own.slope_rms),)
+        return Passage(after.entries, after.moved, gains, variance, x.mixed_by)
+
+    def _sum(
+        self, node: NodePlan, factors: tuple[float, ...], inputs: Sequence[Passage]
+    ) -> Passage:
+        mixers = [each.mixed_by for each in inputs]
+        if len(set(mixers)) < len(mixers):
+            raise Unpredictable(f"{node.name} adds what no weights have made independent")
+        entries = sum_of([(c, x.entries) for c, x in zip(factors, inputs, strict=True)])
+        moved = sum_of([(c, x.moved) for c, x in zip(factors, inputs, strict=True)])
+        gains = tuple(2 * log2(abs(c)) for c in factors)
+        return Passage(entries, moved, gains, 0.0, max(mixers))
+
+    def _normalization(self, node: NodePlan, claim: Normalization, x: Passage) -> Passage:
+        names = node.parameters
+        weight = self.numbers(names["weight"]) if "weight" in names else np.ones(1)
+        bias = self.numbers(names["bias"]) if "bias" in names else np.zeros(1)
+        if claim.over == "stored":
+            mean, variance = (
+                self.numbers(node.buffers[f"running_{name}"]) for name in ("mean", "var")
+            )
+            scale = weight / np.sqrt(variance + claim.eps)
+            entries, gain = after_scaling(x.entries, scale, bias - scale * mean)
+            moved, _ = after_scaling(x.moved, scale, np.zeros(1))
+            return Passage(entries, moved, (gain,), 0.0, x.mixed_by)
+        features = node.shape[-1]
+        count = features if claim.over == "features" else math.prod(node.shape) // features
+        entries, gain = after_normalization(
+            x.entries, claim, count, Spread.of(weight), Spread.of(bias)
+        )
+        return Passage(entries, STILL, (gain,), 2 / features, x.mixed_by)
+
+    def weights(self, index: int) -> tuple[float, Spread]:
+        """fan_in times the mean square of a layer's weights, and its biases."""
+        found = self._weights.get(index)
+        if found is None:
+            node, traits = self.plan.nodes[index], self.traits[index]
+            found = self._weights[index] = self._gain(node, traits), self._bias(node, traits)
+        return found
+
+    def _gain(self, node: NodePlan, traits: LayerTraits) -> float:
+        assert traits.mixing is not None
+        name = node.parameters[traits.mixing]
+        own = self.plan.parameters[name]
+        if name in self.plan.weights:
+            return own.shape[-1] * Spread.of(self.plan.weights[name]).square
+        claimed = own.init.op.variance
+        variance = claimed and claimed(own.fan_in, own.fan_out, **own.init.options)
+        if not variance:
+            raise Unpredictable(f"the weights of {node.name} are not drawn at random")
+        return own.fan_in * variance
+
+    def _bias(self, node: NodePlan, traits: LayerTraits) -> Spread:
+        """Whatever the layer is affine in alone, and not through its input or its weights."""
+        names = [operand for operand, (_, *others) in traits.affine.items() if not others]
+        spreads = [self._spread(node.parameters[name]) for name in names]
+        mean = math.fsum(spread.mean for spread in spreads)
+        variance = math.fsum(spread.square - spread.mean**2 for spread in spreads)
+        return Spread(mean, variance + mean**2)
+
+    def _spread(self, name: str) -> Spread:
+        own = self.plan.parameters[name]
+        claimed = own.init.op.variance
+        if name not in self.plan.weights and claimed is not None:
+            variance = claimed(own.fan_in, own.fan_out, **own.init.options)
+            if variance:
+                return Spread(0.0, variance)
+        return Spread.of(self.numbers(name))
+
+    def numbers(self, name: str) -> Array:
+        """A parameter or buffer that is stated, or always the same."""
+        plan = self.plan
+        if name in plan.weights:
+            return np.asarray(plan.weights[name], np.float64)
+        if name in plan.buffers:
+            fill = plan.buffers[name].fill
+            assert not callable(fill)
+            return np.full(plan.buffers[name].shape, fill)
+        return draw_parameter(plan.parameters[name], plan.seed, "float64")
