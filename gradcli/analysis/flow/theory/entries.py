@@ -22,7 +22,6 @@ from gradcli.core.traits import Normalization
 
 __all__ = [
     "STILL",
-    "Activated",
     "Entries",
     "Spread",
     "after_activation",
@@ -86,9 +85,14 @@ class Entries:
         """The variance of the entries, as a part of their mean square."""
         return max(1 - self.mean**2, 0.0)
 
+    @property
+    def alike(self) -> float:
+        """The part of the entries' variance that all rows have in common."""
+        return (self.shared - self.mean**2) / self.deviation if self.deviation else 0.0
+
 
 STILL: Final = Entries(-math.inf, 0.0, 0.0)
-"""No entry but zero, or no change."""
+"""No entry but zero."""
 
 
 def _entries(unit: float, square: float, mean: float, shared: float) -> Entries:
@@ -109,35 +113,23 @@ def after_weights(x: Entries, gain: float, bias: Spread) -> Entries:
     return _entries(unit, own + of_bias, bias.mean * down, x.shared * own + of_bias)
 
 
-@dataclass(frozen=True)
-class Activated:
-    """After an activation: the entries, how they move, and the averages of f and f'."""
+def after_activation(x: Entries, curve: Curve, *, shared: bool) -> tuple[Entries, Averages]:
+    """After f, for normal entries, with its averages over them.
 
-    entries: Entries
-    moved: Entries
-    averages: Averages
-
-
-def after_activation(x: Entries, change: Entries, curve: Curve, *, shared: bool) -> Activated:
-    """After f, for normal entries. Their change is taken to be a stretch of them about their mean.
-
-    What rows share is only worked out where it is asked for.
+    These are over x as it is or, where f(s·x) = s·f(x), in a unit of its size. What rows share is
+    only worked out where it is asked for.
     """
     unit = x.log2_rms if curve.homogeneous and math.isfinite(x.log2_rms) else 0.0
     rms, deviation = power_of_two(x.log2_rms - unit), math.sqrt(x.deviation)
     own = averages(curve, x.mean * rms, deviation * rms)
+    if not own.rms:
+        return STILL, own
     together = math.nan
     if shared:
-        likeness = (x.shared - x.mean**2) / x.deviation if deviation else 0.0
-        squares = np.square(hermite_coefficients(curve, x.mean * rms, deviation * rms, _TERMS))
-        powers = likeness ** np.arange(_TERMS)
-        rest = own.rms**2 - float(squares.sum())
-        together = float(squares @ powers) + rest * float(powers[-1])
-    entries = _entries(unit, own.rms**2, own.mean, together)
-    if not deviation or change.log2_rms == -math.inf:
-        return Activated(entries, STILL, own)
-    by = unit + change.log2_rms - x.log2_rms - math.log2(deviation)
-    return Activated(entries, _entries(by, own.moved_rms**2, own.moved_mean, math.nan), own)
+        terms = hermite_coefficients(curve, x.mean * rms, deviation * rms, _TERMS)
+        squares, powers = (np.array(terms) / own.rms) ** 2, x.alike ** np.arange(_TERMS)
+        together = float(squares @ powers) + (1 - float(squares.sum())) * float(powers[-1])
+    return Entries(unit + log2(own.rms), own.mean / own.rms, together), own
 
 
 def after_noise(x: Entries, noise: float) -> Entries:
@@ -149,7 +141,7 @@ def sum_of(terms: Sequence[tuple[float, Entries]]) -> Entries:
     """Σ c·x over arrays of which no two entries have more in common than their means."""
     unit = max(x.log2_rms for _, x in terms)
     if unit == -math.inf:
-        return terms[0][1]
+        return STILL
     square = shared = mean = 0.0
     for c, x in terms:
         size = c * power_of_two(x.log2_rms - unit)

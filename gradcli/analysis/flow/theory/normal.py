@@ -54,6 +54,9 @@ class Averages:
     moved_rms: float
 
 
+_UNKNOWN: Final = Averages(*[math.nan] * 7)
+
+
 @dataclass(frozen=True)
 class _Sample:
     """Nodes z with their weights under N(0, 1), and value and slope there."""
@@ -67,6 +70,8 @@ class _Sample:
 @lru_cache(maxsize=4096)
 def averages(curve: Curve, mean: float, std: float) -> Averages:
     """The averages, each to about 1e-13 of itself. `std` may be anything from 0 on."""
+    if not (math.isfinite(mean) and math.isfinite(std)):
+        return _UNKNOWN
     if std == 0:
         (y,), (slope,) = curve(np.array([mean]))
         return Averages(float(y), abs(float(y)), abs(float(slope)), 1.0, math.nan, 0.0, 0.0)
@@ -77,7 +82,7 @@ def averages(curve: Curve, mean: float, std: float) -> Averages:
     with np.errstate(all="ignore"):
         sample = _sampled(curve, mean, std)
         if sample is None:
-            return Averages(*[math.nan] * 7)
+            return _UNKNOWN
         largest = float(np.max(np.abs(sample.y), initial=0.0)) or 1.0
         square, slope_square = (sample.y / largest) ** 2, sample.slope**2
         slopes = float(sample.weights @ slope_square)
@@ -85,7 +90,7 @@ def averages(curve: Curve, mean: float, std: float) -> Averages:
             float(sample.weights @ sample.y),
             largest * math.sqrt(sample.weights @ square),
             math.sqrt(slopes),
-            float(sample.weights @ slope_square**2) / slopes**2 if slopes else math.nan,
+            float(sample.weights @ (slope_square / slopes) ** 2) if slopes else math.nan,
             (largest / std) ** 2 * float(sample.weights @ (square * (sample.z**2 - 1))) / 2,
             std * float(sample.weights @ (sample.slope * sample.z)),
             std * math.sqrt(sample.weights @ (slope_square * sample.z**2)),
@@ -121,50 +126,72 @@ def _legendre() -> tuple[Array, Array, Array]:
     return nodes, weights, values * weights[:, None] * (degrees + 0.5)
 
 
-def _panels(curve: Curve, mean: float, std: float) -> tuple[Array, Array]:
-    """Ends of the panels to begin with.
+@dataclass(frozen=True)
+class _Panels:
+    """Ends of panels, and their nodes (panels, nodes) with the density times half the width."""
 
-    Toward x = 0, where activations have their features, they become narrower in z the wider x is,
-    so that a step of wide inputs is not overlooked.
+    lower: Array
+    upper: Array
+    z: Array
+    density: Array
+
+    @classmethod
+    def between(cls, lower: Array, upper: Array) -> _Panels:
+        half = (upper - lower)[:, None] / 2
+        z = (upper + lower)[:, None] / 2 + half * _legendre()[0]
+        return cls(lower, upper, z, half * np.exp(-z * z / 2) / math.sqrt(2 * math.pi))
+
+    def halved(self, which: Array) -> _Panels:
+        lower, upper = self.lower[which], self.upper[which]
+        middle = (lower + upper) / 2
+        return self.between(np.concatenate([lower, middle]), np.concatenate([middle, upper]))
+
+
+def _panels(curve: Curve, mean: float, std: float) -> _Panels:
+    """The panels to begin with, split at kinks and narrower toward x = 0.
+
+    There activations have their features: the wider x is, the more of a step they are in z.
     """
-    narrowing = (_NEARER**k for k in range(math.ceil(-math.log(max(std, 1), _NEARER))))
-    features = (0.0, *(side * edge for edge in narrowing for side in (-1, 1)))
-    centre = -mean / std
-    kinks = ((kink - mean) / std for kink in curve.kinks)
-    inner = (edge for edge in (*(centre + z for z in features), *kinks) if abs(edge) < _EDGES[-1])
-    edges = np.array(sorted({*_EDGES, *(-edge for edge in _EDGES), *inner}))
-    return edges[:-1], edges[1:]
+    narrowing = range(math.ceil(-math.log(max(std, 1), _NEARER)))
+    features = (0.0, *(side * _NEARER**k for k in narrowing for side in (-1, 1)))
+    within = [(kink - mean) / std for kink in curve.kinks]
+    within += [z - mean / std for z in features]
+    return _split(tuple(z for z in within if 0 < abs(z) < _EDGES[-1]))
+
+
+@lru_cache(maxsize=64)
+def _split(within: tuple[float, ...]) -> _Panels:
+    edges = np.array(sorted({*_EDGES, *(-edge for edge in _EDGES), *within}))
+    return _Panels.between(edges[:-1], edges[1:])
 
 
 def _sampled(curve: Curve, mean: float, std: float) -> _Sample | None:
     """Nodes that resolve f² and f'² under the density; None where that cannot be had."""
-    lower, upper = _panels(curve, mean, std)
-    nodes, weights, highest = _legendre()
+    panels = _panels(curve, mean, std)
+    _, weights, highest = _legendre()
+    narrowest = _NARROWEST / max(std, 1)
     kept: list[tuple[Array, ...]] = []
     settled: Array = np.zeros(2)
-    narrowest = _NARROWEST / max(std, 1)
-    scale, panels = 0.0, 0
-    while lower.size:
-        panels += lower.size
-        half = (upper - lower)[:, None] / 2
-        z = (upper + lower)[:, None] / 2 + half * nodes
-        y, slope = curve(mean + std * z)
+    scale, count = 0.0, 0
+    while panels.lower.size:
+        count += panels.lower.size
+        y, slope = curve(mean + std * panels.z)
         scale = scale or float(np.max(np.abs(y))) or 1.0
-        if not math.isfinite(scale) or panels > _MOST_PANELS:
+        if not math.isfinite(scale) or count > _MOST_PANELS:
             return None
-        density = half * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-        squares = np.stack([(y / scale) ** 2, slope**2]) * density
+        squares = np.stack([(y / scale) ** 2, slope**2]) * panels.density
         parts = squares @ weights
         totals = settled + parts.sum(axis=1)
         unresolved = np.abs(squares @ highest).max(axis=2) > _TOLERANCE * totals[:, None]
         again = unresolved.any(axis=0)
-        narrow = again & (upper - lower <= narrowest)
+        narrow = again & (panels.upper - panels.lower <= narrowest)
         if (parts[:, narrow] > _NARROWEST**0.5 * totals[:, None]).any():
             return None  # the average does not exist
         again &= ~narrow
         settled = settled + parts[:, ~again].sum(axis=1)
-        kept.append(tuple(values[~again].ravel() for values in (z, density * weights, y, slope)))
-        lower, upper = lower[again], upper[again]
-        middle = (lower + upper) / 2
-        lower, upper = np.concatenate([lower, middle]), np.concatenate([middle, upper])
+        sample = (panels.z, panels.density * weights, y, slope)
+        kept.append(tuple(values[~again].ravel() for values in sample))
+        if not again.any():
+            break
+        panels = panels.halved(again)
     return _Sample(*(np.concatenate(values) for values in zip(*kept, strict=True)))
