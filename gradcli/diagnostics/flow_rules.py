@@ -359,3 +359,39 @@ class Underflow(Rule):
     code = "GF113"
     name = "underflow"
     severity = "note"
+
+
+@rule
+class UnlikeTheory(Rule):
+    """The gradient flows otherwise than theory expects of such a network.
+
+    Meaning:
+        On average over the draws, a layer's gain or the total is farther from what mean-field
+        theory expects than chance and finite width explain. Theory knows the spreads of weights
+        and biases, the activation, normalization, dropout and sums; an activation's slope it takes
+        from its value, not from what is claimed of it.
+
+    Likely cause:
+        A derivative in the spec that is not that of its forward. Weights that are stated: those of
+        a trained network are no independent numbers. Otherwise a mistake in gradcli.
+
+    What to look at:
+        `gradcli check` on the same spec, and the first layer whose gain is not the expected one.
+
+    Example:
+        gradcli: 1
+        define:
+          half_tanh:
+            kind: activation
+            forward: tanh(x)
+            derivative: 0.5*(1 - tanh(x)**2)
+        data: {inputs: {shape: [64, 64], distribution: normal}, targets: auto}
+        network:
+          - repeat: {times: 10, layers: [dense: 64, half_tanh]}
+          - dense: 1
+        loss: mse
+    """
+
+    code = "GF120"
+    name = "unlike-theory"
+    severity = "warning"

@@ -49,18 +49,19 @@ def _network(result: FlowResult, quiet: bool) -> list[str]:
         )
     if not quiet:
         shown = words.folded(result.layers, all_layers=False)
+        measures = words.measures_of(result)
         rows = [
             [
                 str(layer.index),
                 code(layer.name),
-                *(escaped(measure.text(layer)) for measure in words.MEASURES),
+                *(escaped(measure.text(layer)) for measure in measures),
             ]
             for layer in shown
         ]
         headings = [
             "",
             words.ladder_of(result).rung,
-            *(measure.heading for measure in words.MEASURES),
+            *(measure.heading for measure in measures),
         ]
         parts += [
             table(headings, rows, range(2, len(headings))),

@@ -133,7 +133,7 @@ def _layers(result: FlowResult, surface: Surface, all_layers: bool) -> list[Rend
     digits = len(str(len(result.layers)))
     room = max(8, surface.width - 2 - 2 * 4 - digits - 2 * 8 - _least_bar(surface))
     names = [end_of(layer.name, room, surface) for layer in shown]
-    for count in range(len(words.MEASURES), 0, -1):
+    for count in range(len(words.measures_of(result)), 0, -1):
         fitting = _table(result, shown, names, surface, count)
         if fitting is not None:
             drawn.append(fitting)
@@ -149,7 +149,7 @@ def _table(
     result: FlowResult, shown: list[LayerFlow], names: list[str], surface: Surface, count: int
 ) -> RenderableType | None:
     """The table with the first `count` measures; None where it is too wide."""
-    measures = words.MEASURES[:count]
+    measures = words.measures_of(result)[:count]
     ladder = words.ladder_of(result)
     headings = ["", ladder.rung, *(measure.heading for measure in measures)]
     dashes = [text(surface, ("–", "faint")) for _ in measures[1:]]

@@ -14,18 +14,19 @@ from gradcli.analysis.flow.report import (
     Plain,
     Recurrence,
 )
+from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.errors import ExitCode
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
 __all__ = [
-    "MEASURES",
     "Measure",
     "exit_line",
     "flow_status",
     "folded",
     "ladder_of",
     "makeup",
+    "measures_of",
     "number",
     "summary",
     "where_to_bar",
@@ -36,8 +37,10 @@ _ROWS: Final = 16
 
 LEGEND: Final = (
     "gradient: log10 ‖∂L/∂a‖ of the layer's output, its bar in decades; gain: the factor that the "
-    "layer puts on it on its way back; product and bound: log10 of the products from the input to "
-    "the layer, of ‖W‖/sqrt(fan_out) times the rms slope, and of ‖W‖₂ times the largest slope"
+    "layer puts on it on its way back; theory: the gain that mean-field theory expects, and z how "
+    "many standard deviations the measured one is off; product and bound: log10 of the products "
+    "from the input to the layer, of ‖W‖/sqrt(fan_out) times the rms slope, and of ‖W‖₂ times the "
+    "largest slope"
 )
 
 
@@ -64,6 +67,10 @@ def ladder_of(result: FlowResult) -> Ladder:
     return Ladder("step", "step 1", LEGEND_OVER_TIME)
 
 
+_NOTHING: Final = "–"
+"""What stands where there is no number."""
+
+
 class Measure(NamedTuple):
     """A column of numbers: its heading, and how a layer's number is written."""
 
@@ -73,7 +80,7 @@ class Measure(NamedTuple):
 
 def number(value: float, digits: int = 2) -> str:
     """Decades; a dash for what was not measured. Nothing is written as minus zero."""
-    return "–" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+    return _NOTHING if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _share(value: float) -> str:
@@ -81,18 +88,28 @@ def _share(value: float) -> str:
 
 
 def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"
+    return _NOTHING if math.isnan(value) else f"{value:.3g}"
 
 
 def _gain(value: float) -> str:
     return f"{value:.3f}" if 1e-2 <= value < 1e3 else _figure(value)
 
 
-MEASURES: Final = (
+def _expected(value: float | None) -> str:
+    return _NOTHING if value is None else _gain(value)
+
+
+def _score(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:+.1f}"
+
+
+_MEASURES: Final = (
     Measure("gradient", lambda layer: number(layer.log10_gradient_norm)),
     Measure("gain", lambda layer: _gain(layer.gain)),
+    Measure("theory", lambda layer: _expected(layer.predicted_gain)),
     Measure("product", lambda layer: number(layer.log10_rms_product)),
     Measure("bound", lambda layer: number(layer.log10_bound)),
+    Measure("z", lambda layer: _score(layer.z_score)),
     Measure("W gradient", lambda layer: number(layer.log10_weight_gradient_norm)),
     Measure("rms a", lambda layer: _figure(layer.activation_rms)),
     Measure("rms slope", lambda layer: _figure(layer.slope_rms)),
@@ -104,6 +121,15 @@ MEASURES: Final = (
     Measure("max slope", lambda layer: _figure(layer.slope_max)),
 )
 """Columns by importance: a narrow terminal shows the first of them."""
+
+
+def measures_of(result: FlowResult) -> tuple[Measure, ...]:
+    """The columns in which anything stands."""
+    return tuple(
+        measure
+        for measure in _MEASURES
+        if any(measure.text(layer) != _NOTHING for layer in result.layers)
+    )
 
 
 def flow_status(result: FlowResult) -> Status:
@@ -181,6 +207,8 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
         lines.append(("95 % band", f"{low:+.2f} to {high:+.2f} over {seeds}; {limits}"))
     else:
         lines.append(("band", f"none: one seed; {limits}"))
+    if result.mean_field is not None:
+        lines.append(("theory", _theory(result.mean_field)))
     if not math.isnan(result.log10_rms_product):
         lines.append(("product", f"{result.log10_rms_product:+.2f} by slopes and weights alone"))
     if math.isfinite(result.log10_bound):
@@ -198,6 +226,22 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
     plain = (_plain(name, each, rung) for name, each in result.plain.items())
     said = "; ".join(filter(None, plain))
     return [*lines, ("plain", said)] if said else lines
+
+
+def _theory(expected: MeanField) -> str:
+    """What mean-field theory expects in all, and of a layer that is repeated for ever."""
+    if expected.log10_total is None:
+        return f"none: {expected.missing}"
+    said = f"{expected.log10_total:+.2f} expected"
+    if expected.z_score is not None:
+        said += f", z {expected.z_score:+.1f}"
+    if expected.chi is None or expected.q is None or expected.depth_scale is None:
+        return said
+    q = "q grows" if expected.q == math.inf else f"q rests at {expected.q:.4g}"
+    said += f"; repeated for ever, {q} and χ = {expected.chi:.5g}"
+    if expected.depth_scale < math.inf:
+        said += f", depth scale {expected.depth_scale:.3g}"
+    return said
 
 
 def _recurrence(recurrence: Recurrence) -> list[tuple[str, str]]:

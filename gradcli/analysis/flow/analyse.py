@@ -22,6 +22,7 @@ from gradcli.analysis.flow.report import (
     power_of_ten,
 )
 from gradcli.analysis.flow.structure import structure_of
+from gradcli.analysis.flow.theory.beside import beside
 from gradcli.analysis.flow.verdict import (
     band_of,
     cause_of,
@@ -179,6 +180,7 @@ def _analysed(
     verdict = verdict_of(
         math.nan if any(map(math.isnan, totals)) else total, band, options.threshold
     )
+    theory = beside(plan, structure, measured, signals)
     units = list(unit_findings(plan, measured, structure))
     cause = cause_of(
         verdict,
@@ -195,6 +197,7 @@ def _analysed(
         *phase_findings(plan, structure, measured, verdict, options.threshold),
         *format_findings(signal.entries, formats, places, plan.dtype, plan.file),
         *other_findings(plan, measured, verdict, options.threshold),
+        *theory.findings,
     )
     remedies: tuple[Remedy, ...] = ()
     clipping = None
@@ -232,7 +235,8 @@ def _analysed(
         band=band,
         totals=tuple(totals),
         ranges=ranges_of([each.norms for each in signals]),
-        layers=measured.layers,
+        layers=theory.layers,
+        mean_field=theory.mean_field,
         underflow=formats,
         plain=plain_readings(signal.norms, signal.entries, measured.layers),
         depth_budget=depth_budget(_whole_signal(measured), options.threshold),

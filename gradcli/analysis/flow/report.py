@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from gradcli.analysis.flow.rows import NO_ROWS, Rows
+from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.analysis.verdict import envelope
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
@@ -55,6 +56,8 @@ class LayerFlow:
     that the whole signal passes a^l, which is where the bound holds. Inside a branch, which has
     only a part of it, scaled, `gain` is NaN; at the end of the block it is that of the whole block,
     so that all gains multiply to the total. `rows` compares the examples of the batch at a^l.
+    `predicted_gain` is what mean-field theory expects and `z_score` how many standard deviations
+    the gain is off; None where it expects nothing.
     """
 
     index: int
@@ -211,7 +214,8 @@ class FlowResult:
     `expected` is the verdict that the spec expects, None for none; of several heads the worst
     verdict counts, and only a head that has it carries the expectation. `ranges` holds the least
     and the largest log10 ‖∂L/∂a^l‖ of all draws, from the input on, where there are several.
-    `remedies_untried` says that none was measured because that would take long.
+    `remedies_untried` says that none was measured because that would take long. `mean_field` is
+    what theory expects, None over time steps.
     """
 
     name: str
@@ -238,6 +242,7 @@ class FlowResult:
     remedies_untried: bool = False
     clipping: Clipping | None = None
     recurrence: Recurrence | None = None
+    mean_field: MeanField | None = None
     findings: tuple[Finding, ...] = ()
     expected: str | None = None
     fail_on: tuple[str, ...] = ()
@@ -292,7 +297,7 @@ class FlowResult:
             "totals": list(self.totals),
             "log10_gradient_ranges": [list(each) for each in self.ranges],
             "layers": [layer.to_dict() for layer in self.layers],
-            "mean_field": None,
+            "mean_field": None if self.mean_field is None else self.mean_field.to_dict(),
             "underflow": {name: each.layers for name, each in self.underflow.items()},
             "loss_scale": {name: each.loss_scale for name, each in self.underflow.items()},
             "plain": {name: each.to_dict() for name, each in self.plain.items()},
