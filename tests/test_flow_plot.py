@@ -29,7 +29,12 @@ def flow(**built: Any) -> FlowResult:
 def test_curves_are_the_numbers_of_the_report() -> None:
     result = flow()
     found = curves(result)
-    assert list(found) == ["gradient", "weight gradient", "bound"]
+    assert list(found) == ["gradient", "weight gradient", "bound", "prediction"]
+    assert result.mean_field is not None
+    assert found["prediction"][0] == [0, 1, 2, 3, 4, 5]
+    first, *_, last = found["prediction"][1]
+    assert last == found["gradient"][1][-1]
+    assert first - last == pytest.approx(result.mean_field.log10_total)
     places, norms = found["gradient"]
     assert places == [0, 1, 2, 3, 4, 5]
     assert norms[0] == result.log10_input_gradient_norm
@@ -51,6 +56,7 @@ def test_the_bound_has_no_place_inside_a_branch() -> None:
     }
     result = gradcli.flow(spec, seeds=1, remedies=False).results[0]
     assert curves(result)["bound"][0] == [0, 2, 4]
+    assert curves(result)["prediction"][0] == [0, 2, 4]
 
 
 def test_a_prediction_runs_back_from_the_last_layer() -> None:

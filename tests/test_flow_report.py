@@ -222,8 +222,9 @@ def test_a_row_holds_the_numbers_of_the_json() -> None:
     row = rows["dense_1"]
     assert float(row[2]) == pytest.approx(layer.log10_gradient_norm, abs=0.006)
     assert float(row[4]) == pytest.approx(layer.gain, abs=0.0006)
-    assert float(row[5]) == pytest.approx(layer.log10_rms_product, abs=0.006)
-    assert float(row[6]) == pytest.approx(layer.log10_bound, abs=0.006)
+    assert float(row[5]) == pytest.approx(layer.predicted_gain, abs=0.0006)
+    assert float(row[6]) == pytest.approx(layer.log10_rms_product, abs=0.006)
+    assert float(row[7]) == pytest.approx(layer.log10_bound, abs=0.006)
 
 
 def test_quiet_leaves_out_what_is_as_it_should_be() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from gradcli.analysis.flow.report import FlowReport, FlowResult
@@ -44,13 +45,11 @@ def curves(result: FlowResult) -> dict[str, tuple[list[int], list[float]]]:
         "weight gradient": (places[1:], [layer.log10_weight_gradient_norm for layer in layers]),
         "bound": ([place for place, _ in bound], [value for _, value in bound]),
     }
-    gains = [layer.predicted_gain for layer in layers]
-    if all(gain is not None and gain > 0 for gain in gains):
-        predicted = [last]
-        for gain in reversed(gains):
-            assert gain is not None
-            predicted.insert(0, predicted[0] + math.log10(gain))
-        found["prediction"] = (places, predicted)
+    ends = [layer for layer in layers if layer.at_cut]
+    gains = [layer.predicted_gain or 0.0 for layer in ends]
+    if all(0 < gain < math.inf for gain in gains):
+        steps = accumulate(map(math.log10, reversed(gains)), initial=last)
+        found["prediction"] = ([start, *(layer.index for layer in ends)], [*steps][::-1])
     return {name: curve for name, curve in found.items() if any(map(math.isfinite, curve[1]))}
 
 

@@ -35,6 +35,7 @@ FLOW_GATES: Final = (
     "chaotic",
     "rank-collapse",
     "underflow",
+    "unlike-theory",
 )
 """What `fail_on` can name: verdicts, and findings by the names of their rules."""
 

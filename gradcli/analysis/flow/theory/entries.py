@@ -107,10 +107,10 @@ def after_weights(x: Entries, gain: float, bias: Spread) -> Entries:
     unit = max(x.log2_rms + log2(gain) / 2, log2(bias.square) / 2)
     if unit == -math.inf:
         return STILL
-    down = power_of_two(-unit)
     own = power_of_two(2 * (x.log2_rms - unit) + log2(gain))
-    of_bias = bias.square * down * down
-    return _entries(unit, own + of_bias, bias.mean * down, x.shared * own + of_bias)
+    of_bias = power_of_two(log2(bias.square) - 2 * unit)
+    mean = math.copysign(power_of_two(log2(abs(bias.mean)) - unit), bias.mean)
+    return _entries(unit, own + of_bias, mean, x.shared * own + of_bias)
 
 
 def after_activation(x: Entries, curve: Curve, *, shared: bool) -> tuple[Entries, Averages]:
