@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,6 +36,11 @@ from gradcli.engine.model import draw_parameter
 from gradcli.spec.plan import NodePlan, Plan
 
 __all__ = ["Passage", "Passages", "Unpredictable"]
+
+
+_LEVELS: Final = 5.0
+_FEW_ROWS: Final = 16.0
+"""What simulations leave open of units with levels of their own, and of few rows."""
 
 
 class Unpredictable(Exception):
@@ -78,6 +83,7 @@ class Passages:
         self.traits = structure.traits
         self.elementwise = structure.elementwise
         self.couples = any(map(self.over_rows, range(len(plan.nodes))))
+        self._levelled = self._read_over_rows()
         self._weights: dict[int, tuple[float, Spread]] = {}
         self._drawn: dict[Any, Spread] = {}
 
@@ -100,7 +106,7 @@ class Passages:
         """A node's passage from those of its inputs. Raises Unpredictable."""
         node, traits, x = self.plan.nodes[index], self.traits[index], inputs[0]
         if self.elementwise[index]:
-            passed = self._activation(node, x)
+            passed = self._activation(index, x)
         elif traits.mixing is not None and "x" in traits.affine and len(inputs) == 1:
             passed = self._mixing(index, x)
         elif traits.sums is not None:
@@ -115,7 +121,20 @@ class Passages:
             raise Unpredictable(f"{node.name} has no finite averages over what reaches it")
         return passed
 
-    def _activation(self, node: NodePlan, x: Passage) -> Passage:
+    def _read_over_rows(self) -> set[int]:
+        """Nodes whose output a normalization over rows reads with no weights in between."""
+        found: set[int] = set()
+        pending = [index for index in range(len(self.plan.nodes)) if self.over_rows(index)]
+        while pending:
+            for slot in self.plan.nodes[pending.pop()].inputs:
+                before = slot - 1
+                if before >= 0 and before not in found and self.traits[before].mixing is None:
+                    found.add(before)
+                    pending.append(before)
+        return found
+
+    def _activation(self, index: int, x: Passage) -> Passage:
+        node = self.plan.nodes[index]
         assert isinstance(node.op, Activation)
         weights = {name: self.numbers(full) for name, full in node.parameters.items()}
         curve = curve_of(node.op, node.options, weights)
@@ -124,7 +143,10 @@ class Passages:
         kurtosis = 1.0 if math.isnan(own.kurtosis) else own.kurtosis
         variance = 3 * (kurtosis - 1) / node.shape[-1]
         gains = (2 * log2(own.slope_rms),)
-        levels = 2 * max(entries.alike, 0.0) if self.couples else 0.0
+        levels = 0.0
+        if index in self._levelled:  # no normal numbers, of which few rows may be all alike
+            rows = math.prod(node.shape[:-1])
+            levels = _LEVELS * max(entries.alike, 0.0) + _FEW_ROWS / rows
         return Passage(entries, moved, gains, variance, x.mixed_by, levels, levels)
 
     def _mixing(self, index: int, x: Passage) -> Passage:
