@@ -172,8 +172,8 @@ def measured(activation: str, init: str, width: int = 300) -> FlowResult:
     return analyse_flow(plan, FlowOptions(seeds=4)).results[0]
 
 
-# Mean-field errors fall as 1/n: at a width of 300 three times those of the 1,000 for which 3 % is
-# asked; tests/benchmarks/theory.py measures that width itself.
+# Mean-field errors fall as 1/n: at a width of 300 they are three times those at 1,000, so that 3 %
+# here is the harder test.
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_measured_gains_are_those_expected(activation: str, init: str) -> None:
