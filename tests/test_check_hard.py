@@ -347,3 +347,17 @@ def test_rounding_of_a_backward_is_not_called_nonlinear() -> None:
     point = 300 * np.random.default_rng(1).standard_normal((3, 5))
     for seed in range(6):
         assert gradcli.check_vjp(softmax, pull, point, seed=seed).verdict != "fail"
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e300])
+def test_gradients_whose_squares_are_no_numbers_are_proved(temperature: float) -> None:
+    """At the one temperature 1e300 and more, at the other 1e-300."""
+    report = gradcli.check(
+        {
+            "gradcli": 1,
+            "data": {"inputs": {"shape": [4, 3], "distribution": "normal"}, "targets": "auto"},
+            "network": [{"dense": 3}],
+            "loss": {"cross_entropy": {"temperature": temperature}},
+        }
+    )
+    assert report.passed, report

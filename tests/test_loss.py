@@ -280,6 +280,14 @@ def test_where_the_laws_cannot_tell_nothing_is_said(written: str, verdict: str) 
         assert all("laws are tried" in claim.message for claim in result.claims.values())
 
 
+@pytest.mark.parametrize("alpha", ["1.99999", "2.0000001", "-1e-12", "-1e-5", "1e-5"])
+def test_beside_an_option_at_which_the_loss_changes_its_kind_no_claim_is_denied(alpha: str) -> None:
+    """At alpha = 2 the loss is a parabola; at 1.99999 it leaves it beyond where anybody looks."""
+    claims = only(gradcli.loss(f"adaptive_robust:alpha={alpha}")).claims
+    assert claims["formula"].verdict == claims["gradient"].verdict == "holds"
+    assert "broken" not in {claim.verdict for claim in claims.values()}
+
+
 def test_arithmetic_that_overflows_decides_nothing() -> None:
     """At r = 1e15 the loss is 1e450, which is no number; its growth cannot be seen."""
     claims = only(gradcli.loss("adaptive_robust:alpha=30")).claims

@@ -101,7 +101,9 @@ class ConstantFactor(Rule):
             kind: activation
             params: {beta: 1.5}
             forward: x * sigmoid(beta * x)
-            derivative: beta * sigmoid(beta * x) * (1 + beta * x * (1 - sigmoid(beta * x)))
+            derivative: >-
+              beta * sigmoid(beta * x)
+              * (1 + beta * x * (1 - sigmoid(beta * x)))
     """
 
     code = "GC102"

@@ -29,6 +29,12 @@ _REACH: Final = 30.0
 tell a constant from what is not reached within the range of floating point."""
 
 
+_CLOSE: Final = 1e-4
+"""Of 1, or of the option where that is larger: how near a value at which the laws are tried another
+may be for them. A loss can change its kind at such a value, and nearer by does so only beyond the
+range in which they look."""
+
+
 def tried_claims(op: Loss, options: Options, traits: LossTraits | None) -> dict[str, Claim]:
     """Formula, gradient and stated traits by field, each tried against the laws about it."""
     case = Case(op, options)
@@ -43,7 +49,13 @@ def tried_claims(op: Loss, options: Options, traits: LossTraits | None) -> dict[
             values[name] = value
             about = _TOGETHER.get(name, name)
             laws[name] = tuple(law for law in LAWS.values() if law.about == about)
-    return {name: _tried(case, value, laws[name], beyond) for name, value in values.items()}
+    tried = {name: _tried(case, value, laws[name], beyond) for name, value in values.items()}
+    near = next((text for param in op.params if (text := _near(param, options))), "")
+    if near:
+        for name in tried.keys() - _ARITHMETIC.keys():
+            if tried[name].verdict == "broken":
+                tried[name] = Claim(values[name], "unchecked", tried[name].laws, near)
+    return tried
 
 
 def gradients_of(op: Loss, options: Options) -> dict[str, str]:
@@ -84,3 +96,14 @@ def _beyond(param: Param, options: Options) -> str:
         return ""
     ends = " and ".join(f"{each:g}" for each in (min(tried), max(tried)))
     return f"{param.name} = {value:g} is far from {ends}, between which the laws are tried"
+
+
+def _near(param: Param, options: Options) -> str:
+    """Why a law that looks at the whole loss may take this option's value for another one."""
+    value = options[param.name]
+    if param.kind != "number" or value is None:
+        return ""
+    for each in param.sweep:
+        if each is not None and 0 < abs(value - each) < _CLOSE * max(1.0, abs(each)):
+            return f"{param.name} = {value!r} is too near {each:g}, where the laws are tried too"
+    return ""
