@@ -26,13 +26,14 @@ MOST_LINES: Final = 400
 
 MAY_IMPORT: Final[dict[str, set[str]]] = {
     "errors": set(),
+    "files": {"errors"},
     "core": {"errors"},
     "ops": {"errors", "core"},
     "spec": {"errors", "core"},
     "engine": {"errors", "core", "spec"},
     "diagnostics": {"errors", "core"},
     "testing": {"errors", "core", "ops"},
-    "analysis": {"errors", "core", "spec", "engine", "diagnostics", "testing"},
+    "analysis": {"errors", "files", "core", "spec", "engine", "diagnostics", "testing"},
     "sources": {"spec", "engine", "diagnostics"},
     "api": {"sources", "errors", "core", "spec", "engine", "ops", "diagnostics", "analysis"},
     "report": {"errors", "diagnostics", "analysis"},

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from gradcli.errors import UsageError
+from gradcli.files import write_whole
 from gradcli.spec.write_yaml import yaml_lines
 
 __all__ = ["spec_text", "write_network"]
@@ -31,24 +30,7 @@ def write_network(
     Raises UsageError where the file exists and `overwrite` was not asked for, or where it cannot
     be written.
     """
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists already: --overwrite replaces it")
-    if target.exists() and not target.is_file():
-        raise UsageError(f"{target} cannot be written: it is no ordinary file")
-    written = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, suffix=".yaml", encoding="utf-8", newline="\n", delete=False
-        ) as file:
-            written = Path(file.name)
-            file.write(spec_text(spec))
-        written.chmod(0o666 & ~_umask())
-        written.replace(target)
-    except OSError as error:
-        if written is not None:
-            written.unlink(missing_ok=True)
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    write_whole({Path(path): spec_text(spec)}, overwrite=overwrite)
 
 
 def spec_text(spec: Mapping[str, Any]) -> str:
@@ -61,10 +43,3 @@ def spec_text(spec: Mapping[str, Any]) -> str:
             lines += ["", f"# {_COMMENTS[key]}"] if lines else [f"# {_COMMENTS[key]}"]
         lines += yaml_lines({key: value})
     return "\n".join(lines) + "\n"
-
-
-def _umask() -> int:
-    """The permissions that new files do not get; there is no way to read them but to set them."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
