@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
     from gradcli.analysis.losses import LossReport
+    from gradcli.templates import Template
 
 __all__ = [
     "catalogue",
@@ -33,6 +34,8 @@ __all__ = [
     "load",
     "loss",
     "schema",
+    "template",
+    "templates",
 ]
 
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
@@ -331,6 +334,20 @@ def catalogue(
     from gradcli.analysis.catalogue import ListReport, catalogue_rows
 
     return ListReport(catalogue_rows(kind, search, where))
+
+
+def templates() -> ListReport:
+    """The specs to start from, each with the files that it is written as."""
+    from gradcli.analysis.catalogue import ListReport, template_rows
+
+    return ListReport(template_rows())
+
+
+def template(name: str) -> Template:
+    """A spec to start from; raises UsageError, with the nearest, where there is none so named."""
+    from gradcli.templates import find_template
+
+    return find_template(name)
 
 
 def schema() -> dict[str, Any]:

@@ -29,13 +29,19 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "files": {"errors"},
     "core": {"errors"},
     "ops": {"errors", "core"},
+    "templates": {"errors", "files", "core"},
     "spec": {"errors", "core"},
     "engine": {"errors", "core", "spec"},
     "diagnostics": {"errors", "core"},
     "testing": {"errors", "core", "ops"},
-    "analysis": {"errors", "files", "core", "spec", "engine", "diagnostics", "testing"},
+    "analysis": {
+        *("errors", "files", "templates", "core", "spec", "engine", "diagnostics", "testing")
+    },
     "sources": {"spec", "engine", "diagnostics"},
-    "api": {"sources", "errors", "core", "spec", "engine", "ops", "diagnostics", "analysis"},
+    "api": {
+        *("sources", "errors", "templates", "core", "spec", "engine", "ops", "diagnostics"),
+        "analysis",
+    },
     "report": {"errors", "diagnostics", "analysis"},
     "cli": {"errors", "analysis", "api", "report"},
     "__main__": {"cli"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 import gradcli
@@ -128,17 +127,3 @@ def test_nothing_found_is_said() -> None:
     result = CliRunner().invoke(main, ["list", "losses", "--search", "zzz"])
     assert (result.exit_code, result.stdout) == (0, "nothing of that kind\n")
     assert gradcli.catalogue("losses", search=("zzz",)).passed
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["explain", "hub"], {"huber"}),
-        (["explain", "huber", "gc10"], {f"GC10{number}" for number in range(10)}),
-        (["list", "lo"], {"losses"}),
-    ],
-)
-def test_the_shell_completes_topics_and_kinds(words: list[str], offered: set[str]) -> None:
-    completion = ShellComplete(main, {}, "gradcli", "_GRADCLI_COMPLETE")
-    items = completion.get_completions(words[:-1], words[-1])
-    assert {item.value for item in items} == offered

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from planted import claiming
 from rich.cells import cell_len
@@ -93,12 +92,6 @@ def test_the_examples_of_the_help_run(example: str) -> None:
     assert (program, name) == ("gradcli", "loss")
     assert run(*arguments).exit_code == 0
     assert example in CliRunner().invoke(main, ["loss", "--help"]).stdout
-
-
-def test_the_shell_completes_losses_and_files() -> None:
-    completion = ShellComplete(main, {}, "gradcli", "_GRADCLI_COMPLETE")
-    items = completion.get_completions(["loss", "mae"], "hu")
-    assert [(item.value, item.type) for item in items] == [("huber", "plain"), ("hu", "file")]
 
 
 def test_standard_input_is_a_spec() -> None:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import click
 
+from gradcli.cli import complete
 from gradcli.cli.finish import Output
 from gradcli.cli.group import Command
 from gradcli.cli.options import told_options
 from gradcli.errors import ExitCode
 
 __all__ = ["command"]
-
-
-def _kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Kinds that begin like this, for the shell."""
-    from gradcli.analysis.catalogue import KINDS
-
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
 @click.command(
@@ -28,7 +22,7 @@ def _kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
         "gradcli list --search gradient",
     ),
 )
-@click.argument("kind", metavar="[KIND]", required=False, shell_complete=_kinds)
+@click.argument("kind", metavar="[KIND]", required=False, shell_complete=complete.kinds)
 @click.option(
     "--search", metavar="WORD", multiple=True, help="Only what names or says this. Repeatable."
 )

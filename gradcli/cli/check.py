@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gradcli.analysis.gradcheck.options import DEFAULT_BUDGET
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
@@ -25,7 +25,7 @@ __all__ = ["command"]
         "gradcli check layer.yaml --require excellent --only 'dense_1.*'",
     ),
 )
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=complete.files)
 @click.option(
     "--require",
     metavar="GRADE|NUMBER",

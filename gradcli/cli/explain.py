@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import told_options
 from gradcli.errors import ExitCode
 
 __all__ = ["command"]
-
-
-def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Names that begin like this, for the shell."""
-    from gradcli import api
-
-    names = (row.name for row in api.catalogue().results)
-    return [name for name in names if name.lower().startswith(incomplete.lower())]
 
 
 @click.command(
@@ -33,7 +25,11 @@ def _topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     ),
 )
 @click.argument(
-    "topics", metavar="TOPIC... [SPEC...]", nargs=-1, required=True, shell_complete=_topics
+    "topics",
+    metavar="TOPIC... [SPEC...]",
+    nargs=-1,
+    required=True,
+    shell_complete=complete.topics_and_files,
 )
 @told_options
 def command(topics: tuple[str, ...], out: Output) -> ExitCode:

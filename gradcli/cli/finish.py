@@ -29,11 +29,11 @@ class Output(NamedTuple):
     `plot` is a file for a figure, of commands that draw one.
     """
 
-    form: str
-    files: tuple[Path, ...]
-    quiet: bool
-    no_color: bool
-    timing: bool
+    form: str = "table"
+    files: tuple[Path, ...] = ()
+    quiet: bool = False
+    no_color: bool = False
+    timing: bool = False
     drawing: tuple[tuple[str, bool], ...] = ()
     plot: Path | None = None
 

@@ -5,24 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, spec_options
 from gradcli.errors import ExitCode
 
 __all__ = ["command"]
-
-
-def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Losses that begin like this, and files, for the shell."""
-    from gradcli import api
-
-    names = (row.name for row in api.catalogue("losses").results)
-    known = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return [*known, CompletionItem(incomplete, type="file")]
 
 
 @click.command(
@@ -35,7 +25,13 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
         "gradcli loss specs/course-notes/huber.yaml",
     ),
 )
-@click.argument("losses", metavar="NAME|SPEC...", nargs=-1, required=True, shell_complete=_names)
+@click.argument(
+    "losses",
+    metavar="NAME|SPEC...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete.losses_and_files,
+)
 @click.option(
     "--param",
     "params",

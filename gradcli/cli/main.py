@@ -19,6 +19,7 @@ __all__ = ["main"]
         "loss": ("gradcli.cli.loss", "A loss: curve, gradient, and properties that are checked."),
         "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
         "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
+        "new": ("gradcli.cli.new", "A commented spec to start from."),
         "schema": ("gradcli.cli.schema", "JSON Schema of a spec, for editors."),
     },
     examples=(
@@ -27,6 +28,7 @@ __all__ = ["main"]
         "gradcli loss huber mae      curves, gradients, and properties that are checked",
         "gradcli explain GC102       what the code of a finding means",
         "gradcli list losses         what a spec can name",
+        "gradcli new layer           a spec to start from, and a layer with a backward",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all agrees, 1 a gradient is wrong, 2 invalid input, 3 undecided, "

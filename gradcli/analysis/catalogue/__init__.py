@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.analysis.catalogue.cards import Card, ConceptCard, OpCard, RuleCard
 from gradcli.analysis.catalogue.report import ExplainReport, ListReport, Row
-from gradcli.analysis.catalogue.rows import KINDS, catalogue_rows
+from gradcli.analysis.catalogue.rows import KINDS, catalogue_rows, template_rows
 from gradcli.analysis.catalogue.topics import find_cards
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "RuleCard",
     "catalogue_rows",
     "find_cards",
+    "template_rows",
 ]

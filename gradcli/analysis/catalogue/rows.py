@@ -27,8 +27,9 @@ from gradcli.diagnostics.concept import all_concepts
 from gradcli.diagnostics.explanation import sections
 from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import UsageError
+from gradcli.templates import all_templates
 
-__all__ = ["KINDS", "catalogue_rows"]
+__all__ = ["KINDS", "catalogue_rows", "template_rows"]
 
 _OPS: Final[Mapping[str, tuple[type[Op], ...]]] = MappingProxyType(
     {
@@ -67,6 +68,14 @@ def catalogue_rows(
     rows = [row for each in KINDS if kind in (None, each) for row in _of_kind(each)]
     _check_properties(where)
     return tuple(row for row in rows if _is_wanted(row, search, where))
+
+
+def template_rows() -> tuple[Row, ...]:
+    """The specs to start from, their files as parameters. They have no cards, and are no kind."""
+    return tuple(
+        Row("template", each.name, (), ", ".join(each.files), each.summary, ())
+        for each in all_templates()
+    )
 
 
 def _of_kind(kind: str) -> Iterator[Row]:

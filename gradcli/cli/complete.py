@@ -1,0 +1,59 @@
+"""What the shell is offered to complete; loaded names are loaded when it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+    from click.shell_completion import CompletionItem
+
+__all__ = ["catalogued", "files", "kinds", "losses_and_files", "templates", "topics_and_files"]
+
+Complete = Callable[["click.Context", "click.Parameter", str], "list[CompletionItem]"]
+
+
+def _offering(names: Callable[[], Iterable[str]], *, and_files: bool = False) -> Complete:
+    """Those of the names that begin like the word, in upper or lower case; and files."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        word = incomplete.lower()
+        known = [CompletionItem(name) for name in names() if name.lower().startswith(word)]
+        return [*known, CompletionItem(incomplete, type="file")] if and_files else known
+
+    return complete
+
+
+def _catalogue(kind: str | None = None) -> list[str]:
+    from gradcli import api
+
+    return [row.name for row in api.catalogue(kind).results]
+
+
+def _kinds() -> tuple[str, ...]:
+    from gradcli.analysis.catalogue import KINDS
+
+    return KINDS
+
+
+def _templates() -> list[str]:
+    from gradcli import api
+
+    return [row.name for row in api.templates().results]
+
+
+def catalogued(kind: str) -> Complete:
+    """What the catalogue has of a kind."""
+    return _offering(lambda: _catalogue(kind))
+
+
+files = _offering(tuple, and_files=True)
+kinds = _offering(_kinds)
+losses_and_files = _offering(lambda: _catalogue("losses"), and_files=True)
+templates = _offering(_templates)
+topics_and_files = _offering(_catalogue, and_files=True)

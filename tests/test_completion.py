@@ -1,0 +1,68 @@
+"""What the shell completes: of the command, as Click's scripts for each shell ask for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+import gradcli
+from gradcli.cli.main import main
+from gradcli.templates import template_names
+
+FILE = "file"
+"""Stands for whatever files there are, which the shell finds itself."""
+
+
+def offered(line: str) -> set[str]:
+    """What completes the last word of a line that begins with `gradcli`; it may be empty."""
+    _, *words, last = line.split(" ")
+    completion = ShellComplete(main, {}, "gradcli", "_GRADCLI_COMPLETE")
+    items = completion.get_completions(words, last)
+    return {FILE if item.type == "file" else item.value for item in items}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("gradcli ch", {"check"}),
+        ("gradcli check sp", {FILE}),
+        ("gradcli check a.yaml b", {FILE}),
+        ("gradcli check --wrt in", {"inputs"}),
+        ("gradcli loss mae hu", {"huber", FILE}),
+        ("gradcli explain hub", {"huber", FILE}),
+        ("gradcli explain huber gc10", {*(f"GC10{number}" for number in range(10)), FILE}),
+        ("gradcli list lo", {"losses"}),
+        ("gradcli new ", set(template_names())),
+        ("gradcli new layer my", {FILE}),
+    ],
+)
+def test_the_shell_completes(line: str, expected: set[str]) -> None:
+    assert offered(line) == expected
+
+
+def ask(shell: str, what: str, **variables: str) -> str:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(gradcli.__file__).parents[1]),
+        "_GRADCLI_COMPLETE": f"{shell}_{what}",
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from gradcli.__main__ import run; run()"],
+        env=environment, capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_is_answered(shell: str) -> None:
+    script = ask(shell, "source")
+    assert f"_GRADCLI_COMPLETE={shell}_complete" in script
+    answer = ask(shell, "complete", COMP_WORDS="gradcli new lay", COMP_CWORD="2")
+    if shell == "fish":
+        answer = ask(shell, "complete", COMP_WORDS="gradcli new lay", COMP_CWORD="lay")
+    assert answer.replace(",", "\n").split()[:2] == ["plain", "layer"]
