@@ -34,17 +34,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The API, loaded when it is first used: a bare import stays light."""
-    if name == "SpecError":
-        from gradcli.errors import SpecError
+if not TYPE_CHECKING:  # a type checker would take every name for one that there is
 
-        return SpecError
-    if name in __all__:
-        from gradcli import api
+    def __getattr__(name: str) -> Any:
+        """The API, loaded when it is first used: a bare import stays light."""
+        if name == "SpecError":
+            from gradcli.errors import SpecError
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
+            return SpecError
+        if name in __all__:
+            from gradcli import api
+
+            return getattr(api, name)
+        raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
