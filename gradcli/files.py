@@ -1,19 +1,23 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are there as a whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gradcli.errors import UsageError
 
-__all__ = ["write_whole"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["write_file", "write_whole"]
 
 
 def write_whole(texts: Mapping[Path, str], *, overwrite: bool = False) -> None:
-    """Write texts to new files, each of which is there as a whole or not at all.
+    """Write texts to new files, each as `write_file` does.
 
     Raises UsageError, before anything is written, where a file exists and `overwrite` was not asked
     for or is no ordinary file, and where one cannot be written.
@@ -21,30 +25,49 @@ def write_whole(texts: Mapping[Path, str], *, overwrite: bool = False) -> None:
     for target in texts:
         if target.exists() and not overwrite:
             raise UsageError(f"{target} exists already: --overwrite replaces it")
-        if target.exists() and not target.is_file():
-            raise UsageError(f"{target} cannot be written: it is no ordinary file")
+        _destination(target)
     for target, text in texts.items():
-        _write(target, text)
+        write_file(target, text)
 
 
-def _write(target: Path, text: str) -> None:
-    written = None
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file beside its place, and move it there once it is whole.
+
+    Text is UTF-8 with the line ends that it has. What was there before stays if anything goes
+    wrong, and nothing else is left behind; a link goes on to lead to what it led to. Raises
+    UsageError where the file cannot be written.
+    """
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    target = _destination(path)
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, encoding="utf-8", newline="\n", delete=False
-        ) as file:
-            written = Path(file.name)
-            file.write(text)
-        written.chmod(0o666 & ~_umask())
-        written.replace(target)
+        _write(data, target)
     except OSError as error:
-        if written is not None:
-            written.unlink(missing_ok=True)
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{os.fspath(path)} cannot be written: {error.strerror}") from None
 
 
-def _umask() -> int:
-    """The permissions that new files do not get; there is no way to read them but to set them."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _destination(path: str | os.PathLike[str]) -> str:
+    """Where a path leads; UsageError where no file may be put, which moving would not ask."""
+    target = os.path.realpath(path)
+    if os.path.exists(target):
+        if not os.path.isfile(target):
+            raise UsageError(f"{os.fspath(path)} cannot be written: it is no ordinary file")
+        if not os.access(target, os.W_OK):
+            reason = os.strerror(errno.EACCES)
+            raise UsageError(f"{os.fspath(path)} cannot be written: {reason}")
+    return target
+
+
+def _write(data: bytes, target: str) -> None:
+    beside = os.path.join(os.path.dirname(target), f".gradcli-{os.urandom(8).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(beside, flags, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        if os.path.exists(target):
+            os.chmod(beside, os.stat(target).st_mode & 0o7777)
+        os.replace(beside, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise

@@ -42,8 +42,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
         *("sources", "errors", "templates", "core", "spec", "engine", "ops", "diagnostics"),
         "analysis",
     },
-    "report": {"errors", "diagnostics", "analysis"},
-    "cli": {"errors", "analysis", "api", "report"},
+    "report": {"errors", "files", "diagnostics", "analysis"},
+    "cli": {"errors", "files", "analysis", "api", "report"},
     "__main__": {"cli"},
     "": {"errors", "api"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,10 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(
     with pytest.raises(UsageError, match="no ordinary file"):
         gradcli.flow(**SMALL, write_spec=tmp_path, overwrite=True)
 
-    def full(self: Path, target: Path) -> None:
+    def full(source: str, target: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(UsageError, match=r"a\.yaml cannot be written: No space left on device"):
         gradcli.flow(**SMALL, write_spec=tmp_path / "a.yaml")
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
 from gradcli.errors import ExitCode
+from gradcli.report.render import CI_FORMATS, CI_KINDS
 
 __all__ = ["command"]
 
@@ -22,6 +24,7 @@ __all__ = ["command"]
     examples=(
         "gradcli check specs/digits.yaml",
         "gradcli check specs/ --format json --report check.md",
+        "gradcli check specs/ --format github --report check.xml",
         "gradcli check layer.yaml --require excellent --only 'dense_1.*'",
     ),
 )
@@ -71,7 +74,7 @@ __all__ = ["command"]
     help="Plant mistakes of every kind in every pullback, and exit 1 if one goes unnoticed.",
 )
 @run_options
-@output_options
+@partial(output_options, formats=CI_FORMATS, kinds=CI_KINDS)
 def command(specs: tuple[str, ...], out: Output, **options: Any) -> ExitCode:
     """Compare every gradient of each SPEC, entry by entry, with a numeric one.
 

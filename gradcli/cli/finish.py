@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gradcli.analysis.verdict import Report
 from gradcli.cli.streams import put, say
 from gradcli.errors import ExitCode, GradcliError, SpecError, SpecProblem, UsageError
+from gradcli.files import write_file
 from gradcli.report.render import problems, render, render_file, save_plot
 from gradcli.report.surface import is_terminal, surface_of
 
@@ -36,6 +37,12 @@ class Output(NamedTuple):
     timing: bool = False
     drawing: tuple[tuple[str, bool], ...] = ()
     plot: Path | None = None
+
+    def with_plot(self, plot: Path | None) -> Output:
+        """The same with a figure; UsageError where a report is written to its file."""
+        if plot is not None and plot.resolve() in {path.resolve() for path in self.files}:
+            raise UsageError(f"{plot} is written twice: as the plot, and as the report")
+        return self._replace(plot=plot)
 
     def run(self, call: Callable[..., Report], *sources: Any, **options: Any) -> ExitCode:
         """Call the API with the options that were given, and deliver its report.
@@ -71,17 +78,26 @@ class Output(NamedTuple):
         surface = surface_of(sys.stdout, os.environ, no_color=self.no_color)
         drawing = {"quiet": self.quiet, "with_frames": not table, **dict(self.drawing)}
         put(render(report, self.form, surface, seconds=timing, **drawing))
-        for path in self.files:
-            text = render_file(report, path.suffix, seconds=timing)
-            try:
-                path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-            except OSError as error:
-                raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-        if self.plot is not None and not found:
-            save_plot(report, self.plot)
+        self._write(report, timing, plotted=not found)
         if seconds is not None and not (self.timing or self.quiet) and is_terminal(sys.stderr):
             say(f"took {seconds:.2f} s")
         return report.exit_code
+
+    def _write(self, report: Report, timing: float | None, *, plotted: bool) -> None:
+        """Write every file that can be written; UsageError for those that cannot."""
+        refused = []
+        for path in self.files:
+            try:
+                write_file(path, render_file(report, path.suffix, seconds=timing))
+            except UsageError as error:
+                refused.append(str(error))
+        if self.plot is not None and plotted:
+            try:
+                save_plot(report, self.plot)
+            except UsageError as error:
+                refused.append(str(error))
+        if refused:
+            raise UsageError("; ".join(refused))
 
 
 def say_error(error: GradcliError) -> None:

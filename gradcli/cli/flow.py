@@ -138,6 +138,6 @@ def command(
     from gradcli import api
 
     sources, text = read_sources((spec,) if spec else ())
-    out = out._replace(drawing=(("all_layers", all_layers),), plot=plot)
+    out = out.with_plot(plot)._replace(drawing=(("all_layers", all_layers),))
     call = partial(api.flow, remedies=remedies)  # False is meant, too
     return out.run(call, *sources, text=text, partial=True, **options)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Any, Final
 
 import click
@@ -45,23 +45,6 @@ _READ: Final = (
 )
 
 _OUTPUT: Final = (
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="What standard output gets.",
-    ),
-    click.option(
-        "--report",
-        "files",
-        metavar="FILE",
-        multiple=True,
-        callback=values.report_files,
-        help=f"Write the report to a file too, of the kind its suffix says: {', '.join(KINDS)}. "
-        "Repeatable.",
-    ),
     click.option("--no-color", is_flag=True, help="No colour; so does the variable NO_COLOR."),
     click.option(
         "--traceback",
@@ -91,12 +74,16 @@ def spec_options(function: Function) -> Function:
     return _stacked(_READ, function)
 
 
-def output_options(function: Function) -> Function:
+def output_options(
+    function: Function, formats: Sequence[str] = FORMATS, kinds: Sequence[str] = KINDS
+) -> Function:
     """The options that say where the report of a run goes; the command gets one `Output`, `out`."""
-    return _stacked(_RUNNING, told_options(function))
+    return _stacked(_RUNNING, told_options(function, formats, kinds))
 
 
-def told_options(function: Function) -> Function:
+def told_options(
+    function: Function, formats: Sequence[str] = FORMATS, kinds: Sequence[str] = KINDS
+) -> Function:
     """The same for a command that only tells what is known."""
 
     @wraps(function)
@@ -111,7 +98,31 @@ def told_options(function: Function) -> Function:
     ) -> Any:
         return function(out=Output(form, files, quiet, no_color, timing), **rest)
 
-    return _stacked(_OUTPUT, command)
+    return _stacked((*_forms(formats, kinds), *_OUTPUT), command)
+
+
+def _forms(
+    formats: Sequence[str], kinds: Sequence[str]
+) -> tuple[Callable[[Function], Function], ...]:
+    return (
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            default="table",
+            show_default=True,
+            help="What standard output gets.",
+        ),
+        click.option(
+            "--report",
+            "files",
+            metavar="FILE",
+            multiple=True,
+            callback=partial(values.report_files, kinds),
+            help="Write the report to a file too, of the kind its suffix says: "
+            f"{', '.join(kinds)}. Repeatable.",
+        ),
+    )
 
 
 def _stacked(options: tuple[Callable[[Function], Function], ...], function: Function) -> Function:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = [
@@ -68,23 +69,24 @@ def topics_and_specs(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str
 
 
 def report_files(
-    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+    kinds: Sequence[str], ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[Path, ...]:
-    """Files to write, whose suffixes say in which form."""
+    """Files to write, each of its own, whose suffixes say in which form."""
     if not value:
         return ()
     from pathlib import Path
 
-    from gradcli.report.render import KINDS
-
-    paths = tuple(map(Path, value))
-    for path in paths:
-        if path.suffix not in KINDS:
-            kinds = ", ".join(KINDS)
-            raise click.BadParameter(f"'{path}' must end in one of {kinds}: that says the kind.")
+    taken: set[Path] = set()
+    for path in map(Path, value):
+        if path.suffix not in kinds:
+            listed = ", ".join(kinds)
+            raise click.BadParameter(f"'{path}' must end in one of {listed}: that says the kind.")
         if not path.parent.is_dir():
             raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
-    return paths
+        if path.resolve() in taken:
+            raise click.BadParameter(f"'{path}' is written twice.")
+        taken.add(path.resolve())
+    return tuple(map(Path, value))
 
 
 def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:

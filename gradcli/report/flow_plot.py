@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from itertools import accumulate
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.analysis.flow.report import FlowReport, FlowResult
 from gradcli.errors import UsageError
+from gradcli.files import write_file
 from gradcli.report import flow_words as words
 
 if TYPE_CHECKING:
@@ -72,10 +74,11 @@ def save_plot(report: FlowReport, path: Path) -> None:
         pictures = figure.subplots(len(drawn), squeeze=False)[:, 0]
         for axes, result in zip(pictures, drawn, strict=True):
             _draw(axes, result)
-        try:
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else {})
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        picture = io.BytesIO()
+        kind = path.suffix[1:]
+        metadata = {"Date": None} if kind == "svg" else {}
+        figure.savefig(picture, format=kind, dpi=150, metadata=metadata)
+    write_file(path, picture.getvalue())
 
 
 def _draw(axes: Any, result: FlowResult) -> None:

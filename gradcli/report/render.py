@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
+    "CI_FORMATS",
+    "CI_KINDS",
     "FORMATS",
     "KINDS",
     "document",
@@ -28,8 +31,14 @@ __all__ = [
 FORMATS: Final = ("table", "json", "markdown")
 """What `--format` may be."""
 
+CI_FORMATS: Final = (*FORMATS, "junit", "github")
+"""The same of a command whose results are test cases."""
+
 KINDS: Final = (".json", ".md", ".svg", ".txt")
 """What the name of a `--report` file may end in."""
+
+CI_KINDS: Final = (*KINDS, ".xml")
+"""The same of a command whose results are test cases."""
 
 _PICTURE: Final = FILE._replace(color=True)
 
@@ -73,7 +82,7 @@ def render(
     seconds: float | None = None,
     **drawing: bool,
 ) -> str:
-    """The report in one of `FORMATS`."""
+    """The report in one of `FORMATS`, or of `CI_FORMATS` where its command has them."""
     if form == "json":
         from gradcli.report.json import encode
 
@@ -82,17 +91,26 @@ def render(
         module = import_module(f"gradcli.report.{report.command}_markdown")
         text: str = module.markdown_report(report, quiet=drawing.get("quiet", False))
         return text if seconds is None else f"{text}\ntook {seconds:.2f} s\n"
+    if form == "junit":
+        module = import_module(f"gradcli.report.{report.command}_junit")
+        xml: str = module.junit_report(report, seconds=seconds)
+        return xml
+    if form == "github":
+        module = import_module(f"gradcli.report.{report.command}_github")
+        root = os.environ.get("GITHUB_WORKSPACE", "")
+        said: str = module.github_report(report, root=root, quiet=drawing.get("quiet", False))
+        return said if seconds is None else f"{said}took {seconds:.2f} s\n"
     return text_report(report, surface, seconds=seconds, **drawing)
 
 
 def render_file(report: Report, suffix: str, *, seconds: float | None = None) -> str:
-    """The whole report for a file whose name ends in one of `KINDS`."""
+    """The whole report for a file whose name ends in one of `KINDS` or `CI_KINDS`."""
     if suffix == ".svg":
         from gradcli.report.svg import terminal_svg
 
         drawn = _drawn(report, _PICTURE, seconds, with_frames=True)
         return terminal_svg(drawn, _PICTURE, title=f"gradcli {report.command}")
-    form = {".json": "json", ".md": "markdown", ".txt": "table"}[suffix]
+    form = {".json": "json", ".md": "markdown", ".txt": "table", ".xml": "junit"}[suffix]
     return render(report, form, FILE, seconds=seconds, with_frames=True)
 
 

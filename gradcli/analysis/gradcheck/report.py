@@ -40,7 +40,8 @@ class TensorResult(Record):
     `oracle` names what the numeric values come from: `complex`, `ladder`, `central` or `forward`.
     `below_resolution` counts entries that passed because the arithmetic can tell no difference,
     `below_resolution_error` is the largest that one of them may hide; `projections` counts random
-    ones of a tensor of which not every entry was checked.
+    ones of a tensor of which not every entry was checked. `line` is where the spec names its op or
+    definition, 0 for the inputs and for what has no spec.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TensorResult(Record):
     wrong: int = 0
     projections: int = 0
     below_resolution_error: float = 0.0
+    line: int = 0
 
     def is_doubtful(self, largest: float, required: float) -> bool:
         """Whether the parts of a network have to say if this tensor of it is right.
@@ -76,6 +78,7 @@ class TensorResult(Record):
         return {
             "name": self.name,
             "kind": self.kind,
+            "line": self.line,
             "shape": list(self.shape),
             "entries": self.entries,
             "checked": self.checked,

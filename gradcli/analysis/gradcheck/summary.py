@@ -66,4 +66,5 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
         oracle=evidence.source,
         worst=worst,
         wrong=int((outcome == Outcome.FAIL).sum()),
+        line=subject.line,
     )
