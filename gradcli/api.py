@@ -21,6 +21,7 @@ from gradcli.spec.memory import in_bytes
 if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
+    from gradcli.analysis.flow.edge_report import EdgeReport
     from gradcli.analysis.losses import LossReport
     from gradcli.templates import Template
 
@@ -28,6 +29,7 @@ __all__ = [
     "catalogue",
     "check",
     "check_vjp",
+    "critical",
     "explain",
     "flow",
     "gradcheck",
@@ -261,6 +263,35 @@ def flow(
         return analyse_flow(plan, options, steps)
     except UserCodeError as error:
         return invalid_flow(plan.name, (plan.python_problem(error),), seed)
+
+
+def critical(
+    source: Source | None = None,
+    *,
+    text: tuple[str, str] | None = None,
+    activation: str | Mapping[str, Any] | None = None,
+    bias_std: float | None = None,
+    allow_python: bool = False,
+    max_memory: int = DEFAULT_MEMORY,
+    progress: Progress | None = None,
+    **others: Any,
+) -> EdgeReport:
+    """The edge of chaos: spreads of weights and biases with which a deep network keeps gradients.
+
+    Of an `activation` (a name, `leaky_relu:alpha=0.3`, or an entry of a spec), of those that a spec
+    uses and defines, or of every one of the catalogue; for a range of σ_b, or for `bias_std`. An
+    invalid spec gives a result of the kind `invalid`; UsageError is raised for what is not known,
+    and for other options of `flow`, since no network is drawn.
+    """
+    from gradcli.analysis.flow.edge import edges, invalid_edge
+
+    meant = text or source
+    steps = None if progress is None else (lambda done, of: progress("activations", done, of))
+    try:
+        plan = None if meant is None else plan_of(meant, {}, allow_python, max_memory)
+        return edges(plan, activation, bias_std, steps, without=_overrides(**others))
+    except SpecError as error:
+        return invalid_edge(name_of(meant or {}), error.errors)
 
 
 def loss(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 import gradcli
 import gradcli.ops
-from gradcli.analysis.flow import build_spec
+from gradcli.analysis.flow import build_network, build_spec
 from gradcli.analysis.flow.spec_file import spec_text
 from gradcli.cli.main import main
 from gradcli.engine.model import Model
@@ -49,6 +50,36 @@ def built(**parts: Any) -> list[tuple[str, tuple[int, ...]]]:
 def test_what_a_layer_is_made_of(parts: dict[str, Any], nodes: str) -> None:
     first = [name for name, _ in built(**parts)][: len(nodes.split())]
     assert first == nodes.split()
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "entry"),
+    [
+        ("activation", "leaky_relu:alpha=0.3", {"leaky_relu": {"alpha": 0.3}}),
+        ("init", "normal:std=1e-2", {"normal": {"std": 0.01}}),
+        ("loss", "focal:gamma=1,alpha=null", {"focal": {"gamma": 1.0, "alpha": None}}),
+    ],
+)
+@pytest.mark.parametrize("arch", ["mlp", "rnn"])
+def test_options_in_one_word(arch: str, option: str, written: str, entry: Any) -> None:
+    if (arch, option) == ("rnn", "activation"):
+        written, entry = "tanh", "tanh"  # it has a choice of names alone
+    same = {**SMALL, "arch": arch}
+    assert build_network(**same, **{option: written}) == build_network(**same, **{option: entry})
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "message"),
+    [
+        ("activation", "leaky_relu:slope=0.3", "leaky_relu has no parameter 'slope'"),
+        ("activation", "leaky_rleu:alpha=0.3", "did you mean leaky_relu?"),
+        ("init", "normal:std", "expected PARAM=VALUE, not 'std'"),
+        ("loss", "huber:delta=-1", "delta cannot be '-1'"),
+    ],
+)
+def test_options_in_one_word_that_do_not_fit(option: str, written: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        build_network(**{option: written})
 
 
 def test_before_a_branch_the_shortcut_goes_around_the_normalization() -> None:

@@ -29,6 +29,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
         "gradcli flow --depth 50 --activation tanh",
         "gradcli flow --arch lstm --depth 100",
         "gradcli flow --depth 50 --init pytorch_default --fail-on vanishing,exploding",
+        "gradcli flow --critical --activation tanh",
         "gradcli flow specs/residual.yaml --report flow.svg",
     ),
 )
@@ -118,11 +119,18 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     callback=values.plot_file,
     help="Draw the norms by layer into a .svg or .png file (needs matplotlib).",
 )
+@click.option(
+    "--critical",
+    is_flag=True,
+    help="Compute instead the edge of chaos of --activation (or of SPEC's, or of all): weights and "
+    "biases with which a deep network keeps gradients.",
+)
 @click.option("--all", "all_layers", is_flag=True, help="Show every layer of a deep network.")
 @run_options
 @output_options
 def command(
     spec: str | None,
+    critical: bool,
     all_layers: bool,
     remedies: bool | None,
     plot: Path | None,
@@ -138,6 +146,15 @@ def command(
     from gradcli import api
 
     sources, text = read_sources((spec,) if spec else ())
+    if critical:
+        return out.run(
+            partial(api.critical, remedies=remedies),
+            *sources,
+            text=text,
+            **options,
+            all=all_layers,
+            plot=plot,
+        )
     out = out.with_plot(plot)._replace(drawing=(("all_layers", all_layers),))
     call = partial(api.flow, remedies=remedies)  # False is meant, too
     return out.run(call, *sources, text=text, partial=True, **options)

@@ -146,6 +146,8 @@ REFERENCES: Final[dict[str, str]] = {
     "Society A 210, 1911",
     "robbins1951": "Robbins and Monro, A stochastic approximation method, Annals of Mathematical "
     "Statistics 22, 1951",
+    "roberts2022": "Roberts, Yaida, Hanin, The Principles of Deep Learning Theory, Cambridge "
+    "University Press 2022",
     "rockafellar1970": "Rockafellar, Convex Analysis, Princeton University Press 1970",
     "romano2019": "Romano, Patterson, Candès, Conformalized quantile regression, NeurIPS 2019",
     "rosasco2004": "Rosasco, De Vito, Caponnetto, Piana, Verri, Are loss functions all the "

@@ -266,8 +266,9 @@ class Ordered(Rule):
         at zero such as sigmoid, keep the values up.
 
     What to look at:
-        The cosine of two examples by layer, which tends to 1. Larger weights or smaller biases
-        (flow solves for them among its remedies), an activation through zero, residual blocks,
+        The cosine of two examples by layer, which tends to 1. The edge of chaos of the activation,
+        that is larger weights or smaller biases: `gradcli flow --critical --activation NAME` tells
+        them, and flow measures it among its remedies. An activation through zero, residual blocks,
         batch normalization.
 
     Example:
@@ -295,7 +296,8 @@ class Chaotic(Rule):
 
     What to look at:
         The gain of a layer, and its distance from 1. A smaller `gain`, or the edge of chaos of
-        this activation (a remedy that flow measures). Where values merely grow, as with ReLU,
+        this activation, which `gradcli flow --critical --activation NAME` computes (and flow
+        measures among its remedies). Where values merely grow, as with ReLU,
         near inputs stay as near as they are, and this is not found.
 
     Example:

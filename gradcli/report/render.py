@@ -54,6 +54,11 @@ def problems(report: Report) -> tuple[SpecProblem, ...]:
     return tuple(problem for result in report.results for problem in getattr(result, "errors", ()))
 
 
+def _kind(report: Report) -> str:
+    """What the modules that draw it begin with: its command, or what a report has instead."""
+    return getattr(report, "drawn_as", report.command)
+
+
 def text_report(
     report: Report, surface: Surface, *, seconds: float | None = None, **drawing: bool
 ) -> str:
@@ -68,7 +73,7 @@ def _drawn(
 ) -> list[RenderableType]:
     from gradcli.report.layout import text
 
-    draw_report = import_module(f"gradcli.report.{report.command}_table").draw_report
+    draw_report = import_module(f"gradcli.report.{_kind(report)}_table").draw_report
     drawn: list[RenderableType] = draw_report(report, surface, **drawing)
     took = [] if seconds is None else [text(surface, (f"took {seconds:.2f} s", "faint"))]
     return [*drawn, *took]
@@ -88,7 +93,7 @@ def render(
 
         return encode(document(report, seconds))
     if form == "markdown":
-        module = import_module(f"gradcli.report.{report.command}_markdown")
+        module = import_module(f"gradcli.report.{_kind(report)}_markdown")
         text: str = module.markdown_report(report, quiet=drawing.get("quiet", False))
         return text if seconds is None else f"{text}\ntook {seconds:.2f} s\n"
     if form == "junit":

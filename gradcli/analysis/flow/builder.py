@@ -6,13 +6,22 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+from gradcli.analysis.named import options_of, pairs
 from gradcli.core.op import Activation, Initializer, Loss, Op
 from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.errors import UsageError
 from gradcli.spec.read_arrays import DISTRIBUTION, STD
 from gradcli.spec.read_loss import SUM
 
-__all__ = ["Entry", "build_spec", "drawn_inputs", "head_units", "initialization"]
+__all__ = [
+    "Entry",
+    "build_spec",
+    "drawn_inputs",
+    "head_units",
+    "initialization",
+    "known",
+    "read_entry",
+]
 
 AnyOp = TypeVar("AnyOp", bound=Op)
 
@@ -47,7 +56,8 @@ def build_spec(
 
     The head has one unit, or ten where the loss is on classes.
     Inputs have the shape (batch, width); `input` is their distribution, their standard deviation,
-    or both: `uniform`, 0.5, `uniform:0.5`. Entries are written as in a spec. `gain` multiplies
+    or both: `uniform`, 0.5, `uniform:0.5`. Entries are written as in a spec, or in one word:
+    `leaky_relu:alpha=0.3`. `gain` multiplies
     the standard deviation of the initializer's own rule; biases are what the initializer says,
     or normal with `bias_std` where that is above zero. With `residual`, each layer becomes a block
     x + residual_scale·f(W x + b). `norm` (none, batch, layer, rms) puts a normalization into each
@@ -58,8 +68,11 @@ def build_spec(
     on to it. Raises UsageError for names that are not known, for a gain that is no number above 0,
     for one that the initializer cannot take, and for what would have no effect.
     """
-    _known("activation", activation, Activation)
-    _known("init", init, Initializer)
+    activation = read_entry("activation", activation, Activation)
+    init = read_entry("init", init, Initializer)
+    loss = read_entry("loss", loss, Loss)
+    known("activation", activation, Activation)
+    known("init", init, Initializer)
     if not isinstance(gain, (int, float)) or not 0 < gain < math.inf:
         raise UsageError(f"gain: expected a number above 0, got {gain!r}")
     if residual_scale != 1 and not residual:
@@ -92,7 +105,21 @@ def build_spec(
     }
 
 
-def _known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
+def read_entry(option: str, entry: Entry, op_class: type[Op]) -> Entry:
+    """An entry as a spec has it, where it may be written as NAME:PARAM=VALUE,...
+
+    Raises UsageError, naming the option, for what there is not, and for values that do not fit.
+    """
+    if not isinstance(entry, str) or ":" not in entry:
+        return entry
+    name, _, inline = entry.partition(":")
+    op = known(option, name, op_class)
+    given = pairs(inline, op)
+    read = options_of(op, given)
+    return {name: {key: read[key] for key in given}}
+
+
+def known(option: str, entry: Entry, op_class: type[AnyOp]) -> AnyOp:
     """The op that an entry names; UsageError naming the option and the nearest op, or all."""
     name = entry if isinstance(entry, str) else None
     if isinstance(entry, Mapping) and len(entry) == 1:
@@ -143,7 +170,7 @@ def head_units(loss: Entry) -> int:
 def _on_rows(loss: Entry) -> bool:
     summands = loss.get(SUM) if isinstance(loss, Mapping) else None
     if not isinstance(summands, (list, tuple)):
-        return not _known("loss", loss, Loss).elementwise
+        return not known("loss", loss, Loss).elementwise
     ops = (CATALOGUE.find(_named(entry)[0], Loss) for entry in summands if entry)
     return any(op is not None and not op.elementwise for op in ops)
 
@@ -158,10 +185,10 @@ def initialization(activation: Entry, init: Entry, gain: float, width: int) -> d
     if gain == 1:
         return {"init": init}
     name, written = _named(init)
-    op = _known("init", name, Initializer)
+    op = known("init", name, Initializer)
     if op.resolves:
-        name = _known("activation", _named(activation)[0], Activation).init
-        op = _known("init", name, Initializer)
+        name = known("activation", _named(activation)[0], Activation).init
+        op = known("init", name, Initializer)
     first = op.params[0].name if op.params else ""
     options = dict(written) if isinstance(written, Mapping) else {first: written}
     # The rule's own gain, or else the number that is its spread.

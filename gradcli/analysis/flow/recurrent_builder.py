@@ -12,8 +12,9 @@ from gradcli.analysis.flow.builder import (
     drawn_inputs,
     head_units,
     initialization,
+    read_entry,
 )
-from gradcli.core.op import Layer
+from gradcli.core.op import Activation, Initializer, Layer, Loss
 from gradcli.core.registry import CATALOGUE, nearest
 from gradcli.errors import UsageError
 
@@ -63,6 +64,10 @@ def build_recurrent_spec(
         near = nearest(arch, ["mlp", *known])
         hint = f"did you mean {near}?" if near else f"expected one of mlp, {', '.join(known)}"
         raise UsageError(f"arch: there is no network {arch!r}; {hint}")
+    init = read_entry("init", init, Initializer)
+    loss = read_entry("loss", loss, Loss)
+    if activation is not None:
+        activation = read_entry("activation", activation, Activation)
     layer: dict[str, Any] = {"units": width, "output": "last"}
     layer.update(initialization(activation or "tanh", init, gain, width))
     if activation is not None:

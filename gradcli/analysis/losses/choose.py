@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gradcli.analysis.named import options_of, pairs, suggestion
 from gradcli.core.op import (
     Activation,
     Initializer,
@@ -17,9 +18,8 @@ from gradcli.core.op import (
     Term,
     Weighting,
 )
-from gradcli.core.param import REQUIRED, Param
 from gradcli.core.record import Record
-from gradcli.core.registry import CATALOGUE, nearest
+from gradcli.core.registry import CATALOGUE
 from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec.plan import ElementwiseDefinition, Plan
 
@@ -27,8 +27,6 @@ __all__ = ["Chosen", "is_loss_name", "named_losses", "on_one_group", "spec_losse
 
 _MINED: Final = "identities"
 """What a loss reads to find the rows that belong together."""
-
-_WORDS: Final[dict[str, Any]] = {"null": None, "true": True, "false": False}
 
 
 class Chosen(Record):
@@ -73,9 +71,9 @@ def named_losses(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, C
     for written in names:
         name, _, inline = written.partition(":")
         op = _loss(name)
-        own = _pairs(inline, op) if inline else {}
+        own = pairs(inline, op) if inline else {}
         given = {key: value for key, value in params.items() if op.param(key) is not None}
-        chosen[written] = Chosen(written, op, _options(op, {**given, **own}))
+        chosen[written] = Chosen(written, op, options_of(op, {**given, **own}))
     if params and not names:
         raise UsageError(f"{', '.join(params)}: a spec states the parameters of its losses itself")
     known = {param.name for each in chosen.values() for param in each.op.params}
@@ -83,7 +81,7 @@ def named_losses(names: Sequence[str], params: Mapping[str, Any]) -> dict[str, C
         if key not in known:
             names = list(dict.fromkeys(each.op.name for each in chosen.values()))
             who = f"{names[0]} has" if len(names) == 1 else f"{', '.join(names)} have"
-            raise UsageError(f"{who} no parameter {key!r}; {_hint(key, sorted(known))}")
+            raise UsageError(f"{who} no parameter {key!r}; {suggestion(key, sorted(known))}")
     return chosen
 
 
@@ -97,61 +95,7 @@ def _loss(name: str) -> Loss:
         raise UsageError(f"{name} combines the losses of several heads; {hint}")
     if found is not None:
         raise UsageError(f"{name} is in the catalogue, but no loss: see `gradcli explain {name}`")
-    raise UsageError(f"there is no loss {name!r}; {_hint(name, CATALOGUE.names(Loss))}")
-
-
-def _hint(word: str, names: list[str]) -> str:
-    near = nearest(word, names)
-    if near is not None:
-        return f"did you mean {near}?"
-    return f"there are {', '.join(names)}" if names else "there are none"
-
-
-def _pairs(text: str, op: Loss) -> dict[str, str]:
-    """`delta=2,tau=0.5` by name."""
-    pairs = {}
-    for part in text.split(","):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not key or not value:
-            raise UsageError(f"{op.name}:{text}: expected PARAM=VALUE, not {part!r}")
-        if op.param(key) is None:
-            names = [param.name for param in op.params]
-            raise UsageError(f"{op.name} has no parameter {key!r}; {_hint(key, names)}")
-        pairs[key] = value
-    return pairs
-
-
-def _options(op: Loss, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of the loss: as given, else by default."""
-    options = {param.name: _value(op, param, given) for param in op.params}
-    if op.validate is not None:
-        try:
-            op.validate(**options)
-        except ValueError as error:
-            raise UsageError(f"{op.name}: {error}") from None
-    return options
-
-
-def _value(op: Loss, param: Param, given: Mapping[str, Any]) -> Any:
-    if param.name not in given:
-        if param.default is REQUIRED:
-            raise UsageError(f"{op.name} needs {param.name}: {param.expected()}")
-        return param.default
-    value = given[param.name]
-    try:
-        return param.convert(_read(value) if isinstance(value, str) else value)
-    except ValueError as error:
-        raise UsageError(f"{op.name}: {param.name} cannot be {value!r}, {error}") from None
-
-
-def _read(text: str) -> Any:
-    """A number or word as a spec writes it."""
-    if text in _WORDS:
-        return _WORDS[text]
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    raise UsageError(f"there is no loss {name!r}; {suggestion(name, CATALOGUE.names(Loss))}")
 
 
 def spec_losses(plan: Plan) -> list[Chosen]:

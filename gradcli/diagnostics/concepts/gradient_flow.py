@@ -198,7 +198,7 @@ CONCEPTS: Final = (
         name="mean-field",
         title="Mean-field theory of signals",
         area="gradient flow",
-        aliases=("edge of chaos", "chi", "order and chaos", "criticality", "depth scale"),
+        aliases=("chi", "order and chaos", "depth scale"),
         text="""
             What a wide network of random weights does to a signal, from two averages over a
             normal distribution.
@@ -219,8 +219,55 @@ CONCEPTS: Final = (
             χ taken at the fixed point of q alone. q relaxes slowly there, and on the way χ
             differs: it has to be iterated layer by layer.
             """,
-        see=("gain", "initialization", "he-initialization"),
+        offers=(
+            (
+                "gradcli flow --depth 50 --activation sigmoid",
+                "theory beside measurement, layer by layer",
+            ),
+        ),
+        see=("edge-of-chaos", "gain", "initialization", "he-initialization"),
         references=("poole2016", "schoenholz2017"),
+    ),
+    Concept(
+        name="edge-of-chaos",
+        title="Edge of chaos",
+        area="gradient flow",
+        aliases=("criticality", "critical point", "critical initialization", "critical"),
+        text="""
+            The spreads of weights and biases at which a deep network of random weights neither
+            loses the differences between its inputs nor tears them apart, and keeps its gradients.
+
+            For each σ_b of the biases it is the σ_w of the weights at which q is at rest and χ is
+            1. Below, gradients vanish; above, they explode. ReLU and other functions that only
+            scale (f(s·x) = s·f(x)) have one σ_w, whatever q is. tanh has a line that begins at
+            σ_w = 1 without biases. GELU, Swish and Mish need biases: without them q leaves every
+            point of their line. Softplus has no such line, since where its weights make χ = 1 its
+            values grow.
+            """,
+        formulas=(
+            "q = σ_w² E[f(√q z)²] + σ_b²  and  1 = σ_w² E[f'(√q z)²],  z ~ N(0, 1)",
+            "for each q:  σ_w² = 1/E f'²,  σ_b² = q − E f²/E f'²",
+            "tanh:  σ_b² = 0.05, σ_w² = 1.76095, q = 0.57005",
+            "ReLU:  σ_w² = 2, σ_b = 0;  leaky ReLU:  σ_w² = 2/(1 + a²)",
+        ),
+        often_wrong="""
+            That He's rule suits every rectifier-like activation. With GELU, Swish or Mish it is
+            below the edge: q falls from layer to layer, and χ with it, to 1/2 and 0.72.
+            """,
+        offers=(
+            (
+                "gradcli flow --critical --activation tanh",
+                "the line, its picture, and what to write",
+            ),
+            ("gradcli flow --critical --activation gelu --bias-std 0.5", "the point at one σ_b"),
+            ("gradcli flow --critical", "where to start with each activation"),
+            (
+                "gradcli flow --critical specs/course-notes/swish.yaml",
+                "the edge of a formula that a spec defines",
+            ),
+        ),
+        see=("mean-field", "GF110", "GF111", "initialization", "gain"),
+        references=("poole2016", "schoenholz2017", "roberts2022"),
     ),
     Concept(
         name="underflow",

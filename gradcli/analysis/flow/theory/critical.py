@@ -26,6 +26,7 @@ _LITTLE: Final = 1e-4
 """A q that stands for the limit toward zero, and one that shows what q does near it."""
 
 _ROUNDING: Final = 1e-12
+_ULP: Final = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,18 @@ class CriticalPoint:
     def stable(self) -> bool:
         """Whether q does not leave this point."""
         return self.stretch <= 1 + _ROUNDING
+
+    @property
+    def depth_scale(self) -> float | None:
+        """Layers in which q comes closer to rest by a factor e (Schoenholz et al. 2017).
+
+        −1/ln(dq'/dq): infinite where it does so by a power of the depth, None where it leaves.
+        """
+        if not self.stable:
+            return None
+        if self.q == 0 or self.stretch >= 1 - _ROUNDING:
+            return math.inf
+        return -1 / math.log(self.stretch) if self.stretch > 0 else 0.0
 
 
 def critical_points(curve: Curve, bias_std: float) -> tuple[CriticalPoint, ...]:
@@ -102,20 +115,29 @@ def _bias_variance(curve: Curve, q: float) -> float:
 
 
 def _roots(function: Callable[[float], float]) -> Iterator[float]:
-    """Where a function of q changes its sign, as exactly as floats can tell."""
+    """Where a function of q changes its sign, to rounding."""
     before, low = function(_GRID[0]), _GRID[0]
     for high in _GRID[1:]:
         after = function(high)
         if before < 0 < after or after < 0 < before:
-            yield _bisected(function, low, high, rising=after > 0)
+            yield _root(function, (math.log(low), before), (math.log(high), after))
         if after:
             before, low = after, high
 
 
-def _bisected(function: Callable[[float], float], low: float, high: float, rising: bool) -> float:
-    while low < (middle := math.sqrt(low * high)) < high:
-        if (function(middle) > 0) == rising:
-            high = middle
+def _root(
+    function: Callable[[float], float], one: tuple[float, float], other: tuple[float, float]
+) -> float:
+    """A zero between two points, each as log q and value, by false position (Illinois)."""
+    (a, at_a), (b, at_b) = one, other
+    while abs(b - a) > _ULP * max(1.0, abs(a)):
+        c = b - at_b * (b - a) / (at_b - at_a)
+        at_c = function(math.exp(c))
+        if not at_c or c in (a, b):
+            return math.exp(c)
+        if at_c * at_b < 0:
+            a, at_a = b, at_b
         else:
-            low = middle
-    return high
+            at_a /= 2
+        b, at_b = c, at_c
+    return math.exp(b)

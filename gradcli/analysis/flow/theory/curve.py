@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,12 +14,16 @@ from gradcli.engine.model import COMPLEX_STEP
 
 __all__ = ["Curve", "curve_of"]
 
+_SIZES: Final = 10.0 ** np.linspace(-100, 100, 401)
+_ROUNDING: Final = 1e-14
+
 
 class Curve:
     """An elementwise activation with its options and the numbers it has learned.
 
     `kinks` are the points where its slope jumps, as far as they are known; `homogeneous` says that
-    f(s·x) = s·f(x) for s > 0. Curves are compared by identity, see `curve_of`.
+    f(s·x) = s·f(x) for s > 0, which is tried where the op does not state it. Curves are compared
+    by identity, see `curve_of`.
     """
 
     def __init__(self, op: Activation, options: Mapping[str, Any], weights: Parameters) -> None:
@@ -28,7 +32,7 @@ class Curve:
         self.weights = weights
         traits = op.traits_at(options)
         self.kinks: tuple[float, ...] = () if traits is None else traits.kinks
-        self.homogeneous = traits is not None and traits.homogeneous
+        self.homogeneous = self._is_homogeneous() if traits is None else traits.homogeneous
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """f(x) and f'(x).
@@ -38,6 +42,12 @@ class Curve:
         """
         y = self.op.evaluate((x + 1j * COMPLEX_STEP,), self.weights, x.ndim, self.options)[0]
         return y.real, y.imag / COMPLEX_STEP
+
+    def _is_homogeneous(self) -> bool:
+        with np.errstate(all="ignore"):
+            ratios = [self(side * _SIZES)[0] / _SIZES for side in (1.0, -1.0)]
+        straight = all(np.ptp(ratio) <= _ROUNDING * abs(ratio[0]) for ratio in ratios)
+        return straight and any(ratio[0] for ratio in ratios)
 
 
 @cache

@@ -12,7 +12,7 @@ from gradcli.analysis.flow.theory.entries import power_of_two
 from gradcli.analysis.flow.theory.passage import Passage, Passages, Unpredictable
 from gradcli.analysis.flow.theory.stretch import arriving, passed_through
 
-__all__ = ["Rest", "rest_of"]
+__all__ = ["Rest", "followed", "rest_of"]
 
 _FARTHEST: Final = 64.0
 _STEP: Final = 0.25
@@ -51,7 +51,7 @@ def rest_of(
         return passed_through(passages, replace(begin, entries=entries), stretch)
 
     try:
-        rest = _followed(
+        rest = followed(
             lambda at: after(at)[stretch.stop].entries.log2_rms - at, begin.entries.log2_rms
         )
         there = after(min(max(rest, -_FARTHEST), _FARTHEST))
@@ -74,8 +74,8 @@ def _alike(passages: Passages, one: range, other: range) -> bool:
     return True
 
 
-def _followed(drift: Callable[[float], float], at: float) -> float:
-    """Where a drift that begins at a point ends; infinite where it does not."""
+def followed(drift: Callable[[float], float], at: float) -> float:
+    """Where a drift of log2 of an rms that begins at a point ends; infinite where it does not."""
     here = drift(at) if math.isfinite(at) else 0.0
     if abs(here) <= _ROUNDING:
         return at
