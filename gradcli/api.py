@@ -14,8 +14,8 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
-from gradcli.sources import Source, check_codes, name_of, plan_of
-from gradcli.spec import DEFAULT_MEMORY, find_specs
+from gradcli.sources import Source, check_codes, every_spec, name_of, plan_of
+from gradcli.spec import DEFAULT_MEMORY
 from gradcli.spec.memory import in_bytes
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ def check(
 
     overrides = _overrides(seed=seed, dtype=dtype, check=written)
 
-    def one(source: Source | Model | tuple[str, str]) -> SpecResult:
+    def one(source: Source | Model | tuple[str, str] | SpecError) -> SpecResult:
         try:
+            if isinstance(source, SpecError):
+                raise source
             if isinstance(source, Model):
                 plan, model = source.plan, source
             else:
@@ -127,8 +129,8 @@ def check(
     results: list[SpecResult] = []
     interrupted = False
     try:
-        for source in _expand(sources, text):
-            results.append(source if isinstance(source, SpecResult) else one(source))
+        for source in every_spec(sources, text):
+            results.append(one(source))
             if results[-1].interrupted:
                 interrupted = True
                 break
@@ -387,27 +389,6 @@ def schema() -> dict[str, Any]:
     from gradcli.spec.schema import json_schema
 
     return json_schema(CATALOGUE, check_codes())
-
-
-def _expand(
-    sources: Sequence[Source | Model], text: tuple[str, str] | None
-) -> list[Source | Model | tuple[str, str] | SpecResult]:
-    """Every single spec meant: folders opened, text last; a folder without specs is a result."""
-    found: list[Source | Model | tuple[str, str] | SpecResult] = []
-    for source in sources:
-        if not isinstance(source, (str, os.PathLike)):
-            found.append(source)
-            continue
-        try:
-            found += find_specs([source])
-        except UsageError as error:
-            problem = SpecProblem("SP001", str(error), str(source))
-            found.append(SpecResult(str(source), str(source), "invalid", errors=(problem,)))
-    if text is not None:
-        found.append(text)
-    if not found:
-        raise UsageError("there is no spec to check")
-    return found
 
 
 def _overrides(**values: Any) -> dict[str, Any]:

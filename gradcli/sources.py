@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradcli.engine.model import Model
-from gradcli.spec import load_plan, load_text
+from gradcli.errors import SpecError, SpecProblem, UsageError
+from gradcli.spec import find_specs, load_plan, load_text
 from gradcli.spec.plan import Plan
 
-__all__ = ["Source", "check_codes", "name_of", "plan_of"]
+__all__ = ["Source", "check_codes", "every_spec", "name_of", "plan_of"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 """A file, or a spec as a mapping."""
@@ -56,8 +57,33 @@ def check_codes() -> list[str]:
     return [code for code in all_rules() if code.startswith(("GC", "SP"))]
 
 
-def name_of(source: Source | Model | tuple[str, str]) -> str:
+def every_spec(
+    sources: Sequence[Source | Model], text: tuple[str, str] | None
+) -> list[Source | Model | tuple[str, str] | SpecError]:
+    """Every single spec meant: folders opened, text last; a folder without specs is an error.
+
+    Raises UsageError where there is none at all.
+    """
+    found: list[Source | Model | tuple[str, str] | SpecError] = []
+    for source in sources:
+        if not isinstance(source, (str, os.PathLike)):
+            found.append(source)
+            continue
+        try:
+            found += find_specs([source])
+        except UsageError as error:
+            found.append(SpecError([SpecProblem("SP001", str(error), str(source))]))
+    if text is not None:
+        found.append(text)
+    if not found:
+        raise UsageError("there is no spec to check")
+    return found
+
+
+def name_of(source: Source | Model | tuple[str, str] | SpecError) -> str:
     """What a source is called where there is no plan of it."""
+    if isinstance(source, SpecError):
+        return source.errors[0].file
     if isinstance(source, Model):
         return source.plan.name
     if isinstance(source, tuple):

@@ -37,7 +37,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "analysis": {
         *("errors", "files", "templates", "core", "spec", "engine", "diagnostics", "testing")
     },
-    "sources": {"spec", "engine", "diagnostics"},
+    "sources": {"errors", "spec", "engine", "diagnostics"},
     "api": {
         *("sources", "errors", "templates", "core", "spec", "engine", "ops", "diagnostics"),
         "analysis",
