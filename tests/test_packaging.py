@@ -89,7 +89,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
 def test_the_sdist_holds_the_project_and_nothing_else(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         names = {member.name.removeprefix(f"{TREE}/") for member in archive if member.isfile()}
-    assert names == {*sources("gradcli", "specs", "tests"), *BESIDE, *MADE}
+    assert names == {*sources("gradcli", "specs", "tests", ".github"), *BESIDE, *MADE}
 
 
 def test_the_wheel_of_the_sdist_is_the_wheel(built: Built, unpacked: Path, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 import gradcli
 import gradcli.ops
+from gradcli.cli.main import main
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.rules import all_rules
 from gradcli.errors import ExitCode
@@ -51,9 +53,14 @@ def fenced(language: str) -> list[str]:
 
 @pytest.mark.parametrize("console", TOOL.consoles(README), ids=lambda console: console.command)
 def test_console_blocks_are_current(console: Any) -> None:
-    found = TOOL.run(console.command)
+    found = TOOL.run(console.command, console.before)
     assert words(found) == words(console.output)
     assert numbers(found) == pytest.approx(numbers(console.output), rel=0.05, abs=0.05)
+
+
+@pytest.mark.parametrize("picture", TOOL.pictures(README), ids=lambda picture: picture.path)
+def test_pictures_are_current(picture: Any) -> None:
+    assert TOOL.export(picture) == (HERE.parent / picture.path).read_text("utf-8")
 
 
 def optional(code: str) -> str | None:
@@ -121,6 +128,29 @@ def test_every_exit_code_is_explained() -> None:
     section = README.partition("## Exit codes")[2].partition("\n## ")[0]
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.M)}
     assert listed == {int(code) for code in ExitCode}
+
+
+def test_the_changes_end_with_this_version_and_name_every_command() -> None:
+    section = README.partition("## Changes")[2].partition("\n## ")[0]
+    latest = re.findall(r"^- \*\*([\d.]+)\*\*", section, re.M)[0]
+    assert latest == gradcli.__version__
+    named = set(re.findall(r"`(\w+)`", section))
+    assert named == set(main.list_commands(click.Context(main)))
+
+
+def test_completion_is_set_up_for_every_shell_as_written() -> None:
+    """Each line is what its shell runs; the script that bash gets is run here as well."""
+    lines = {
+        shell: line.replace("\\|", "|")
+        for shell, line in re.findall(r"^\| (bash|zsh|fish) \| `[^`]+` \| `(.*)` \|$", README, re.M)
+    }
+    assert set(lines) == {"bash", "zsh", "fish"}
+    for shell, line in lines.items():
+        asked = re.search(r"_GRADCLI_COMPLETE=\w+ gradcli", line)
+        assert asked
+        assert f"_GRADCLI_COMPLETE={shell}_complete" in TOOL.run(asked[0])
+    words = "COMP_WORDS=(gradcli new lay); COMP_CWORD=2; _gradcli_completion gradcli"
+    assert TOOL.run(f"{lines['bash']}; {words}; echo ${{COMPREPLY[*]}}") == "layer\n"
 
 
 @pytest.mark.parametrize("table", TOOL.tables(README), ids=lambda table: table.command)

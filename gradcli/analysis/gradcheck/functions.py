@@ -61,7 +61,11 @@ def function_callables(
     result.kind = "definition"
     result.line = definition.line
     sizes = [(f"the size of {name}", float(point[name].size)) for name in wrt]
-    rows = [(f"the rows of {name}", float(len(point[name]))) for name in point if point[name].ndim]
+    rows = [
+        (f"the number of rows of {name}", float(len(point[name])))
+        for name in point
+        if point[name].ndim
+    ]
     result.factors = (
         *((name, float(number)) for name, number in definition.params.items()),
         *sizes,
