@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
@@ -11,10 +11,19 @@ from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.analysis.gradcheck.options import Oracle, check_options, stated_options
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
-from gradcli.core.arrays import Array
+from gradcli.calls.curvature import curvature
+from gradcli.calls.functions import check_vjp, gradcheck
 from gradcli.engine.model import Model
-from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
-from gradcli.sources import Source, check_codes, every_spec, name_of, plan_of
+from gradcli.errors import SpecError, UsageError, UserCodeError
+from gradcli.sources import (
+    Source,
+    check_codes,
+    every_spec,
+    model_of,
+    name_of,
+    plan_of,
+    stated,
+)
 from gradcli.spec import DEFAULT_MEMORY
 from gradcli.spec.memory import in_bytes
 
@@ -30,6 +39,7 @@ __all__ = [
     "check",
     "check_vjp",
     "critical",
+    "curvature",
     "explain",
     "flow",
     "gradcheck",
@@ -39,8 +49,6 @@ __all__ = [
     "template",
     "templates",
 ]
-
-Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
 
 def load(
@@ -55,12 +63,7 @@ def load(
 
     Raises SpecError, with every problem found, for a spec that cannot be used.
     """
-    plan = plan_of(source, _overrides(seed=seed, dtype=dtype), allow_python, max_memory)
-    if plan.inputs is None:
-        hint = "`gradcli check` checks definitions; a model needs data with a network or a loss"
-        message = f"{plan.name} has definitions only: there is no model to load"
-        raise SpecError([SpecProblem("SP008", message, plan.file, hint=hint)])
-    return Model(plan)
+    return model_of(plan_of(source, stated(seed=seed, dtype=dtype), allow_python, max_memory))
 
 
 def check(
@@ -107,7 +110,7 @@ def check(
         self_test=self_test,
     )
 
-    overrides = _overrides(seed=seed, dtype=dtype, check=written)
+    overrides = stated(seed=seed, dtype=dtype, check=written)
 
     def one(source: Source | Model | tuple[str, str] | SpecError) -> SpecResult:
         try:
@@ -139,57 +142,6 @@ def check(
             raise
         interrupted = True
     return CheckReport(tuple(results), seed, interrupted)
-
-
-def gradcheck(
-    fun: Callable[..., Any],
-    grad: Callable[..., Any],
-    params: Arrays,
-    *,
-    require: str | float | None = None,
-    entries: int | Literal["all"] | None = None,
-    budget: float | None = None,
-    seed: int = 0,
-    name: str = "gradient",
-) -> CheckReport:
-    """Check grad(params) against differences of fun(params) -> float, whatever these do inside.
-
-    `params` is an array, a list of arrays or a dict of arrays (scalars count as arrays of no axes);
-    `grad` returns the same structure. Integer arrays are passed along and not differentiated.
-    Of arrays with so many entries that these would take more than the `budget` of multiply-adds, a
-    sample is checked, and random projections of the whole; `entries="all"` checks all.
-    Raises UsageError where `fun` itself cannot be evaluated at the point, and for options that
-    make no sense.
-    """
-    from gradcli.analysis.gradcheck.from_python import check_scalar_function
-
-    options = check_options(stated_options(require=require, entries=entries, budget=budget), seed)
-    return check_scalar_function(fun, grad, params, options, name)
-
-
-def check_vjp(
-    forward: Callable[..., Any],
-    backward: Callable[..., Any],
-    inputs: Arrays,
-    *,
-    require: str | float | None = None,
-    entries: int | Literal["all"] | None = None,
-    budget: float | None = None,
-    seed: int = 0,
-    name: str = "vjp",
-) -> CheckReport:
-    """Check backward(inputs, output, cotangent) against ⟨cotangent, forward(inputs)⟩.
-
-    `inputs` is an array, a list or a dict of arrays; `forward` returns an array of any shape,
-    or (array, saved), in which case saved is passed to `backward` as a fourth argument. `backward`
-    returns cotangents in the structure of `inputs`. `entries` and `budget` are as for `gradcheck`.
-    Raises UsageError where `forward` cannot be evaluated at the point, and for options that make no
-    sense.
-    """
-    from gradcli.analysis.gradcheck.from_python import check_vector_function
-
-    options = check_options(stated_options(require=require, entries=entries, budget=budget), seed)
-    return check_vector_function(forward, backward, inputs, options, name)
 
 
 def flow(
@@ -228,13 +180,13 @@ def flow(
         memory_needed,
     )
 
-    written = _overrides(
+    written = stated(
         threshold=threshold, seeds=seeds, fail_on=tuple(fail_on) or None, remedies=remedies
     )
-    overrides = _overrides(seed=seed, dtype=dtype, flow=written)
-    given = _overrides(**network)
+    overrides = stated(seed=seed, dtype=dtype, flow=written)
+    given = stated(**network)
     meant = text or source
-    only_built = [*given, *_overrides(write_spec=write_spec)]
+    only_built = [*given, *stated(write_spec=write_spec)]
     if meant is not None and only_built:
         message = f"{', '.join(only_built)}: only for a network that is built, not for a spec"
         raise UsageError(message)
@@ -291,7 +243,7 @@ def critical(
     steps = None if progress is None else (lambda done, of: progress("activations", done, of))
     try:
         plan = None if meant is None else plan_of(meant, {}, allow_python, max_memory)
-        return edges(plan, activation, bias_std, steps, without=_overrides(**others))
+        return edges(plan, activation, bias_std, steps, without=stated(**others))
     except SpecError as error:
         return invalid_edge(name_of(meant or {}), error.errors)
 
@@ -389,7 +341,3 @@ def schema() -> dict[str, Any]:
     from gradcli.spec.schema import json_schema
 
     return json_schema(CATALOGUE, check_codes())
-
-
-def _overrides(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

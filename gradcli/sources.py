@@ -11,7 +11,7 @@ from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec import find_specs, load_plan, load_text
 from gradcli.spec.plan import Plan
 
-__all__ = ["Source", "check_codes", "every_spec", "name_of", "plan_of"]
+__all__ = ["Source", "check_codes", "every_spec", "model_of", "name_of", "plan_of", "stated"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 """A file, or a spec as a mapping."""
@@ -89,3 +89,17 @@ def name_of(source: Source | Model | tuple[str, str] | SpecError) -> str:
     if isinstance(source, tuple):
         return source[1]
     return str(source.get("name", "spec")) if isinstance(source, Mapping) else str(source)
+
+
+def model_of(plan: Plan) -> Model:
+    """The model of a plan; SpecError where that has definitions only."""
+    if plan.inputs is None:
+        hint = "`gradcli check` checks definitions; a model needs data with a network or a loss"
+        message = f"{plan.name} has definitions only: there is no model to load"
+        raise SpecError([SpecProblem("SP008", message, plan.file, hint=hint)])
+    return Model(plan)
+
+
+def stated(**values: Any) -> dict[str, Any]:
+    """Those of the values that were given."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -38,7 +38,9 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
         *("errors", "files", "templates", "core", "spec", "engine", "diagnostics", "testing")
     },
     "sources": {"errors", "spec", "engine", "diagnostics"},
+    "calls": {"sources", "errors", "core", "spec", "engine", "analysis"},
     "api": {
+        "calls",
         *("sources", "errors", "templates", "core", "spec", "engine", "ops", "diagnostics"),
         "analysis",
     },

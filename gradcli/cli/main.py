@@ -17,6 +17,7 @@ __all__ = ["main"]
         "check": ("gradcli.cli.check", "Compare every gradient of specs with a numeric one."),
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
         "loss": ("gradcli.cli.loss", "A loss: curve, gradient, and properties that are checked."),
+        "curvature": ("gradcli.cli.curvature", "How a loss curves: Hessian, Fisher, and steps."),
         "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
         "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
         "new": ("gradcli.cli.new", "A commented spec to start from."),

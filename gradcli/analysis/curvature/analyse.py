@@ -1,0 +1,121 @@
+"""The analysis: every matrix at the point of a spec, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradcli.analysis.curvature.crosscheck import crosscheck
+from gradcli.analysis.curvature.exact import assemble
+from gradcli.analysis.curvature.options import CurvatureOptions, method_for
+from gradcli.analysis.curvature.products import Products
+from gradcli.analysis.curvature.report import (
+    MATRICES,
+    Crosscheck,
+    CurvatureReport,
+    CurvatureResult,
+    Matrix,
+    Spectrum,
+)
+from gradcli.analysis.curvature.spectra import exact_spectrum, sampled_spectrum
+from gradcli.analysis.curvature.trace import signs
+from gradcli.analysis.verdict import Verdict
+from gradcli.engine.model import Model
+from gradcli.errors import SpecProblem, UsageError
+
+__all__ = ["analyse_curvature", "invalid_curvature"]
+
+_SYMMETRIC = 1e-10  # relative: far above the rounding of products that are exact
+_SYMMETRIC_BY_DIFFERENCES = 1e-6
+
+Progress = Callable[[str, int, int], None]
+
+
+def analyse_curvature(
+    model: Model, options: CurvatureOptions | None = None, progress: Progress | None = None
+) -> CurvatureReport:
+    """The curvature of a model's loss by all its parameters.
+
+    Raises UsageError where there are no parameters, where the loss or its gradient is not finite,
+    and where what was asked for would take more memory than is allowed.
+    """
+    options = options or CurvatureOptions()
+    if not model.parameters:
+        raise UsageError(f"{model.plan.name} has no parameters: its loss has no curvature by them")
+    products = Products(model)
+    if not (np.isfinite(products.value) and np.isfinite(products.gradient).all()):
+        raise UsageError(f"{model.plan.name}: the loss or its gradient is not finite here")
+    method = method_for(products.network, products.size, options)
+    checked = crosscheck(products, model.plan.seed)
+    if method == "exact":
+        spectra = _exact(products, progress)
+    else:
+        spectra = _sampled(products, options, model.plan.seed, progress)
+    plan = model.plan
+    result = CurvatureResult(
+        name=plan.name,
+        verdict=_verdict(checked, spectra["hessian"], by_differences=products.by_differences),
+        spec=plan.file,
+        loss=products.value,
+        parameters=products.size,
+        gradient_norm=float(np.linalg.norm(products.gradient)),
+        method=method,
+        by_differences=products.by_differences,
+        crosscheck=checked,
+        spectra=spectra,
+        passes=dict(products.passes),
+        builtin=not plan.definitions,
+    )
+    return CurvatureReport((result,), plan.seed)
+
+
+def _exact(products: Products, progress: Progress | None) -> dict[Matrix, Spectrum]:
+    found: dict[Matrix, Spectrum] = {}
+    for done, matrix in enumerate(MATRICES):
+        undefined = products.undefined(matrix)
+        if undefined:
+            found[matrix] = Spectrum(matrix, undefined)
+        else:
+            found[matrix] = exact_spectrum(matrix, assemble(products, matrix))
+        if progress is not None:
+            progress("matrices", done + 1, len(MATRICES))
+    return found
+
+
+def _sampled(
+    products: Products, options: CurvatureOptions, seed: int, progress: Progress | None
+) -> dict[Matrix, Spectrum]:
+    found: dict[Matrix, Spectrum] = {}
+    probes = signs(np.random.default_rng([seed, 1]), options.probes, products.size)
+    for done, matrix in enumerate(MATRICES):
+        undefined = products.undefined(matrix)
+        if undefined:
+            found[matrix] = Spectrum(matrix, undefined)
+            continue
+
+        def on_step(step: int, done: int = done) -> None:
+            if progress is not None:
+                most = options.iterations
+                progress("products", done * most + step, len(MATRICES) * most)
+
+        found[matrix], _, _ = sampled_spectrum(
+            products, matrix, probes, options.iterations, options.tolerance, on_step
+        )
+    return found
+
+
+def _verdict(checked: Crosscheck, hessian: Spectrum, *, by_differences: bool) -> Verdict:
+    """Whether the Hessian is symmetric, and the derivative of the gradient."""
+    allowed = _SYMMETRIC_BY_DIFFERENCES if by_differences else _SYMMETRIC
+    asymmetry = max(checked.asymmetry, hessian.asymmetry or 0.0)
+    if checked.agrees is False or not asymmetry <= allowed:
+        return "fail"
+    return "pass" if checked.agrees else "inconclusive"
+
+
+def invalid_curvature(
+    spec: str, errors: tuple[SpecProblem, ...], seed: int | None = None
+) -> CurvatureReport:
+    """The report of a spec that cannot be used, with its problems."""
+    return CurvatureReport((CurvatureResult(spec, "invalid", spec, errors=errors),), seed)

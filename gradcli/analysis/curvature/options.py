@@ -1,0 +1,64 @@
+"""How a curvature analysis is run, and which way suits a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gradcli.analysis.curvature.exact import memory_of
+from gradcli.analysis.curvature.report import Method
+from gradcli.engine.cost import Costs
+from gradcli.engine.network import Network
+from gradcli.errors import UsageError
+from gradcli.spec.memory import in_bytes
+
+__all__ = ["CurvatureOptions", "method_for"]
+
+_EXACT = 1000  # parameters up to which all eigenvalues take a second or so,
+_WORK = 2e9  # and multiply-adds of as many forward passes
+
+
+@dataclass(frozen=True)
+class CurvatureOptions:
+    """How a curvature analysis is run.
+
+    `method` None is the exact one where that takes a few seconds. `probes` is the number of random
+    vectors behind a trace, `iterations` the most steps that Lanczos takes, and `tolerance`,
+    relative to the largest eigenvalue, where it stops. Raises UsageError for anything out of range.
+    """
+
+    method: Literal["exact", "lanczos"] | None = None
+    probes: int = 32
+    iterations: int = 300
+    tolerance: float = 1e-8
+    max_memory: int = 2 << 30
+
+    def __post_init__(self) -> None:
+        if self.method not in (None, "exact", "lanczos"):
+            raise UsageError(f"method: expected exact or lanczos, got {self.method!r}")
+        for name, least in (("probes", 2), ("iterations", 2)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                hint = f"expected a whole number of at least {least}"
+                raise UsageError(f"{name}: {hint}, got {value!r}")
+        if not 0 < self.tolerance < 1:
+            raise UsageError(f"tolerance: expected a number from 0 to 1, got {self.tolerance!r}")
+
+
+def method_for(network: Network, parameters: int, options: CurvatureOptions) -> Method:
+    """The way that was asked for, or that suits the network.
+
+    Raises UsageError, with an estimate and the way that would work, where memory does not allow it.
+    """
+    needed = memory_of(parameters, 4)
+    if options.method is None:
+        cheap = parameters <= _EXACT and Costs(network).forward * parameters <= _WORK
+        return "exact" if cheap and needed <= options.max_memory else "lanczos"
+    if options.method == "exact" and needed > options.max_memory:
+        raise UsageError(
+            f"the exact matrices of {parameters:,} parameters need about {in_bytes(needed)} of "
+            f"memory, more than the {in_bytes(options.max_memory)} allowed: --method lanczos needs "
+            f"about {in_bytes(8 * parameters * (options.iterations + 2 * options.probes))}, and "
+            "--max-memory raises what is allowed"
+        )
+    return options.method

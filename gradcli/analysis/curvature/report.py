@@ -1,0 +1,195 @@
+"""The report of a curvature analysis: frozen data, drawn elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
+from gradcli.errors import ExitCode, SpecProblem
+
+__all__ = [
+    "MATRICES",
+    "Crosscheck",
+    "CurvatureReport",
+    "CurvatureResult",
+    "Matrix",
+    "Method",
+    "Spectrum",
+]
+
+Matrix = Literal["hessian", "gauss_newton", "fisher", "empirical_fisher"]
+MATRICES: Final[tuple[Matrix, ...]] = ("hessian", "gauss_newton", "fisher", "empirical_fisher")
+
+Method = Literal["exact", "lanczos"]
+
+
+@dataclass(frozen=True)
+class Crosscheck:
+    """Hessian products along random directions against differences of the gradient.
+
+    `max_rel_error` is the largest distance between the two, `uncertainty` how far off the
+    differences may be, both relative to the size of the product; `compared` directions had steps
+    that cross no kink. `agrees` is None where there was none. `asymmetry` is max |uᵀHv - vᵀHu|
+    over pairs of directions, relative to the largest |u|·|Hv|.
+    """
+
+    directions: int
+    compared: int
+    max_rel_error: float
+    uncertainty: float
+    asymmetry: float
+    agrees: bool | None
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One matrix of second order by all parameters: its eigenvalues, or what is known of them.
+
+    `undefined` says why there is none, and is empty where there is. Each number has the error that
+    it may have beside it: for an eigenvalue by Lanczos a bound on the distance to the nearest one,
+    for the trace and the Frobenius norm a standard error over random probes, for exact ones what
+    rounding amounts to. `eigenvalues` are all of them in ascending order where the matrix was
+    assembled; `negative`, `zero` and `positive` count them, zero being what rounding cannot tell
+    from it; None where they were not. `density` are places and shares of the spectrum, which sum to
+    one. `asymmetry` is max |A - Aᵀ| over max |A| of the matrix as assembled.
+    """
+
+    matrix: Matrix
+    undefined: str = ""
+    smallest: float = math.nan
+    smallest_error: float = math.nan
+    largest: float = math.nan
+    largest_error: float = math.nan
+    trace: float = math.nan
+    trace_error: float = math.nan
+    frobenius: float = math.nan
+    frobenius_error: float = math.nan
+    negative: int | None = None
+    zero: int | None = None
+    positive: int | None = None
+    condition: float | None = None
+    asymmetry: float | None = None
+    eigenvalues: tuple[float, ...] = ()
+    density: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def rank(self) -> int | None:
+        """How many eigenvalues are not zero."""
+        if self.negative is None or self.positive is None:
+            return None
+        return self.negative + self.positive
+
+    @property
+    def indefinite(self) -> bool:
+        """Whether there is negative curvature beyond what the error leaves open."""
+        return self.smallest < -self.smallest_error
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.undefined:
+            return {"matrix": self.matrix, "undefined": self.undefined}
+        return {**asdict(self), "rank": self.rank}
+
+
+@dataclass(frozen=True)
+class CurvatureResult:
+    """The curvature of one network's loss at its parameters.
+
+    `gradient_norm` is Euclidean, over all parameters. `passes` counts gradients, and products with
+    each matrix. `by_differences` says that an op of the network takes real numbers only, so that
+    products are real differences of gradients.
+    """
+
+    name: str
+    verdict: Verdict
+    spec: str = ""
+    loss: float = math.nan
+    parameters: int = 0
+    gradient_norm: float = math.nan
+    method: Method = "exact"
+    by_differences: bool = False
+    crosscheck: Crosscheck | None = None
+    spectra: Mapping[Matrix, Spectrum] = field(default_factory=dict)
+    passes: Mapping[str, int] = field(default_factory=dict)
+    builtin: bool = True
+    errors: tuple[SpecProblem, ...] = ()
+
+    @property
+    def sharpness(self) -> float:
+        """The largest eigenvalue of the Hessian."""
+        return self.spectra["hessian"].largest
+
+    @property
+    def stable_step(self) -> float | None:
+        """The largest stable step of gradient descent, 2/λ_max; None where nothing bounds it."""
+        return 2 / self.sharpness if self.sharpness > 0 else None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.verdict == "invalid":
+            return ExitCode.INVALID
+        if self.verdict == "fail":
+            return ExitCode.BUG if self.builtin else ExitCode.WRONG
+        return ExitCode.OK
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.verdict == "invalid":
+            shown = ("code", "line", "column", "key", "message", "hint")
+            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
+            return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
+        return {
+            "spec": self.spec,
+            "name": self.name,
+            "verdict": self.verdict,
+            "loss": self.loss,
+            "parameters": self.parameters,
+            "gradient_norm": self.gradient_norm,
+            "method": self.method,
+            "by_differences": self.by_differences,
+            "sharpness": self.sharpness,
+            "stable_step": self.stable_step,
+            "crosscheck": None if self.crosscheck is None else asdict(self.crosscheck),
+            "matrices": [spectrum.to_dict() for spectrum in self.spectra.values()],
+            "passes": dict(self.passes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.name or self.spec}: {self.verdict}", *map(str, self.errors)]
+        for spectrum in self.spectra.values():
+            told = spectrum.undefined or f"{spectrum.smallest:.6g} to {spectrum.largest:.6g}"
+            lines.append(f"  {spectrum.matrix}: {told}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class CurvatureReport:
+    """The result of one spec."""
+
+    results: tuple[CurvatureResult, ...]
+    seed: int | None = None
+
+    command = "curvature"
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst_verdict([result.verdict for result in self.results])
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.worst([result.exit_code for result in self.results])
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        return envelope(self, self.seed)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.results))

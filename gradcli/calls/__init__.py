@@ -1,0 +1,1 @@
+"""Calls of the API that stand alone, a module each; `gradcli.api` offers all."""

@@ -1,0 +1,40 @@
+"""A curvature analysis as Markdown for a pull request or an issue."""
+
+from __future__ import annotations
+
+from gradcli.analysis.curvature.report import CurvatureReport, CurvatureResult
+from gradcli.report import curvature_words as words
+from gradcli.report.curvature_table import draw_spectrum
+from gradcli.report.layout import draw
+from gradcli.report.markdown import code, escaped, fenced, table
+from gradcli.report.surface import Surface
+
+__all__ = ["markdown_report"]
+
+_PAGE = Surface(width=80)
+
+
+def markdown_report(report: CurvatureReport, *, quiet: bool = False) -> str:
+    """The same content as the table; `quiet` leaves out all but the verdict where all is well."""
+    parts = [part for result in report.results for part in _result(result, quiet)]
+    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+
+
+def _result(result: CurvatureResult, quiet: bool) -> list[str]:
+    parts = [f"### {words.curvature_status(result)}: {code(result.name)}"]
+    if result.verdict == "invalid":
+        return [*parts, "\n".join(f"- {escaped(str(problem))}" for problem in result.errors)]
+    if quiet and result.verdict == "pass":
+        return parts
+    parts.append(escaped(words.makeup(result)))
+    parts.append(fenced(draw(draw_spectrum(result.spectra["hessian"], _PAGE), _PAGE)))
+    figures = [[heading, escaped(said)] for heading, said in words.summary(result)]
+    parts.append(table(["figure", "value"], figures))
+    rows = [
+        list(map(escaped, words.matrix_cells(each)))
+        for each in result.spectra.values()
+        if not each.undefined
+    ]
+    parts.append(table(words.MATRIX_HEADINGS, rows, range(1, len(words.MATRIX_HEADINGS))))
+    parts += [escaped(line) for line in words.undefined_lines(result)]
+    return parts

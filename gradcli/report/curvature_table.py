@@ -1,0 +1,104 @@
+"""A curvature analysis as text for a terminal or a log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from gradcli.analysis.curvature.report import CurvatureReport, CurvatureResult, Spectrum
+from gradcli.errors import ExitCode
+from gradcli.report import curvature_words as words
+from gradcli.report.frames import frames
+from gradcli.report.layout import Piece, paragraph, table, text
+from gradcli.report.surface import Style, Surface
+from gradcli.report.words import plural
+
+__all__ = ["draw_report", "draw_spectrum"]
+
+_LABEL: Final = 13
+_LONGEST_BAR: Final = 40
+
+
+def draw_report(
+    report: CurvatureReport, surface: Surface, *, quiet: bool = False, with_frames: bool = True
+) -> list[RenderableType]:
+    """The spectrum, the matrices, what follows from them; the outcome.
+
+    `quiet` leaves out all but the verdict where all is well. `with_frames` shows spec errors in
+    their source.
+    """
+    drawn: list[RenderableType] = []
+    for result in report.results:
+        drawn += _heading(result, surface)
+        if result.verdict == "invalid":
+            if with_frames:
+                drawn += frames(result.errors, surface)
+            else:
+                said = f"{plural(len(result.errors), 'error')}, shown apart"
+                drawn += paragraph(surface, said, indent=2)
+        elif not (quiet and result.verdict == "pass"):
+            drawn += [*_result(result, surface), Text()]
+    style: Style = "bad" if report.exit_code != ExitCode.OK else "good"
+    if report.verdict == "inconclusive":
+        style = "doubt"
+    return [*drawn, *paragraph(surface, (words.exit_line(report), style))]
+
+
+def _heading(result: CurvatureResult, surface: Surface) -> list[Text]:
+    status = words.curvature_status(result)
+    head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.name}  ", "strong")
+    return paragraph(surface, *head, result.spec, indent=2, hanging=True)
+
+
+def _result(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
+    drawn: list[RenderableType] = [
+        *paragraph(surface, (words.makeup(result), "faint"), indent=2),
+        Text(),
+        *draw_spectrum(result.spectra["hessian"], surface),
+        Text(),
+    ]
+    for heading, said in words.summary(result):
+        drawn += paragraph(surface, said, label=(f"  {heading}", "faint"), indent=_LABEL)
+    drawn += [Text(), *_matrices(result, surface)]
+    for line in words.undefined_lines(result):
+        drawn += paragraph(surface, (line, "faint"), indent=2)
+    return drawn
+
+
+def draw_spectrum(spectrum: Spectrum, surface: Surface) -> list[RenderableType]:
+    """A bar for each power of ten of the eigenvalues, by sign."""
+    found = words.bins(spectrum)
+    most = max((each.share for each in found), default=0.0)
+    room = min(_LONGEST_BAR, max(8, surface.width - 32))
+    rows = []
+    for each in found:
+        length = max(1, round(2 * room * each.share / most)) if each.share else 0
+        bar = "█" * (length // 2) + "▌" * (length % 2)
+        rows.append(
+            [
+                text(surface, each.label),
+                text(surface, (bar, each.style)),
+                text(surface, words.amount(each)),
+            ]
+        )
+    heading = "eigenvalues" if spectrum.eigenvalues else "spectrum"
+    drawn = table(surface, [heading, "of the Hessian", ""], rows, right=(0,), indent=2)
+    return [] if drawn is None else [drawn]
+
+
+def _matrices(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
+    """A row for each matrix, with as many columns as fit."""
+    cells = [words.matrix_cells(each) for each in result.spectra.values() if not each.undefined]
+    for count in range(len(words.MATRIX_HEADINGS), 2, -1):
+        rows = [[text(surface, cell) for cell in row[:count]] for row in cells]
+        headings = words.MATRIX_HEADINGS[:count]
+        drawn = table(surface, headings, rows, right=range(1, count), indent=2)
+        if drawn is not None:
+            return [drawn]
+    return [
+        line
+        for row in cells
+        for line in paragraph(surface, f"{row[0]}: {row[1]} to {row[2]}", indent=2)
+    ]
