@@ -19,6 +19,7 @@ from gradcli.analysis.flow.phase import separations
 from gradcli.analysis.flow.propagate import Propagation
 from gradcli.analysis.flow.rows import Rows, rows_of
 from gradcli.analysis.flow.structure import structure_of
+from gradcli.analysis.flow.verdict import cause_of
 from gradcli.cli.main import main
 from gradcli.diagnostics.rules import all_rules
 from gradcli.engine.model import Model
@@ -164,6 +165,57 @@ def test_chaos_is_found_in_either_precision_and_only_as_far_as_it_can_be_told(dt
         result = flow(threshold, activation="tanh", gain=3.0, dtype=dtype)
         assert result.verdict == "exploding"
         assert "GF111" in {found.code for found in result.findings}
+
+
+@pytest.mark.parametrize(
+    ("built", "cause"),
+    [
+        # Schoenholz et al. 2017: χ = 0.93864 and 1.13352 at rest, on either side of the edge
+        ({"init": {"lecun_normal": {"gain": math.sqrt(1.5)}}, "depth": 250}, "ordered phase"),
+        ({"init": {"lecun_normal": {"gain": math.sqrt(2.5)}}, "depth": 120}, "chaotic phase"),
+        ({"init": {"lecun_normal": {"gain": 4.0}}, "activation": "sigmoid"}, "ordered phase"),
+        # one part alone is to blame, whatever phase it leads to
+        ({"activation": "sigmoid"}, "slope"),
+        ({"activation": "relu", "init": "pytorch_default"}, "weights"),
+        ({"gain": 0.5}, "weights"),
+        # no phase: values that merely grow
+        ({"activation": "relu", "gain": 2.0}, "weights"),
+        # He's weights make up for ReLU's slopes; what is left is the normalization's
+        ({"activation": "relu", "norm": "batch", "depth": 80}, "rest"),
+    ],
+)
+def test_the_phase_is_the_cause_where_slopes_and_weights_pull_apart(
+    built: dict[str, Any], cause: str
+) -> None:
+    given = {"bias_std": math.sqrt(0.05), "activation": "tanh", "depth": 50, **built}
+    result = flow(**{**given, "bias_std": 0.0} if "norm" in built else given)
+    assert result.cause is not None
+    assert result.cause.name == cause
+    verdict = next(found for found in result.findings if found.code in ("GF101", "GF102"))
+    assert verdict.data["cause"]["name"] == cause
+    told = "between the layers" if cause == "rest" else cause
+    assert told in verdict.message
+    if cause.endswith("phase"):
+        assert result.cause.slope * result.cause.weights < 0
+
+
+def test_the_cause_by_hand() -> None:
+    phase, one = "ordered phase", {"threshold": 2.0}
+    assert cause_of("healthy", -1.0, -9.0, 8.0, phase=phase, **one) is None
+    for parts, name in {
+        (-3.0, -9.0, 6.0): "ordered phase",
+        (-3.0, -4.0, 1.0): "slope",  # the weights' share is within the threshold
+        (-9.0, -5.0, -4.0): "slope",
+        (-9.0, -4.0, -5.0): "weights",
+        (-9.0, 5.0, -14.0): "ordered phase",
+        (-9.0, -15.0, 15.0): "rest",
+    }.items():
+        found = cause_of("vanishing", *parts, phase=phase, **one)
+        assert found is not None
+        assert found.name == name
+        unphased = cause_of("vanishing", *parts, **one)
+        assert unphased is not None
+        assert unphased.name in ("slope", "weights", "rest")
 
 
 def test_every_finding_but_a_bug_is_a_gate() -> None:

@@ -22,9 +22,9 @@ class Vanishing(Rule):
         others.
 
     Likely cause:
-        Named in the finding: the activation's slopes (sigmoid's is at most 1/4), weights drawn
-        too small for this activation (PyTorch's default before ReLU), or dead units. Each layer
-        multiplies the gradient by about rms f' · ‖W‖_F/√fan_out; depth does the rest.
+        Named in the finding: the activation's slopes (sigmoid's is at most 1/4), weights drawn too
+        small (PyTorch's default before ReLU), their balance (the ordered phase), or dead units.
+        Each layer multiplies the gradient by about rms f' · ‖W‖_F/√fan_out; depth does the rest.
 
     What to look at:
         The gain of a layer: it should be close to 1. An initialization that suits the activation
@@ -48,8 +48,8 @@ class Exploding(Rule):
         the weights. A learning rate that suits the last layers throws the first ones away.
 
     Likely cause:
-        Named in the finding: weights drawn too large, slopes above 1, or (the rest) sums of
-        residual blocks and normalization, each of which adds to the gradient.
+        Named in the finding: weights drawn too large, slopes above 1, their balance (the chaotic
+        phase), or (the rest) sums of residual blocks and normalization, which add to the gradient.
 
     What to look at:
         The gain of a layer: it should be close to 1. A smaller `gain`, an initialization that

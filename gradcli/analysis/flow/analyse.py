@@ -13,7 +13,7 @@ from gradcli.analysis.flow.formats import format_findings, plain_readings, under
 from gradcli.analysis.flow.heads import by_head
 from gradcli.analysis.flow.measure import Measured, measure, measure_signal
 from gradcli.analysis.flow.over_time import only_over_time, recurrent_nodes, results_over_time
-from gradcli.analysis.flow.phase import phase_findings
+from gradcli.analysis.flow.phase import phase_findings, phase_of
 from gradcli.analysis.flow.report import (
     GATES,
     FlowReport,
@@ -182,19 +182,22 @@ def _analysed(
     )
     theory = beside(plan, structure, measured, signals)
     units = list(unit_findings(plan, measured, structure))
+    phases = list(phase_findings(plan, structure, measured, verdict, options.threshold))
     cause = cause_of(
         verdict,
         total,
         measured.slope_decades,
         measured.weight_decades,
         dead=any(found.code == "GF103" for found in units),
+        phase=phase_of(verdict, phases),
+        threshold=options.threshold,
     )
     signal, formats = measured.signal, underflow(measured.signal.entries)
     places = ["the input", *(layer.name for layer in measured.layers)]
     findings = (
         *verdict_finding(plan, measured, verdict, band, cause, options.threshold),
         *units,
-        *phase_findings(plan, structure, measured, verdict, options.threshold),
+        *phases,
         *format_findings(signal.entries, formats, places, plan.dtype, plan.file),
         *other_findings(plan, measured, verdict, options.threshold),
         *theory.findings,

@@ -71,6 +71,14 @@ def _blame(cause: Cause, layers: tuple[LayerFlow, ...]) -> str:
         )
     if cause.name == "dead units":
         return "the cause is dead units"
+    if cause.name in ("ordered phase", "chaotic phase"):
+        return (
+            f"the cause is the {cause.name}: the slope of {names}, "
+            f"{power_of_ten(cause.slope / depth):.3g} a layer (rms), and the weights, "
+            f"{power_of_ten(cause.weights / depth):.3g} a layer (‖W‖_F/sqrt(fan_out)), pull "
+            f"against each other, by {_decades(cause.slope)} and {_decades(cause.weights)} "
+            "decades; `gradcli flow --critical` tells where they are even"
+        )
     return (
         "the cause is neither slopes nor weights but what lies between the layers, such as sums of "
         f"residual blocks or normalization, {cause.rest:+.1f} decades in all"

@@ -8,14 +8,14 @@ latter, at the same rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
 from gradcli.analysis.flow.measure import Measured
 from gradcli.analysis.flow.propagate import Propagation
-from gradcli.analysis.flow.report import FlowVerdict, LayerFlow
+from gradcli.analysis.flow.report import FlowVerdict, LayerFlow, Phase
 from gradcli.analysis.flow.rows import Rows
 from gradcli.analysis.flow.scaled import LOG10_2, Scaled, added
 from gradcli.analysis.flow.structure import Structure
@@ -23,7 +23,7 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.spec.plan import Plan
 
-__all__ = ["phase_findings", "separations"]
+__all__ = ["phase_findings", "phase_of", "separations"]
 
 _APART: Final = 0.1
 """Inputs that differ by this share of their size are not near any more."""
@@ -69,6 +69,14 @@ def phase_findings(
             )
     if verdict == "exploding":
         yield from _chaos(plan, structure, threshold)
+
+
+def phase_of(verdict: FlowVerdict, findings: Iterable[Finding]) -> Phase | None:
+    """The phase that goes with a verdict, if the network was found in it."""
+    codes = {found.code for found in findings}
+    if verdict == "vanishing" and "GF110" in codes:
+        return "ordered phase"
+    return "chaotic phase" if verdict == "exploding" and "GF111" in codes else None
 
 
 def _first(

@@ -23,6 +23,7 @@ __all__ = [
     "FlowVerdict",
     "Gate",
     "LayerFlow",
+    "Phase",
     "Plain",
     "Precision",
     "Recurrence",
@@ -30,6 +31,7 @@ __all__ = [
     "power_of_ten",
 ]
 
+Phase = Literal["ordered phase", "chaotic phase"]
 FlowVerdict = Literal["vanishing", "exploding", "healthy", "undetermined", "invalid"]
 
 
@@ -122,10 +124,11 @@ class Cause:
     """Decades that the parts of the rms product contribute to the total, and the part to blame.
 
     `slope` is of the activations' slopes, `weights` of ‖W‖_F/√fan_out, `rest` of everything else:
-    shortcuts, normalization, and correlations that the product does not know.
+    shortcuts, normalization, and correlations that the product does not know. A phase is to blame
+    where slopes and weights pull against each other, so that only their balance is wrong.
     """
 
-    name: Literal["slope", "weights", "dead units", "rest"]
+    name: Literal["slope", "weights", "dead units", "rest"] | Phase
     slope: float
     weights: float
     rest: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradcli.analysis.flow.report import Cause, FlowVerdict
+from gradcli.analysis.flow.report import Cause, FlowVerdict, Phase
 
 __all__ = ["band_of", "cause_of", "depth_budget", "ranges_of", "student_t", "verdict_of"]
 
@@ -78,11 +78,21 @@ def verdict_of(total: float, band: tuple[float, float] | None, threshold: float)
 
 
 def cause_of(
-    verdict: FlowVerdict, total: float, slope: float, weights: float, *, dead: bool
+    verdict: FlowVerdict,
+    total: float,
+    slope: float,
+    weights: float,
+    *,
+    dead: bool = False,
+    phase: Phase | None = None,
+    threshold: float = 0.0,
 ) -> Cause | None:
     """The part of the total that goes furthest in the verdict's direction; None for other verdicts.
 
-    `slope` and `weights` are the decades of the rms product; dead units come before both.
+    `slope` and `weights` are the decades of the rms product; dead units come before both. The rest
+    is to blame where it outweighs the product. Where slopes and weights pull against each other,
+    both by more than the threshold, neither is too small or too large by itself: it is the phase,
+    if the network was found in one.
     """
     if verdict not in ("vanishing", "exploding"):
         return None
@@ -90,8 +100,10 @@ def cause_of(
     if dead and verdict == "vanishing":
         return Cause("dead units", slope, weights, rest)
     sign = -1 if verdict == "vanishing" else 1
-    if sign * rest > max(sign * slope, sign * weights):
+    if sign * rest > sign * (slope + weights):
         return Cause("rest", slope, weights, rest)
+    if phase is not None and slope * weights < 0 and min(abs(slope), abs(weights)) > threshold:
+        return Cause(phase, slope, weights, rest)
     return Cause("slope" if sign * slope >= sign * weights else "weights", slope, weights, rest)
 
 
