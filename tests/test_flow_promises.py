@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import subprocess
+import sys
 import time
 from decimal import Decimal, localcontext
 from functools import cache
@@ -19,6 +21,7 @@ from test_cli_process import COMMAND, ENVIRONMENT, run
 import gradcli.ops  # noqa: F401
 from gradcli.analysis.flow import FlowOptions, FlowResult, analyse_flow, build_spec
 from gradcli.analysis.flow.propagate import Propagation
+from gradcli.analysis.flow.remedies import measured_remedies
 from gradcli.analysis.flow.structure import structure_of
 from gradcli.engine.model import Model
 from gradcli.errors import ExitCode
@@ -159,8 +162,8 @@ def test_work_grows_linearly_with_depth(monkeypatch: pytest.MonkeyPatch) -> None
         assert len(plan.nodes) < steps <= 2 * len(plan.nodes)
 
 
-@pytest.mark.parametrize(("at", "totals"), [(1, 1), (2, 2), (3, 3), (5, 3)])
-def test_ctrl_c_ends_with_what_is_known(at: int, totals: int) -> None:
+@pytest.mark.parametrize(("at", "totals", "remedies"), [(1, 1, 0), (2, 2, 0), (3, 3, 0), (5, 3, 2)])
+def test_ctrl_c_ends_with_what_is_known(at: int, totals: int, remedies: int) -> None:
     """Between draws, and while remedies are measured, which come after."""
 
     def stop(done: int, of: int) -> None:
@@ -174,10 +177,82 @@ def test_ctrl_c_ends_with_what_is_known(at: int, totals: int) -> None:
     (result,) = report.results
     assert len(result.totals) == totals
     assert result.layers
-    assert result.remedies == ()
+    assert len(result.remedies) == remedies
     assert "exit 130: interrupted" in text_report(report, Surface(80))
     with pytest.raises(KeyboardInterrupt):
         analyse_flow(plan, FlowOptions(seeds=3, remedies=True), stop)
+
+
+@pytest.mark.parametrize("at", range(1, 30, 4))
+def test_remedies_until_ctrl_c_are_those_of_the_whole_analysis(at: int) -> None:
+    """Whenever it comes, every total is as without it; only draws that confirm may be missing."""
+    plan = plan_of(activation="sigmoid", depth=8, width=16)
+    structure = structure_of(plan)
+    whole = measured_remedies(plan, structure, 3, 2.0, lambda: None)
+    count = 0
+
+    def stop() -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            raise KeyboardInterrupt
+
+    kept = measured_remedies(plan, structure, 3, 2.0, stop, partial=True)
+    assert kept.interrupted == (count == at)
+    assert not whole.interrupted
+    known = {remedy.change: remedy for remedy in whole.found}
+    assert len(kept.found) == min(at, len(whole.found))
+    for remedy in kept.found:
+        assert remedy.log10_total == known[remedy.change].log10_total
+        assert remedy.draws <= known[remedy.change].draws
+    count = at - 1
+    with pytest.raises(KeyboardInterrupt):
+        measured_remedies(plan, structure, 3, 2.0, stop)
+
+
+INTERRUPTING = """
+import os, signal
+from gradcli.analysis.flow import {module} as module
+real, calls = module.{name}, 0
+def counted(*arguments):
+    global calls
+    calls += 1
+    if calls == {at}:
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(*arguments)
+module.{name} = counted
+from gradcli.__main__ import run
+run()
+"""
+"""The command, which a signal reaches in the middle of a certain measurement."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "name", "at", "kept"),
+    [
+        ("--activation sigmoid --depth 10", "remedies", "measure_signal", 4, 3),
+        ("--arch rnn --depth 40", "over_time", "_OverTime", 4, 1),  # after two draws
+        ("--arch lstm --depth 40", "over_time", "_OverTime", 2, 0),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_ctrl_c_while_remedies_are_measured_keeps_them(
+    arguments: str, module: str, name: str, at: int, kept: int, form: str
+) -> None:
+    code = INTERRUPTING.format(module=module, name=name, at=at)
+    small = ("--width", "16", "--batch", "8", "--seeds", "2", "--format", form)
+    done = run("flow", *arguments.split(), *small, command=[sys.executable, "-c", code])
+    assert done.returncode == 130, done.stderr
+    assert b"Traceback" not in done.stderr
+    if form == "table":
+        assert "exit 130: interrupted; what was known by then is above" in done.stdout.decode()
+        return
+    told = json.loads(done.stdout)
+    assert told["exit_code"] == 130
+    (result,) = told["results"]
+    assert result["verdict"] != "healthy"
+    assert len(result["remedies"]) == kept
+    assert len(result["totals"]) == (2 if kept else 1)
 
 
 def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:

@@ -117,13 +117,12 @@ def _collected(
     heads: Mapping[str | None, Plan], options: FlowOptions, advance: Callable[[], None]
 ) -> tuple[list[FlowResult], bool]:
     """The results of all heads, or as many as there were until Ctrl-C; and whether that was it."""
-    results = []
+    results: list[FlowResult] = []
     try:
         for head, own in heads.items():
-            for result in _results(own, head, options, advance):
-                results.append(result)
-                if result.interrupted:
-                    return results, True
+            results += _results(own, head, options, advance)
+            if any(result.interrupted for result in results):
+                return results, True
     except KeyboardInterrupt:
         if not options.partial:
             raise
@@ -139,7 +138,10 @@ def _results(
         yield _analysed(plan, head, options, advance)
         return
     if not only_over_time(plan):
-        yield _analysed(plan, head, options, advance)
+        result = _analysed(plan, head, options, advance)
+        yield result
+        if result.interrupted:
+            return
     yield from results_over_time(
         plan,
         head,
@@ -148,6 +150,7 @@ def _results(
         options.fail_on,
         options.remedies is not False,
         advance,
+        partial=options.partial,
     )
 
 
@@ -212,15 +215,16 @@ def _analysed(
 
         untried = not (options.remedies or are_cheap(plan, options.seeds))
         if not untried:
-            try:
-                remedies = measured_remedies(
-                    plan, structure, options.seeds, options.threshold, advance
-                )
-            except KeyboardInterrupt:
-                if not options.partial:
-                    raise
-                interrupted = True
-        if verdict == "exploding" and plan.memory <= _WHOLE:
+            tried = measured_remedies(
+                plan,
+                structure,
+                options.seeds,
+                options.threshold,
+                advance,
+                partial=options.partial,
+            )
+            remedies, interrupted = tried.found, tried.interrupted
+        if verdict == "exploding" and plan.memory <= _WHOLE and not interrupted:
             clipping = clipping_of(plan)
     return FlowResult(
         name=plan.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from gradcli.analysis.flow.report import (
     Gate,
     LayerFlow,
     Recurrence,
-    Remedy,
     power_of_ten,
 )
 from gradcli.analysis.flow.verdict import band_of, cause_of, depth_budget, ranges_of, verdict_of
@@ -30,6 +30,9 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import Model
 from gradcli.spec.plan import Plan
+
+if TYPE_CHECKING:
+    from gradcli.analysis.flow.remedies import Remedies
 
 __all__ = ["only_over_time", "recurrent_nodes", "results_over_time"]
 
@@ -58,29 +61,48 @@ def results_over_time(
     fail_on: tuple[str, ...],
     remedies: bool,
     advance: Callable[[], None],
+    *,
+    partial: bool = False,
 ) -> Iterator[FlowResult]:
-    """A result for each recurrent layer; `advance()` is called after each draw but the first."""
+    """A result for each recurrent layer; `advance()` is called after each draw but the first.
+
+    With `partial`, Ctrl-C ends it with what is known, if the first draw is.
+    """
     nodes = recurrent_nodes(plan)
     if not nodes:
         return
-    draws = [[_OverTime(Model(plan), index) for index in nodes]]
-    for draw in range(1, seeds):
-        model = Model(plan.replace(seed=plan.seed + draw))
-        draws.append([_OverTime(model, index) for index in nodes])
-        advance()
+    draws: list[list[_OverTime]] = []
+    interrupted = False
+    try:
+        for draw in range(seeds):
+            model = Model(plan.replace(seed=plan.seed + draw) if draw else plan)
+            draws.append([_OverTime(model, index) for index in nodes])
+            if draw:
+                advance()
+    except KeyboardInterrupt:
+        if not (partial and draws):
+            raise
+        interrupted = True
     for index, runs in zip(nodes, zip(*draws, strict=True), strict=True):
         node = plan.nodes[index]
         alone = only_over_time(plan)
         name = plan.name if alone else f"{plan.name}, {node.name} over time"
         result = _result(runs, name, head, plan, threshold, fail_on, expects=alone)
-        if remedies and result.verdict != "healthy":
-            result = replace(result, remedies=_remedies(plan, index, seeds, threshold, advance))
-        yield result
+        if remedies and result.verdict != "healthy" and not interrupted:
+            tried = _remedies(plan, index, seeds, threshold, advance, partial)
+            result = replace(result, remedies=tried.found)
+            interrupted = tried.interrupted
+        yield replace(result, interrupted=interrupted)
 
 
 def _remedies(
-    plan: Plan, index: int, seeds: int, threshold: float, advance: Callable[[], None]
-) -> tuple[Remedy, ...]:
+    plan: Plan,
+    index: int,
+    seeds: int,
+    threshold: float,
+    advance: Callable[[], None],
+    partial: bool,
+) -> Remedies:
     # only networks that need any load what it takes
     from gradcli.analysis.flow.remedies import measured
     from gradcli.analysis.flow.remedies_over_time import changes_over_time
@@ -88,7 +110,8 @@ def _remedies(
     def total_of(changed: Plan) -> float:
         return _OverTime(Model(changed), index).total
 
-    return measured(changes_over_time(plan, index), total_of, seeds, threshold, advance)
+    changes = changes_over_time(plan, index)
+    return measured(changes, total_of, seeds, threshold, advance, partial=partial)
 
 
 class _OverTime:

@@ -19,7 +19,7 @@ from gradcli.engine.network import Network
 from gradcli.spec.plan import Plan
 from gradcli.spec.rewrite import Insertion, with_initializers, with_insertions, with_op
 
-__all__ = ["Change", "are_cheap", "initializer", "measured", "measured_remedies"]
+__all__ = ["Change", "Remedies", "are_cheap", "initializer", "measured", "measured_remedies"]
 
 _CONFIRMED = 3  # remedies that are measured on every draw; the others on the first alone
 _PASSES = 3  # forward passes that a forward and a backward one take together
@@ -36,6 +36,13 @@ class Change(Record):
     plan: Plan
 
 
+class Remedies(Record):
+    """What was measured, the best first, and whether Ctrl-C kept it from being more."""
+
+    found: tuple[Remedy, ...] = ()
+    interrupted: bool = False
+
+
 def are_cheap(plan: Plan, seeds: int) -> bool:
     """Whether all remedies together take seconds, by the multiply-adds that they need."""
     runs = len(_RULES) + len(_ACTIVATIONS) + len(_NORMALIZATIONS) + 3 + _CONFIRMED * (seeds - 1)
@@ -43,13 +50,21 @@ def are_cheap(plan: Plan, seeds: int) -> bool:
 
 
 def measured_remedies(
-    plan: Plan, structure: Structure, seeds: int, threshold: float, advance: Callable[[], None]
-) -> tuple[Remedy, ...]:
+    plan: Plan,
+    structure: Structure,
+    seeds: int,
+    threshold: float,
+    advance: Callable[[], None],
+    *,
+    partial: bool = False,
+) -> Remedies:
     """Every change that applies to the network, the best first, with the total that it gives.
 
-    `advance()` is called after each measurement.
+    `advance()` is called after each measurement. With `partial`, Ctrl-C ends it with what has been
+    measured by then.
     """
-    return measured(_changes(plan, structure), _total, seeds, threshold, advance)
+    changes = _changes(plan, structure)
+    return measured(changes, _total, seeds, threshold, advance, partial=partial)
 
 
 def measured(
@@ -58,29 +73,48 @@ def measured(
     seeds: int,
     threshold: float,
     advance: Callable[[], None],
-) -> tuple[Remedy, ...]:
+    *,
+    partial: bool = False,
+) -> Remedies:
     """Each change measured on its plan's own seed, and the best that heal on all `seeds`."""
-    found: list[tuple[float, Change]] = []
+    tried: list[tuple[Change, list[float]]] = []
+    interrupted = False
+    try:
+        for _ in _measurements(tried, changes, total_of, seeds, threshold):
+            advance()
+    except KeyboardInterrupt:
+        if not partial:
+            raise
+        interrupted = True
+    remedies = []
+    for change, totals in tried:
+        band = band_of(totals)
+        verdict = verdict_of(totals[0], band, threshold)
+        remedies.append(Remedy(change.text, totals[0], verdict, band, len(totals)))
+    remedies.sort(key=lambda remedy: (_rank(remedy.verdict), abs(remedy.log10_total)))
+    return Remedies(tuple(remedies), interrupted)
+
+
+def _measurements(
+    tried: list[tuple[Change, list[float]]],
+    changes: Iterable[Change],
+    total_of: Callable[[Plan], float],
+    seeds: int,
+    threshold: float,
+) -> Iterator[None]:
+    """Fills `tried` with changes and their totals; goes on after each measurement."""
     for change in changes:
         total = total_of(change.plan)
-        advance()
         if not math.isnan(total):
-            found.append((total, change))
-    found.sort(key=lambda item: abs(item[0]))
-    remedies = []
-    for place, (total, change) in enumerate(found):
-        totals = [total]
-        if place < _CONFIRMED and abs(total) <= threshold:
-            for draw in range(1, seeds):
-                other = change.plan.replace(seed=change.plan.seed + draw)
-                totals.append(total_of(other))
-                advance()
-        band = band_of(totals)
-        verdict = verdict_of(total, band, threshold)
-        remedies.append(Remedy(change.text, total, verdict, band, len(totals)))
-    return tuple(
-        sorted(remedies, key=lambda remedy: (_rank(remedy.verdict), abs(remedy.log10_total)))
-    )
+            tried.append((change, [total]))
+        yield
+    best = sorted(tried, key=lambda each: abs(each[1][0]))[:_CONFIRMED]
+    for change, totals in best:
+        if abs(totals[0]) > threshold:
+            continue
+        for draw in range(1, seeds):
+            totals.append(total_of(change.plan.replace(seed=change.plan.seed + draw)))
+            yield
 
 
 def _rank(verdict: FlowVerdict) -> int:
