@@ -335,8 +335,17 @@ def template(name: str) -> Template:
     return find_template(name)
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a spec, for editors and other programs."""
+def schema(of: Literal["spec", "report"] = "spec") -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a spec, or of what commands give as JSON.
+
+    It is for editors, and for programs that read reports.
+    """
+    if of == "report":
+        from gradcli.analysis.report_schema import report_schema
+
+        return report_schema()
+    if of != "spec":
+        raise UsageError(f"schema: there is one of a spec and one of a report, not of {of!r}")
     from gradcli.core.registry import CATALOGUE
     from gradcli.spec.schema import json_schema
 

@@ -7,13 +7,25 @@ from typing import Any, Final, Literal, Protocol
 
 from gradcli.errors import ExitCode
 
-__all__ = ["GRADES", "Grade", "Report", "Verdict", "envelope", "grade_of", "worst_verdict"]
+__all__ = [
+    "GRADES",
+    "SCHEMA",
+    "Grade",
+    "Report",
+    "Verdict",
+    "envelope",
+    "grade_of",
+    "worst_verdict",
+]
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Grade = Literal["excellent", "good", "acceptable", "likely-bug"]
 
 GRADES: Final[Mapping[str, float]] = {"excellent": 1e-7, "good": 1e-5, "acceptable": 1e-3}
 """Largest relative error of each grade, from the course notes; anything worse is a likely bug."""
+
+SCHEMA: Final = "gradcli/1"
+"""What the JSON of reports is called, with the number of its format."""
 
 
 def grade_of(relative_error: float) -> Grade:
@@ -38,7 +50,7 @@ def envelope(report: Report, seed: int | None) -> dict[str, Any]:
     from gradcli import __version__
 
     return {
-        "schema": "gradcli/1",
+        "schema": SCHEMA,
         "command": report.command,
         "version": __version__,
         "exit_code": int(report.exit_code),

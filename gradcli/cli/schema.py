@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from gradcli.cli.finish import put_document
@@ -14,10 +16,18 @@ __all__ = ["command"]
 @click.command(
     "schema",
     cls=Command,
-    examples=("gradcli schema > gradcli.schema.json",),
+    examples=(
+        "gradcli schema > gradcli.schema.json",
+        "gradcli schema report > report.schema.json",
+    ),
 )
-def command() -> ExitCode:
-    """Print the JSON Schema (draft 2020-12) of a spec, with which editors complete and check it.
+@click.argument(
+    "of", metavar="[spec|report]", type=click.Choice(["spec", "report"]), default="spec"
+)
+def command(of: Literal["spec", "report"]) -> ExitCode:
+    """Print the JSON Schema (draft 2020-12) of a spec, or of the JSON reports of all commands.
+
+    With that of a spec editors complete and check it, with that of reports programs read them.
 
     For VS Code's YAML extension and other users of yaml-language-server, make this the first line
     of a spec:
@@ -26,4 +36,4 @@ def command() -> ExitCode:
     """
     from gradcli import api
 
-    return put_document(api.schema())
+    return put_document(api.schema(of))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
+from gradcli.analysis.in_json import Shape
 from gradcli.core.record import Record
 from gradcli.core.references import REFERENCES
-from gradcli.diagnostics.concept import Concept, flowing
-from gradcli.diagnostics.explanation import explanation, sections
+from gradcli.diagnostics.concept import Area, Concept, flowing
+from gradcli.diagnostics.explanation import HEADINGS, explanation, key_of, sections
+from gradcli.diagnostics.finding import Severity
 from gradcli.diagnostics.rules import Rule
 from gradcli.spec.codes import CODES
 
@@ -78,6 +80,10 @@ class OpCard(Record, kw_only=True):
     see: tuple[str, ...]
     references: tuple[str, ...]
 
+    in_json: ClassVar = Shape(
+        added=dict.fromkeys(("facts", "offers", "references"), Mapping[str, str])
+    )
+
     def to_dict(self) -> dict[str, Any]:
         return self.as_dict() | {
             "forms": [form.as_dict() for form in self.forms],
@@ -93,6 +99,16 @@ class RuleCard(Record):
 
     rule: type[Rule]
     see: tuple[str, ...] = ()
+
+    in_json: ClassVar = Shape(
+        without=("rule",),
+        added={
+            "kind": Literal["rule"],
+            "severity": Severity,
+            **dict.fromkeys(("name", "summary")),
+            **dict.fromkeys(("code", *map(key_of, HEADINGS)), str),
+        },
+    )
 
     @property
     def name(self) -> str:
@@ -114,6 +130,8 @@ class SpecErrorCard(Record):
     summary: str
     what_to_look_at: str
     example: str
+
+    in_json: ClassVar = Shape(added={"kind": Literal["spec error"]})
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "spec error", **self.as_dict()}
@@ -146,6 +164,18 @@ class ConceptCard(Record):
 
     concept: Concept
     see: tuple[str, ...] = ()
+
+    in_json: ClassVar = Shape(
+        without=("concept",),
+        added={
+            "kind": Literal["concept"],
+            "area": Area,
+            **dict.fromkeys(("name", "summary")),
+            **dict.fromkeys(("title", "description", "often_wrong", "example"), str),
+            **dict.fromkeys(("aliases", "formulas"), tuple[str, ...]),
+            **dict.fromkeys(("offers", "references"), Mapping[str, str]),
+        },
+    )
 
     @property
     def name(self) -> str:

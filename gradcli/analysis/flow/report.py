@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from gradcli.analysis.flow.rows import NO_ROWS, Rows
 from gradcli.analysis.flow.theory.mean_field import MeanField
+from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import envelope
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
@@ -253,6 +254,15 @@ class FlowResult:
     interrupted: bool = False
     errors: tuple[SpecProblem, ...] = ()
 
+    in_json: ClassVar = Shape(
+        without=("ranges", "fail_on", "allow_inconclusive", "interrupted"),
+        added={
+            "log10_gradient_ranges": tuple[tuple[float, float], ...],
+            "underflow": Mapping[str, int | None],
+            "loss_scale": Mapping[str, float | None],
+        },
+    )
+
     @property
     def title(self) -> str:
         """The network's name, with the head."""
@@ -286,9 +296,7 @@ class FlowResult:
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
-            shown = ("code", "line", "column", "key", "message", "hint")
-            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
-            return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
+            return invalid_result(self.spec, self.errors)
         plain = (
             "spec", "name", "head", "verdict", "expected", "depth", "threshold", "rate",
             "halving_depth", "log10_total", "log10_bound", "log10_rms_product",

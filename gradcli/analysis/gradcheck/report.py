@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
@@ -32,6 +33,8 @@ class Worst:
     numeric: float
     uncertainty: float
     at: Mapping[str, float] = field(default_factory=dict)
+
+    in_json: ClassVar = Shape(optional=("at",))
 
 
 class TensorResult(Record):
@@ -134,6 +137,11 @@ class SpecResult(Record):
     self_test: SelfTest | None = None
     details: Mapping[str, Any] = MappingProxyType({})
 
+    in_json: ClassVar = Shape(
+        without=("seed", "builtin_wrong", "strict", "allow_inconclusive", "interrupted"),
+        optional=("details", "self_test"),
+    )
+
     @property
     def passed(self) -> bool:
         return self.exit_code == ExitCode.OK
@@ -153,21 +161,7 @@ class SpecResult(Record):
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
-            return {
-                "spec": self.spec,
-                "verdict": self.verdict,
-                "errors": [
-                    {
-                        "code": problem.code,
-                        "line": problem.line,
-                        "column": problem.column,
-                        "key": problem.key,
-                        "message": problem.message,
-                        "hint": problem.hint,
-                    }
-                    for problem in self.errors
-                ],
-            }
+            return invalid_result(self.spec, self.errors)
         return {
             "spec": self.spec,
             "name": self.name,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
+from gradcli.analysis.in_json import Shape
 from gradcli.core.record import Record
 
 __all__ = ["Fate", "KillRow", "Mutant", "SelfTest", "is_named"]
@@ -35,6 +36,8 @@ class Mutant(Record):
     named: bool
     effect: float
     found: tuple[str, ...] = ()
+
+    in_json: ClassVar = Shape(without=("named",))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -88,6 +91,16 @@ class SelfTest(Record):
 
     mutants: tuple[Mutant, ...]
     left_out: tuple[str, ...] = ()
+
+    in_json: ClassVar = Shape(
+        without=("mutants",),
+        added={
+            **dict.fromkeys(KillRow.numbers(), int),
+            **dict.fromkeys(("kinds", "places"), tuple[Mapping[str, str | int], ...]),
+            "survivors": None,
+            "not_named": tuple[Mutant, ...],
+        },
+    )
 
     @property
     def survivors(self) -> tuple[Mutant, ...]:

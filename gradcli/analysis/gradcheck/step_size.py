@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from gradcli.analysis.gradcheck.elementwise import elementwise_subject
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
+from gradcli.analysis.in_json import Shape
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 from gradcli.engine.ladder import Probe
@@ -41,6 +42,15 @@ class StepCurve(Record):
     forward: tuple[float, ...]
     central: tuple[float, ...]
 
+    in_json: ClassVar = Shape(
+        added={
+            "kind": Literal["measurement"],
+            "name": str,
+            "best": Mapping[str, Mapping[str, float]],
+            "rules_of_thumb": None,
+        }
+    )
+
     name = "step-size"
 
     @property
@@ -48,7 +58,7 @@ class StepCurve(Record):
         return f"errors of differences by step, measured on {self.spec}"
 
     @property
-    def rules_of_thumb(self) -> dict[str, float]:
+    def rules_of_thumb(self) -> Mapping[str, float]:
         """The best step where function and derivatives are all of size one (Press et al. 2007)."""
         return {"forward": self.eps ** (1 / 2), "central": self.eps ** (1 / 3)}
 

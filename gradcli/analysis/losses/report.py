@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from gradcli.analysis.in_json import invalid_result
 from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
 from gradcli.errors import ExitCode, SpecError, SpecProblem
 
@@ -165,9 +166,7 @@ class LossResult:
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
-            shown = ("code", "line", "column", "key", "message", "hint")
-            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
-            return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
+            return invalid_result(self.spec, self.errors)
         everything = asdict(self)
         del everything["errors"]
         return everything
