@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents
+from gradcli.core.cost import Cost, Operations, per_element
 from gradcli.core.op import Buffer, Layer, Shape
 from gradcli.core.param import Param
 from gradcli.core.traits import LayerTraits
@@ -88,6 +89,17 @@ def _bounded(bound: float, along: tuple[str, ...] = ()) -> Callable[..., LayerTr
     return traits
 
 
+def _cost(each: int) -> Callable[..., Cost]:
+    """Of a layer that takes so many operations for each entry of its output, or none and a view."""
+
+    def cost(shape: Shape, **_: Any) -> Cost:
+        size = math.prod(_half(shape))
+        operations = Operations(elements=each * size)
+        return Cost(forward=operations, backward=operations, scratch=(0, size), is_view=each == 0)
+
+    return cost
+
+
 NOISY_COPY: Final = Layer(
     name="noisy_copy",
     function=_noisy_copy,
@@ -95,6 +107,11 @@ NOISY_COPY: Final = Layer(
     shapes=_doubled,
     buffers=_noise,
     traits=_bounded(math.sqrt(2), ("noise",)),
+    cost=per_element(2, 1, scratch=(1, 0)),
 )
-CLEAN: Final = Layer(name="clean", function=_clean, shapes=_half, traits=_bounded(1.0))
-CHANGE: Final = Layer(name="change", function=_change, shapes=_half, traits=_bounded(math.sqrt(2)))
+CLEAN: Final = Layer(
+    name="clean", function=_clean, shapes=_half, traits=_bounded(1.0), cost=_cost(0)
+)
+CHANGE: Final = Layer(
+    name="change", function=_change, shapes=_half, traits=_bounded(math.sqrt(2)), cost=_cost(1)
+)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, like
+from gradcli.core.cost import Cost
 from gradcli.core.param import Param
 from gradcli.core.record import Record
 from gradcli.core.traits import LayerTraits, LossTraits, Traits
@@ -54,7 +55,9 @@ class Op(Record, kw_only=True):
     `known_as` are names that people look for and a spec does not know. `often_wrong` is what is
     often written of it instead, and why that is wrong. An op equals itself
     alone. `validate(**options)` raises ValueError, saying why, for options that are each within
-    their bounds and do not go together.
+    their bounds and do not go together. `cost(shape, **options)` is what one evaluation costs at a
+    first input of this shape; it is None for what is not run in a network, and returns None where
+    the cost depends on the data.
     """
 
     kind: ClassVar[str]
@@ -66,6 +69,7 @@ class Op(Record, kw_only=True):
     known_as: tuple[str, ...] = ()
     often_wrong: str = ""
     validate: Callable[..., None] | None = None
+    cost: Callable[..., Cost | None] | None = None
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -87,6 +91,10 @@ class Op(Record, kw_only=True):
     def defaults(self) -> dict[str, Any]:
         """Options as they are when a spec writes none of them."""
         return {param.name: param.default for param in self.params}
+
+    def cost_at(self, shape: Shape, options: Options) -> Cost | None:
+        """The cost for a first input of this shape; None where it is not known."""
+        return None if self.cost is None else self.cost(shape, **options)
 
 
 class Initializer(Op, kw_only=True):
@@ -169,10 +177,6 @@ class NodeOp(Op, kw_only=True):
         """Buffers by name for a first input of this shape."""
         return {}
 
-    def kept(self, shape: Shape, options: Options) -> int:
-        """Numbers that it keeps for its pullback beside an input of this shape and the output."""
-        return 0
-
     def evaluate(
         self, inputs: tuple[Array, ...], parameters: Parameters, rank: int, options: Options
     ) -> tuple[Array, Pullback]:
@@ -239,15 +243,14 @@ class Layer(NodeOp, kw_only=True):
 
     `pullback(g) -> (dx, {name: cotangent})`, with a tuple of cotangents for several inputs. The
     first input is the layer's own; each option of kind `layers` is a branch on it, whose output
-    follows as a further input. What `NodeOp` asks of a shape is answered by `shapes`, `weights`,
-    `buffers` and `keeps`, each a function of it and the options.
+    follows as a further input. What `NodeOp` asks of a shape is answered by `shapes`, `weights`
+    and `buffers`, each a function of it and the options.
     """
 
     kind: ClassVar[str] = "layer"
     shapes: Callable[..., Shape] | None = None
     weights: Callable[..., dict[str, Learned]] | None = None
     buffers: Callable[..., dict[str, Buffer]] | None = None
-    keeps: Callable[..., int] | None = None
     traits: Callable[..., LayerTraits] = LayerTraits
 
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
@@ -258,9 +261,6 @@ class Layer(NodeOp, kw_only=True):
 
     def buffered(self, shape: Shape, options: Options) -> dict[str, Buffer]:
         return {} if self.buffers is None else self.buffers(shape, **options)
-
-    def kept(self, shape: Shape, options: Options) -> int:
-        return 0 if self.keeps is None else self.keeps(shape, **options)
 
     def layer_traits(self, options: Options) -> LayerTraits:
         return self.traits(**options)

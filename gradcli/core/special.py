@@ -7,7 +7,9 @@ value and, as its imaginary part, the derivative times that part.
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
 
 import numpy as np
 
@@ -133,11 +135,27 @@ def _with_derivative(x: Array, *, complement: bool) -> Array:
     return result
 
 
+def _overridable(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Let arrays that override NumPy's functions see the call as a whole, as they see NumPy's."""
+
+    @wraps(function)
+    def call(x: Array) -> Array:
+        override: Any = type(x).__array_function__
+        if override is np.ndarray.__array_function__:
+            return function(x)
+        overridden: Array = override(x, call, (type(x),), (x,), {})
+        return overridden
+
+    return call
+
+
+@_overridable
 def erf(x: Array) -> Array:
     """The error function, elementwise, to a few units in the last place (Cody 1969)."""
     return _with_derivative(x, complement=False)
 
 
+@_overridable
 def erfc(x: Array) -> Array:
     """1 - erf(x) without its cancellation, accurate relative to itself in the tail (Cody 1969)."""
     return _with_derivative(x, complement=True)

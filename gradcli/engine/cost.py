@@ -1,8 +1,9 @@
 """What numeric gradients cost, before any is computed: multiply-adds, counted from shapes.
 
-A matrix with two or more axes is multiplied with every row that its node reads. What is done
-element by element is bound by memory; an element counts as many multiply-adds as a product could
-have done meanwhile. These are estimates for a budget, of the right order, not measurements.
+The operations are those that each op states; of users' Python, which states none, a matrix with two
+or more axes counts as multiplied with every row that its node reads. What is done element by
+element is bound by memory; such an operation counts as many multiply-adds as a product could have
+done meanwhile. These are estimates for a budget, of the right order, not measurements.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from gradcli.engine.network import Network
 
 __all__ = ["CALLS", "Costs", "Part"]
 
-_ELEMENT = 16  # multiply-adds that an element of an elementwise pass takes the time of
+_OPERATION = 4  # multiply-adds that an operation on an element takes the time of
+_ELEMENT = 4 * _OPERATION  # and an element of something that is not counted
 _CALL = 60_000  # and a call of users' Python, beside what it works out
 CALLS = 8
 """Real differences that stand for one complex step where users' Python takes none."""
@@ -98,13 +100,16 @@ class Costs:
     def _own(self, index: int) -> int:
         """What a node's products and elements take, whoever works them out."""
         node = self.network.nodes[index]
+        if node.cost is not None:
+            forward = node.cost.forward
+            return forward.products // 2 + _OPERATION * forward.elements
         read = [self.network.slot_shape(slot) for slot in node.inputs]
         matrices = sum(
             prod(self.network.plan.parameters[full].shape)
             for full in node.parameters.values()
             if len(self.network.plan.parameters[full].shape) > 1
         )
-        elements = max(prod(node.shape) + node.kept, *map(prod, read))
+        elements = max(prod(node.shape), *map(prod, read))
         return prod(read[0][:-1]) * matrices + _ELEMENT * elements
 
     def by_unit(self, slot: int) -> int:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose
 from gradcli.core.registry import activation
@@ -65,6 +66,7 @@ def _logistic(x: Array) -> Value:
         symmetry="odd",
         homogeneous=True,
     ),
+    cost=per_element(0, 0, is_view=True),
 )
 def identity(x: Array) -> Value:
     """The input itself: what a layer without an activation has."""
@@ -84,6 +86,7 @@ def identity(x: Array) -> Value:
         smoothness=1 / (6 * math.sqrt(3)),
         symmetry="none",
     ),
+    cost=per_element(9, 3, kept=2, scratch=(1, 1)),
     references=["glorot2010"],
 )
 def sigmoid(x: Array) -> Value:
@@ -107,6 +110,7 @@ def sigmoid(x: Array) -> Value:
         smoothness=4 / (3 * math.sqrt(3)),
         symmetry="odd",
     ),
+    cost=per_element(1, 11, scratch=(0, 3)),
     references=["lecun1998"],
 )
 def tanh(x: Array) -> Value:
@@ -135,6 +139,7 @@ def tanh(x: Array) -> Value:
         smoothness=2.0,
         symmetry="odd",
     ),
+    cost=per_element(6, 2, kept=1, scratch=(0, 1)),
     references=["bergstra2009"],
 )
 def softsign(x: Array) -> Value:
@@ -160,6 +165,7 @@ def softsign(x: Array) -> Value:
         symmetry="none",
     ),
     init="he_normal",
+    cost=per_element(10, 4, kept=1, flags=1, scratch=(3, 2)),
     references=["dugas2001"],
 )
 def softplus(x: Array, *, beta: float) -> Value:
@@ -189,6 +195,7 @@ def softplus(x: Array, *, beta: float) -> Value:
         symmetry="none",
     ),
     init="he_normal",
+    cost=per_element(11, 7, kept=3, scratch=(1, 3)),
     references=["elfwing2018", "ramachandran2017"],
     often_wrong="The slope with a further factor beta in front. It is right at beta = 1 only.",
 )
@@ -233,6 +240,10 @@ def swish(x: Array, *, beta: float) -> Value:
         ),
     }[approximate],
     init="he_normal",
+    cost=lambda shape, approximate: {
+        "none": per_element(5, 7, kept=1, scratch=(6, 1)),
+        "tanh": per_element(15, 10, kept=4, scratch=(1, 4)),
+    }[approximate](shape),
     references=["hendrycks2016"],
 )
 def gelu(x: Array, *, approximate: str) -> Value:
@@ -267,6 +278,7 @@ def gelu(x: Array, *, approximate: str) -> Value:
         symmetry="none",
     ),
     init="he_normal",
+    cost=per_element(16, 10, kept=3, flags=1, scratch=(1, 2)),
     references=["misra2020"],
 )
 def mish(x: Array) -> Value:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose, where
 from gradcli.core.registry import loss
@@ -59,6 +60,7 @@ def _class_probabilities(p: Array, y: Array) -> Array:
         ),
         breakdown=None,
     ),
+    cost=per_element((14, 2), (12, -1), kept=(4, 1), flags=1, scratch=(3, 4)),
     references=["bridle1990", "szegedy2016", "guo2017"],
 )
 def cross_entropy(p: Array, y: Array, *, label_smoothing: float, temperature: float) -> Value:
@@ -155,6 +157,10 @@ def _on_probabilities(p: Array, y: Array) -> Value:
             breakdown=None,
         ),
     }[input],
+    cost=lambda shape, input: {
+        "logits": per_element(20, 5, kept=2, scratch=(3, 2)),
+        "probabilities": per_element(12, 10, kept=2, flags=2, scratch=(3, 3)),
+    }[input](shape),
     references=["bishop2006"],
 )
 def binary_cross_entropy(p: Array, y: Array, *, input: str) -> Value:
@@ -234,6 +240,11 @@ def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
     ).format(hit="" if alpha is None else "alpha*", miss="" if alpha is None else "(1 - alpha)*"),
     gradient=lambda gamma, alpha: f"-({_balance(alpha)})",
     traits=_focal_traits,
+    cost=lambda shape, gamma, alpha: (
+        per_element(30, 3, kept=2, scratch=(8, 1))
+        if alpha is None
+        else per_element(34, 3, kept=3, scratch=(7, 1))
+    )(shape),
     references=["lin2017"],
     often_wrong="That gamma = 0 makes it cross-entropy. It is then cross-entropy with the weights "
     "alpha and 1 - alpha, and cross-entropy itself with `alpha: null` only.",
@@ -276,6 +287,7 @@ def focal(p: Array, y: Array, *, gamma: float, alpha: float | None) -> Value:
         minimiser=Minimiser("any scores with the most probable class ahead", "q"),
         breakdown=None,
     ),
+    cost=per_element((1, 1), 1, scratch=(0, 1)),
     references=["bartlett2006"],
 )
 def zero_one(p: Array, y: Array) -> Value:

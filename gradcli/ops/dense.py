@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, like, rows, sum_rows
+from gradcli.core.cost import Cost, Operations, matrix_product
 from gradcli.core.op import Learned, Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import matmul, transpose
@@ -36,6 +38,18 @@ def _traits(*, bias: bool, **_: Any) -> LayerTraits:
     return LayerTraits(affine=affine, homogeneous_with=("bias",) if bias else (), mixing="weight")
 
 
+def _cost(shape: Shape, *, units: int, bias: bool, **_: Any) -> Cost:
+    """A product of matrices forward, and two backward: for the input, and for the weight."""
+    count, features = prod(shape[:-1]), shape[-1]
+    to_input = matrix_product(count, units, features)
+    to_weight = matrix_product(units, count, features)
+    return Cost(
+        forward=matrix_product(count, features, units) + Operations(0, bias * count * units),
+        backward=to_input + to_weight + Operations(0, bias * (count - 1) * units),
+        scratch=(bias * count * units, 0),
+    )
+
+
 @layer(
     "dense",
     known_as=["fully connected", "affine layer"],
@@ -49,6 +63,7 @@ def _traits(*, bias: bool, **_: Any) -> LayerTraits:
     shapes=_shapes,
     weights=_weights,
     traits=_traits,
+    cost=_cost,
 )
 def dense(x: Array, *, parameters: Parameters, rank: int, **_: Any) -> tuple[Array, Any]:
     """Every unit a weighted sum of all features: y = x Wᵀ + b.

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.primitives import choose
 from gradcli.core.registry import loss
 from gradcli.core.traits import LossTraits, Minimiser, Noise
@@ -42,6 +43,7 @@ def _linear() -> LossTraits:
     formula="-sum(y*p)",
     gradient="-y",
     traits=_linear,
+    cost=per_element((0, 1), (1, 1), flags=1, scratch=(1, 0)),
     references=["bishop2006"],
 )
 def nll(p: Array, y: Array) -> Value:
@@ -60,6 +62,7 @@ def nll(p: Array, y: Array) -> Value:
     formula="sum(y*log(where(y > 0, y, 1)) - y*p)",
     gradient="-y",
     traits=_linear,
+    cost=per_element((7, -1), (1, 1), scratch=(3, 0)),
     references=["kullback1951"],
 )
 def kl_divergence(p: Array, y: Array) -> Value:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, Parameters
+from gradcli.core.cost import per_element
 from gradcli.core.op import Buffer, Shape
 from gradcli.core.param import Param
 from gradcli.core.registry import layer
@@ -33,6 +34,7 @@ def _traits(*, p: float) -> LayerTraits:
     params=[
         Param("p", at_least=0, below=1, sweep=(0.0, 0.1, 0.5), doc="share of entries dropped"),
     ],
+    cost=per_element(2, 1, kept=1),
     references=["srivastava2014"],
     buffers=lambda shape, p: {"mask": Buffer(shape, partial(_mask, p=p), at_least=0.0)},
     traits=_traits,

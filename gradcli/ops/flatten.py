@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from gradcli.core.arrays import Array, Cotangents
+from gradcli.core.cost import per_element
 from gradcli.core.op import Shape
 from gradcli.core.registry import layer
 from gradcli.core.traits import LayerTraits
@@ -23,6 +24,7 @@ def _shapes(shape: Shape) -> Shape:
     traits=lambda: LayerTraits(
         homogeneous_with=(), lipschitz=lambda inputs, parameters: (1.0,), sums=(1.0,)
     ),
+    cost=per_element(0, 0, is_view=True),
 )
 def flatten(x: Array, *, rank: int, **_: Any) -> tuple[Array, Any]:
     """All axes but that of the batch as one: a sequence or an image becomes one row of features."""

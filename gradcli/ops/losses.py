@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import Cost, Operations, per_element
+from gradcli.core.op import Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import absolute, choose, where
 from gradcli.core.registry import loss
@@ -57,6 +59,7 @@ def targets_like(p: Array, y: Array) -> Array:
         minimiser=Minimiser("mean", "mean"),
         breakdown=Breakdown(0.0, "huber2009"),
     ),
+    cost=per_element(2, 2, kept=1, scratch=(0, 1)),
     references=["bishop2006"],
     often_wrong="The gradient 2·(p − y) for the mean over n elements, and the strong convexity 2. "
     "Both are of one element; the mean has 2·(p − y)/n and 2/n. And the influence (y − μ)²: it is "
@@ -88,6 +91,7 @@ def mse(p: Array, y: Array) -> Value:
         minimiser=Minimiser("median", "quantile"),
         breakdown=Breakdown(0.5, "huber2009"),
     ),
+    cost=per_element(4, 2, kept=1, scratch=(1, 1)),
     references=["bishop2006"],
 )
 def mae(p: Array, y: Array) -> Value:
@@ -114,6 +118,7 @@ def mae(p: Array, y: Array) -> Value:
         minimiser=Minimiser("point at which the pulls tanh(y - p) cancel", balance="tanh(y - p)"),
         breakdown=Breakdown(0.5, "huber2009"),
     ),
+    cost=per_element(21, 1, kept=1, scratch=(5, 0)),
     references=["green1990"],
 )
 def log_cosh(p: Array, y: Array) -> Value:
@@ -154,6 +159,7 @@ def log_cosh(p: Array, y: Array) -> Value:
         minimiser=Minimiser("clipped mean", balance="clip(y - p, -delta, delta)"),
         breakdown=Breakdown(0.5, "huber2009"),
     ),
+    cost=per_element(12, 1, kept=1, scratch=(4, 0)),
     references=["huber1964"],
     often_wrong="That it is not convex, or not smooth. Its slope never decreases and is continuous "
     "at ±delta; only the second derivative jumps there. And the gradient y − p near zero: that is "
@@ -196,6 +202,7 @@ def huber(p: Array, y: Array, *, delta: float) -> Value:
         minimiser=Minimiser(f"{tau:g}-quantile", "quantile", level=tau),
         breakdown=Breakdown(min(tau, 1 - tau), "huber2009"),
     ),
+    cost=per_element(5, 6, kept=1, scratch=(2, 2)),
     references=["koenker1978"],
     often_wrong="The gradient tau − 1 if y < p, else tau: that is the one with respect to y, of "
     "the other sign. And that tau = 1/2 is the absolute error: it is half of it.",
@@ -208,6 +215,14 @@ def quantile(p: Array, y: Array, *, tau: float) -> Value:
         return np.where(r.real > 0, -tau * g, np.where(r.real < 0, (1 - tau) * g, 0))
 
     return where(r.real >= 0, tau * r, (tau - 1) * r), pullback
+
+
+def _gaussian_cost(shape: Shape, *, variance: float, learn: bool) -> Cost:
+    """A learned variance has a precision of its own to work out, and a cotangent."""
+    if not learn:
+        return per_element(5, 1, kept=2, scratch=(2, 0))(shape)
+    cost = per_element(5, 4, kept=2, scratch=(2, 2))(shape)
+    return cost.replace(forward=Operations(elements=cost.forward.elements + 2))
 
 
 @loss(
@@ -241,6 +256,7 @@ def quantile(p: Array, y: Array, *, tau: float) -> Value:
         minimiser=Minimiser("mean", "mean"),
         breakdown=Breakdown(0.0, "huber2009"),
     ),
+    cost=_gaussian_cost,
     references=["nix1994"],
 )
 def gaussian_nll(p: Array, y: Array, *learned: Array, variance: float, learn: bool) -> LearnedValue:

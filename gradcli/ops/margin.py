@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.primitives import choose, where
 from gradcli.core.registry import loss
 from gradcli.core.traits import LossTraits, Minimiser
@@ -37,6 +38,7 @@ __all__ = ["hinge", "squared_hinge"]
         minimiser=Minimiser("more probable sign", "sign(q - 1/2)"),
         breakdown=None,
     ),
+    cost=per_element(4, 3, flags=1, scratch=(1, 1)),
     references=["cortes1995"],
 )
 def hinge(p: Array, y: Array) -> Value:
@@ -69,6 +71,7 @@ def hinge(p: Array, y: Array) -> Value:
         minimiser=Minimiser("expected sign", "2*q - 1"),
         breakdown=None,
     ),
+    cost=per_element(5, 3, kept=1, scratch=(0, 1)),
     references=["rosasco2004"],
 )
 def squared_hinge(p: Array, y: Array) -> Value:

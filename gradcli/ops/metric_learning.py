@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.branches import took_branch
+from gradcli.core.cost import Cost, Operations
 from gradcli.core.op import Buffer, Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose, where
@@ -99,6 +100,17 @@ def _contrastive_gradient() -> dict[str, str]:
     return {"a": slope, "b": f"-{slope}"}
 
 
+def _contrastive_cost(shape: Shape, **_: Any) -> Cost:
+    pairs = math.prod(shape[:-1]) // 2
+    size = pairs * shape[-1]
+    return Cost(
+        forward=Operations(elements=11 * size + 12 * pairs),
+        backward=Operations(elements=4 * size + 5 * pairs),
+        kept=2 * size + pairs,
+        scratch=(3 * size, 2 * size),
+    )
+
+
 @loss(
     "contrastive",
     params=[Param("margin", 1.0, above=0, sweep=(1.0, 2.5))],
@@ -124,6 +136,7 @@ def _contrastive_gradient() -> dict[str, str]:
         minimiser=None,
         breakdown=None,
     ),
+    cost=_contrastive_cost,
     references=["hadsell2006"],
     often_wrong="That target 1 means similar, beside (1 - Y)·D² + Y·max(0, margin - D)². With this "
     "formula, which is Hadsell's, it means dissimilar.",
@@ -189,6 +202,24 @@ def _draws(shape: Shape, *, mining: str, **_: Any) -> dict[str, Buffer]:
     return {"draws": Buffer((rows, rows), lambda rng, shape: rng.random(shape))} if wanted else {}
 
 
+def _triplet_cost(shape: Shape, *, distance: str, mining: str, **_: Any) -> Cost | None:
+    """None with mining: how many triples there are depends on the classes."""
+    if mining != "none":
+        return None
+    triples = math.prod(shape[:-1]) // 3
+    size = triples * shape[-1]
+    squared = distance == "squared"
+    return Cost(
+        forward=Operations(
+            elements=8 * size + 2 * triples if squared else 20 * size + 14 * triples
+        ),
+        backward=Operations(elements=4 * size + triples),
+        kept=2 * size,
+        flags=triples,
+        scratch=(3 * size if squared else 4 * size, 4 * size),
+    )
+
+
 @loss(
     "triplet",
     params=[
@@ -226,6 +257,7 @@ def _draws(shape: Shape, *, mining: str, **_: Any) -> dict[str, Buffer]:
         minimiser=None,
         breakdown=None,
     ),
+    cost=_triplet_cost,
     references=["schroff2015"],
     often_wrong="That semi-hard negatives are closer than the positive. They are farther than it, "
     "yet inside the margin (FaceNet); closer ones are hard.",

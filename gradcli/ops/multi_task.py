@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import Cost, Operations, per_element
+from gradcli.core.op import Shape
 from gradcli.core.param import Param
 from gradcli.core.registry import weighting
 
@@ -17,6 +19,14 @@ _LEARNED = "uncertainty"  # the one weighting whose weights are parameters
 
 def _weights(weighting: str, **_: Any) -> dict[str, float]:
     return {"log_variance": 0.0} if weighting == _LEARNED else {}
+
+
+def _cost(shape: Shape, weighting: str, **_: Any) -> Cost:
+    """Of weighting losses of this shape; a learned weight is worked out once."""
+    if weighting != _LEARNED:
+        return per_element(0, 0, is_view=True)(shape)
+    cost = per_element(2, 4, scratch=(1, 1))(shape)
+    return cost.replace(forward=Operations(elements=cost.forward.elements + 2))
 
 
 def _formula(weighting: str, **_: Any) -> str:
@@ -42,6 +52,7 @@ def _derivative(weighting: str, **_: Any) -> str:
     formula=_formula,
     derivative=_derivative,
     weights=_weights,
+    cost=_cost,
     references=["kendall2018", "chen2018", "liu2019"],
     often_wrong="The optimum σ² = √L, and the gradient −1/σ² + L/σ⁴ of L/σ² + log σ². It is σ² = "
     "L, and the signs are the other way round. A task of a larger loss gets a smaller weight, 1/L.",

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, like, sum_rows
+from gradcli.core.cost import Cost, Operations
 from gradcli.core.op import Buffer, Learned, Shape
 from gradcli.core.param import Param
 from gradcli.core.registry import layer
@@ -74,6 +75,47 @@ def _rescaled(
     return (scaled if bias is None else scaled + bias), pullback
 
 
+def _cost(
+    shape: Shape, groups: int, *, affine: int, statistics: tuple[int, int], scratch: tuple[int, int]
+) -> Cost:
+    """Of a layer that divides each of some groups by its size, and learns `affine` parameters.
+
+    `statistics` are operations by element, forward and backward, without those of the parameters.
+    """
+    size, learned = prod(shape), min(affine, 1)
+    forward, backward = statistics
+    return Cost(
+        forward=Operations(elements=(forward + affine) * size + 3 * groups),
+        backward=Operations(elements=(backward + affine + 2 * learned) * size - affine * shape[-1]),
+        kept=learned * size + groups,
+        scratch=(scratch[0] * size, (scratch[1] + learned) * size),
+    )
+
+
+def _batch_cost(shape: Shape, *, mode: str, affine: bool, **_: Any) -> Cost:
+    train = mode == "train"
+    return _cost(
+        shape,
+        shape[-1],
+        affine=2 * affine,
+        statistics=(5, 7) if train else (2, 1),
+        scratch=(1, 2) if train else (1, 0),
+    )
+
+
+def _row_cost(*, centred: bool) -> Callable[..., Cost]:
+    def cost(shape: Shape, *, affine: bool, **_: Any) -> Cost:
+        return _cost(
+            shape,
+            prod(shape[:-1]),
+            affine=affine * (2 if centred else 1),
+            statistics=(5, 7) if centred else (3, 5),
+            scratch=(1 if centred else 0, 2),
+        )
+
+    return cost
+
+
 def _weights(shape: Shape, *, affine: bool, **_: Any) -> dict[str, Learned]:
     if not affine:
         return {}
@@ -136,6 +178,7 @@ def _batch_traits(*, mode: str, eps: float, affine: bool) -> LayerTraits:
         _EPS,
         _AFFINE,
     ],
+    cost=_batch_cost,
     references=["ioffe2015"],
     shapes=_batch_shapes,
     weights=_weights,
@@ -177,6 +220,7 @@ def _row_traits(*, centred: bool) -> Callable[..., LayerTraits]:
     "layer_norm",
     known_as=["layer normalization", "layernorm"],
     params=[_EPS, _AFFINE],
+    cost=_row_cost(centred=True),
     references=["ba2016"],
     shapes=_features_kept,
     weights=_weights,
@@ -196,6 +240,7 @@ def layer_norm(
     "rms_norm",
     known_as=["rmsnorm"],
     params=[_EPS, _AFFINE],
+    cost=_row_cost(centred=False),
     references=["zhang2019"],
     shapes=_features_kept,
     weights=lambda shape, affine, **_: {"weight": Learned(shape[-1:], 1.0)} if affine else {},

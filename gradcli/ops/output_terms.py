@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.param import Param
 from gradcli.core.registry import output_term
 from gradcli.core.special import log1p
@@ -18,6 +19,7 @@ __all__ = ["consistency", "entropy"]
     reads="none",
     formula="log(sum(exp(p))) - sum(p*softmax(p))",
     gradient="softmax(p)*(sum(p*softmax(p)) - p)",
+    cost=per_element((10, 2), 3, kept=(2, 1), scratch=(3, 2)),
     references=["shannon1948", "grandvalet2005", "pereyra2017"],
     often_wrong="That a positive weight encourages uncertain predictions. To minimise plus the "
     "entropy lowers it; the confidence penalty of Pereyra et al. rewards entropy, with a negative "
@@ -44,6 +46,7 @@ def entropy(p: Array) -> Value:
     reads="none",
     formula="sum(p**2)",
     gradient="2*p",
+    cost=per_element((2, -1), (1, 1), scratch=(1, 0)),
     references=["sajjadi2016"],
 )
 def consistency(p: Array, *, noise: float) -> Value:

@@ -14,6 +14,8 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.branches import took_branch
+from gradcli.core.cost import Cost, Operations, per_element
+from gradcli.core.op import Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose, clip, where
 from gradcli.core.registry import activation
@@ -45,6 +47,7 @@ SELU_SCALE: Final = 1.0507009873554805
         homogeneous=True,
     ),
     init="he_normal",
+    cost=per_element(2, 1, flags=1),
     references=["nair2010"],
     often_wrong="That it explodes gradients because it is unbounded. Its slope is at most 1; where "
     "gradients explode, the weights do it.",
@@ -79,6 +82,7 @@ def _leaky_traits(alpha: float) -> Traits:
     derivative="where(x > 0, 1, alpha)",
     traits=_leaky_traits,
     init="he_normal",
+    cost=per_element(3, 2, flags=1, scratch=(1, 1)),
     references=["maas2013"],
 )
 def leaky_relu(x: Array, *, alpha: float) -> Value:
@@ -86,6 +90,12 @@ def leaky_relu(x: Array, *, alpha: float) -> Value:
     low = x.real <= 0
     piece = choose if alpha == 1 else where
     return piece(low, alpha * x, x), lambda g: np.where(low, alpha * g, g)
+
+
+def _prelu_cost(shape: Shape, *, alpha: float) -> Cost:
+    """Of the slope's cotangent a sum over all elements is left."""
+    cost = per_element(3, 5, flags=1, scratch=(1, 2))(shape)
+    return cost.replace(backward=Operations(elements=cost.backward.elements - 1))
 
 
 @activation(
@@ -96,6 +106,7 @@ def leaky_relu(x: Array, *, alpha: float) -> Value:
     traits=_leaky_traits,
     init="he_normal",
     weights=lambda alpha: {"weight": alpha},
+    cost=_prelu_cost,
     references=["he2015"],
 )
 def prelu(x: Array, weight: Array, *, alpha: float) -> LearnedValue:
@@ -124,6 +135,7 @@ def prelu(x: Array, weight: Array, *, alpha: float) -> LearnedValue:
         homogeneous=alpha == 0,
     ),
     init="he_normal",
+    cost=per_element(5, 4, kept=1, flags=1, scratch=(1, 1)),
     references=["clevert2016"],
     often_wrong="That it is smooth everywhere. It has a kink at 0 unless alpha = 1, and even then "
     "no second derivative there.",
@@ -151,6 +163,7 @@ def elu(x: Array, *, alpha: float) -> Value:
         kinks=(0.0,),
     ),
     init="lecun_normal",
+    cost=per_element(6, 5, kept=1, flags=1, scratch=(1, 1)),
     references=["klambauer2017"],
 )
 def selu(x: Array) -> Value:
@@ -172,6 +185,7 @@ def selu(x: Array) -> Value:
         symmetry="odd",
         kinks=(-1.0, 1.0),
     ),
+    cost=per_element(8, 1, flags=1, scratch=(1, 0)),
     references=["collobert2004"],
 )
 def hard_tanh(x: Array) -> Value:
@@ -193,6 +207,7 @@ def hard_tanh(x: Array) -> Value:
         symmetry="none",
         kinks=(-3.0, 3.0),
     ),
+    cost=per_element(10, 2, flags=1, scratch=(2, 1)),
     references=["courbariaux2015"],
 )
 def hard_sigmoid(x: Array) -> Value:

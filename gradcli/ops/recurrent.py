@@ -6,7 +6,6 @@ state starts at zero.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, like, rows, sum_rows
+from gradcli.core.cost import Cost, Operations, matrix_product
 from gradcli.core.op import Learned, Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import matmul, transpose
@@ -72,9 +72,41 @@ def _weights(gates: int) -> Callable[..., dict[str, Learned]]:
     return weights
 
 
-def _keeps(gates: int) -> Callable[..., int]:
-    """Pre-activations, gates with what their pullbacks keep, and states, at every step."""
-    return lambda shape, units, **_: (5 * gates + 2) * units * math.prod(shape[:-1])
+def _cost(
+    gates: int, forward: int, backward: int, kept: int, flags: int = 0, *, apart: bool = False
+) -> Callable[..., Cost]:
+    """Of a layer that multiplies each input by W_ih at once, and the state by W_hh step by step.
+
+    The numbers are those of a unit in a step: operations of the cell beside the sums of its
+    pre-activations, and what its pullback keeps. The cotangents of the input's part and of the
+    state's part of a pre-activation may be `apart`.
+    """
+
+    def cost(shape: Shape, *, units: int, output: str, **_: Any) -> Cost:
+        batch, steps, features = shape
+        count, outputs = batch * steps, gates * units
+        sequence = output == "sequence"
+        step_forward = matrix_product(batch, units, outputs).times(steps)
+        step_backward = matrix_product(batch, outputs, units).times(steps)
+        to_weights = matrix_product(outputs, count, features) + matrix_product(
+            outputs, count, units
+        )
+        sums = 2 * (count - 1) * outputs  # over all rows, for each bias
+        joined = count * units + sequence * batch * (steps - 1) * units  # what a state hands back
+        return Cost(
+            forward=matrix_product(count, features, outputs)
+            + step_forward
+            + Operations(elements=(2 * gates + forward) * count * units),
+            backward=matrix_product(count, outputs, features)
+            + step_backward
+            + to_weights
+            + Operations(elements=backward * count * units + joined + sums),
+            kept=kept * count * units + sequence * batch * units,
+            flags=flags * count * units,
+            scratch=(gates * count * units, ((3 + apart) * gates + 1) * count * units),
+        )
+
+    return cost
 
 
 def _unrolled(
@@ -133,6 +165,11 @@ def _over_time(parts: list[Array]) -> Array:
 def _split(z: Array, gates: int) -> list[Array]:
     width = z.shape[-1] // gates
     return [z[..., gate * width : (gate + 1) * width] for gate in range(gates)]
+
+
+def _rnn_cost(shape: Shape, *, activation: str, **options: Any) -> Cost:
+    forward, backward, kept, flags = (2, 11, 2, 0) if activation == "tanh" else (3, 1, 1, 1)
+    return _cost(1, forward, backward, kept, flags)(shape, **options)
 
 
 def _simple(activation: Callable[[Array], Value]) -> Cell:
@@ -222,7 +259,7 @@ def _gated_traits(**_: Any) -> LayerTraits:
     references=["elman1990", "werbos1990"],
     shapes=_shapes,
     weights=_weights(1),
-    keeps=_keeps(1),
+    cost=_rnn_cost,
     traits=_rnn_traits,
 )  # fmt: skip
 def rnn(
@@ -242,7 +279,7 @@ def rnn(
     references=["hochreiter1997", "gers2000", "werbos1990"],
     shapes=_shapes,
     weights=_weights(4),
-    keeps=_keeps(4),
+    cost=_cost(4, forward=37, backward=38, kept=17),
     traits=_gated_traits,
 )
 def lstm(
@@ -263,7 +300,7 @@ def lstm(
     references=["cho2014", "werbos1990"],
     shapes=_shapes,
     weights=_weights(3),
-    keeps=_keeps(3),
+    cost=_cost(3, forward=27, backward=24, kept=12, apart=True),
     traits=_gated_traits,
 )
 def gru(x: Array, *, parameters: Parameters, rank: int, output: str, **_: Any) -> tuple[Array, Any]:

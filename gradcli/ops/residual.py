@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradcli.core.arrays import Array, Cotangents
+from gradcli.core.cost import per_element
 from gradcli.core.op import Shape
 from gradcli.core.param import Param
 from gradcli.core.registry import layer, macro
@@ -24,6 +25,7 @@ def _shapes(shape: Shape, branch: Shape, **_: Any) -> Shape:
     "residual",
     known_as=["residual block"],
     params=[Param("layers", kind="layers"), Param("scale", 1.0, sweep=(1.0, 0.5))],
+    cost=per_element(2, 1, scratch=(1, 0)),
     references=["he2016"],
     shapes=_shapes,
     traits=lambda scale, **_: LayerTraits(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import Cost, Operations
+from gradcli.core.op import Shape
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose
 from gradcli.core.record import Record
@@ -116,7 +118,8 @@ def _log_mass(alpha: float) -> float:
 def _logistic(x: Array) -> Array:
     """1/(1 + exp(-x)) without overflow."""
     e = decay(x)
-    return np.asarray(choose(x.real < 0, e, 1.0) / (1 + e))
+    value: Array = choose(x.real < 0, e, 1.0) / (1 + e)
+    return value
 
 
 def _validate(alpha: float, scale: float, learn: str) -> None:
@@ -185,6 +188,23 @@ def _traits(alpha: float, scale: float, learn: str) -> LossTraits:
     )
 
 
+def _cost(shape: Shape, *, learn: str, **_: Any) -> Cost:
+    """By element, and with a learned shape the quadrature that is the same for all."""
+    size = math.prod(shape)
+    forward, backward, kept, scratch = {
+        "none": (96 * size, 3, 8, (4, 1)),
+        "scale": (98 * size + 1, 5, 9, (3, 2)),
+        "all": (98 * size + 130 * _NODES + 55, 35, 9, (3, 7)),
+    }[learn]
+    return Cost(
+        forward=Operations(elements=forward),
+        backward=Operations(elements=backward * size),
+        kept=kept * size,
+        flags=size,
+        scratch=(scratch[0] * size, scratch[1] * size),
+    )
+
+
 @loss(
     "adaptive_robust",
     known_as=["general robust loss", "barron"],
@@ -204,6 +224,7 @@ def _traits(alpha: float, scale: float, learn: str) -> LossTraits:
     formula=lambda alpha, scale, learn: _written(alpha, learn)[0],
     gradient=lambda alpha, scale, learn: _written(alpha, learn)[1],
     traits=_traits,
+    cost=_cost,
     references=["barron2019"],
 )
 def adaptive_robust(

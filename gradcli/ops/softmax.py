@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import per_element
 from gradcli.core.primitives import choose
 from gradcli.core.record import Record
 from gradcli.core.registry import activation
@@ -67,6 +68,7 @@ def _sum_of_others(values: Array, is_top: Array) -> Array:
         smoothness=math.sqrt(2 / 27),
         symmetry="none",
     ),
+    cost=per_element((8, 1), (11, -2), kept=(2, 1), flags=1, scratch=(2, 2)),
     references=["bridle1990"],
 )
 def softmax(x: Array) -> Value:
@@ -98,6 +100,7 @@ def softmax(x: Array) -> Value:
         symmetry="none",
         feature_growth=0.5,
     ),
+    cost=per_element((9, 2), (10, -2), kept=(3, 1), flags=1, scratch=(1, 3)),
     references=["bridle1990"],
 )
 def log_softmax(x: Array) -> Value:

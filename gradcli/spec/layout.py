@@ -241,7 +241,7 @@ def _shaped(
                 len(known[0]),
                 line,
                 held_names,
-                item.op.kept(known[0], options),
+                op.cost_at(known[0], options),
             )
         )
     return Layout(tuple(nodes), outputs, parameters, buffers, tuple(shapes), tuple(entries))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["estimate", "in_bytes"]
 
 _COPIES: Final = 2
-"""Of each parameter and activation there is a gradient as well, of buffers none."""
+"""Of each parameter and output there is a gradient as well, of buffers and what is kept none."""
 
 
 def in_bytes(count: int) -> str:
@@ -46,22 +46,23 @@ def estimate(
     data = sum(share for share, _, _ in shares)
     plans = {} if layout is None else layout.parameters
     held_by = {} if layout is None else layout.buffers
-    parameters = buffers = activations = 0
-    largest = (0, 0, 0)
+    parameters = buffers = activations = kept = 0
+    largest = (0, 0, 0, 0)
     nodes = () if layout is None else zip(layout.nodes, layout.entries, strict=True)
     for node, entry in nodes:
         own = sum(math.prod(plans[name].shape) for name in node.parameters.values())
         held = sum(math.prod(held_by[name].shape) for name in node.buffers.values())
-        out = math.prod(node.shape) + node.kept
+        out = math.prod(node.shape)
         parameters += own
         buffers += held
         activations += out
-        largest = max(largest, (own, held, out), key=sum)
-        shares.append((_COPIES * (own + out) + held, node.name, entry.node))
-    total = itemsize * (data + buffers + _COPIES * (parameters + activations))
+        kept += node.kept
+        largest = max(largest, (own, held, out, node.kept), key=sum)
+        shares.append((_COPIES * (own + out) + held + node.kept, node.name, entry.node))
+    total = itemsize * (data + buffers + kept + _COPIES * (parameters + activations))
     if not context.keeps_network:
-        parameters, buffers, activations = largest
-    needed = itemsize * (data + buffers + _COPIES * (parameters + activations))
+        parameters, buffers, activations, kept = largest
+    needed = itemsize * (data + buffers + kept + _COPIES * (parameters + activations))
     if needed > context.max_memory:
         share, name, place = max(shares, key=lambda share: share[0])
         parts = [
@@ -69,7 +70,7 @@ def estimate(
             for what, count in (
                 ("parameters", parameters),
                 ("buffers", buffers),
-                ("activations", activations),
+                ("activations", activations + kept),
                 ("gradients", parameters + activations),
                 ("data", data),
             )

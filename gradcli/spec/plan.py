@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import Cost
 from gradcli.core.op import (
     Activation,
     Buffer,
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 DType = Literal["float32", "float64"]
+
+_FLAGS: Final = 8
+"""Truth values in the memory of a number."""
 
 
 class ArrayPlan(Record):
@@ -82,8 +86,8 @@ class NodePlan(Record):
     """One op of the network with its options, the slots it reads, its parameters and buffers.
 
     `parameters` and `buffers` map the op's own names to those of the network. `shape` is the
-    output's, rows included; `rank` the number of axes of the first input; `kept` how many numbers
-    the op keeps for its pullback beside inputs and output.
+    output's, rows included; `rank` the number of axes of the first input; `cost` that of one
+    evaluation, where it is known.
     """
 
     name: str
@@ -95,7 +99,12 @@ class NodePlan(Record):
     rank: int
     line: int = 0
     buffers: Mapping[str, str] = MappingProxyType({})
-    kept: int = 0
+    cost: Cost | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many numbers the op keeps for its pullback beside inputs and output."""
+        return 0 if self.cost is None else self.cost.kept + self.cost.flags // _FLAGS
 
 
 class WeightingPlan(Record):

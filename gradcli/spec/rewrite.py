@@ -115,7 +115,7 @@ def _made(
         len(read[0]),
         line,
         {local: f"{name}.{local}" for local in held},
-        op.kept(read[0], options),
+        op.cost_at(read[0], options),
     )
     parameters = {
         node.parameters[local]: plan_parameter(

@@ -7,6 +7,7 @@ from gradcli.core.registry import CATALOGUE
 from gradcli.testing import (
     arithmetic_laws,  # noqa: F401  (importing a module registers its laws)
     catalogue_laws,  # noqa: F401
+    cost_laws,  # noqa: F401
     gradient_laws,  # noqa: F401
     learned_laws,  # noqa: F401
     loss_laws,  # noqa: F401

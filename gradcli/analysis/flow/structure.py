@@ -18,8 +18,8 @@ __all__ = ["LayerPlace", "Structure", "structure_of"]
 _KEPT: Final = 256 * 2**20
 """Bytes of values and weights that a backward pass may keep; beyond, they are computed again."""
 
-_VALUES: Final = 3
-"""Arrays like its output that a node run for a backward pass holds, its pullback's included."""
+_VALUES: Final = 2
+"""Arrays like its output that a backward pass holds of a node: the value, and a cotangent."""
 
 
 @dataclass(frozen=True)
