@@ -26,6 +26,9 @@ def curvature(
     probes: int | None = None,
     iterations: int | None = None,
     tolerance: float | None = None,
+    history: int | None = None,
+    damping: float | None = None,
+    steps: bool = True,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
@@ -35,6 +38,9 @@ def curvature(
     Hessian, generalised Gauss-Newton matrix, true and empirical Fisher matrix: all eigenvalues
     where the matrices are assembled (`method` exact), else the outermost by Lanczos within
     `tolerance` of the largest in at most `iterations` products, and the trace over random `probes`.
+    With `steps`, those of gradient, Newton, Gauss-Newton, natural gradient and L-BFGS (of so many
+    steps as its `history`) are tried; `damping` is added to the matrices, by default what it takes
+    for a step to descend.
     An invalid spec gives a report with the verdict `invalid`; UsageError is raised for options that
     make no sense, and where the matrices asked for would take more than `max_memory`.
     """
@@ -44,8 +50,15 @@ def curvature(
         invalid_curvature,
     )
 
-    written = stated(method=method, probes=probes, iterations=iterations, tolerance=tolerance)
-    options = CurvatureOptions(max_memory=max_memory, **written)
+    written = stated(
+        method=method,
+        probes=probes,
+        iterations=iterations,
+        tolerance=tolerance,
+        history=history,
+        damping=damping,
+    )
+    options = CurvatureOptions(max_memory=max_memory, steps=steps, **written)
     meant = text or source
     if meant is None:
         raise UsageError("there is no spec to analyse")

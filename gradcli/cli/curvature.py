@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -48,10 +49,29 @@ __all__ = ["command"]
     metavar="NUMBER",
     help="Where Lanczos stops, relative to the largest eigenvalue.  [default: 1e-8]",
 )
+@click.option(
+    "--steps/--no-steps",
+    default=None,
+    help="Try the steps of first and second order from here.  [default: yes]",
+)
+@click.option(
+    "--damping",
+    type=click.FloatRange(min=0),
+    metavar="NUMBER",
+    help="Add this to the matrices that steps are solved from.  [default: what a descent takes]",
+)
+@click.option(
+    "--history",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pairs that L-BFGS keeps, and steps that it takes.  [default: 10]",
+)
 @run_options
 @output_options
-def command(spec: str, out: Output, **options: Any) -> ExitCode:
-    """Show how a loss curves at its parameters: Hessian, Gauss-Newton, Fisher.
+def command(
+    spec: str, steps: bool | None, damping: float | None, out: Output, **options: Any
+) -> ExitCode:
+    """Show how a loss curves at its parameters: Hessian, Gauss-Newton, Fisher, and steps by them.
 
     SPEC is a file, or - for standard input.
 
@@ -60,4 +80,5 @@ def command(spec: str, out: Output, **options: Any) -> ExitCode:
     from gradcli import api
 
     sources, text = read_sources((spec,))
-    return out.run(api.curvature, *sources, text=text, **options)
+    call = partial(api.curvature, steps=steps is not False, damping=damping)  # 0 is meant, too
+    return out.run(call, *sources, text=text, **options)

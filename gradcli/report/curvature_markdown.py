@@ -37,4 +37,11 @@ def _result(result: CurvatureResult, quiet: bool) -> list[str]:
     ]
     parts.append(table(words.MATRIX_HEADINGS, rows, range(1, len(words.MATRIX_HEADINGS))))
     parts += [escaped(line) for line in words.undefined_lines(result)]
+    parts += [escaped(words.relation_words(relation)) for relation in result.relations]
+    if result.steps:
+        cells = [words.step_cells(step) for step in result.steps if not step.undefined]
+        steps = [list(map(escaped, row)) for row in cells]
+        parts.append(table(words.STEP_HEADINGS, steps, range(1, len(words.STEP_HEADINGS))))
+        parts.append(escaped(words.STEP_LEGEND))
+        parts += [escaped(line) for line in words.step_notes(result)]
     return parts

@@ -64,6 +64,10 @@ def _result(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
     drawn += [Text(), *_matrices(result, surface)]
     for line in words.undefined_lines(result):
         drawn += paragraph(surface, (line, "faint"), indent=2)
+    for relation in result.relations:
+        drawn += paragraph(surface, words.relation_words(relation), indent=2, hanging=True)
+    if result.steps:
+        drawn += [Text(), *_steps(result, surface)]
     return drawn
 
 
@@ -86,6 +90,27 @@ def draw_spectrum(spectrum: Spectrum, surface: Surface) -> list[RenderableType]:
     heading = "eigenvalues" if spectrum.eigenvalues else "spectrum"
     drawn = table(surface, [heading, "of the Hessian", ""], rows, right=(0,), indent=2)
     return [] if drawn is None else [drawn]
+
+
+def _steps(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
+    """A row for each step, with as many columns as fit, and what else there is to say."""
+    steps = [step for step in result.steps if not step.undefined]
+    cells = [words.step_cells(step) for step in steps]
+    styles = [words.step_style(step) for step in steps]
+    drawn: list[RenderableType] = []
+    for count in range(len(words.STEP_HEADINGS), 2, -1):
+        rows = [
+            [text(surface, (cell, style)) for cell in row[:count]]
+            for row, style in zip(cells, styles, strict=True)
+        ]
+        fitting = table(surface, words.STEP_HEADINGS[:count], rows, right=range(1, count), indent=2)
+        if fitting is not None:
+            drawn.append(fitting)
+            break
+    drawn += paragraph(surface, (words.STEP_LEGEND, "faint"), indent=2)
+    for line in words.step_notes(result):
+        drawn += paragraph(surface, line, indent=2, hanging=True)
+    return drawn
 
 
 def _matrices(result: CurvatureResult, surface: Surface) -> list[RenderableType]:

@@ -11,7 +11,10 @@ from gradcli.analysis.curvature.report import (
     CurvatureReport,
     CurvatureResult,
     Matrix,
+    Relation,
     Spectrum,
+    Step,
+    StepMethod,
 )
 from gradcli.errors import ExitCode
 from gradcli.report.surface import Style
@@ -20,6 +23,9 @@ from gradcli.report.words import Status, plural
 __all__ = [
     "MATRIX_HEADINGS",
     "NAMES",
+    "STEP_HEADINGS",
+    "STEP_LEGEND",
+    "STEP_NAMES",
     "Bin",
     "amount",
     "bins",
@@ -28,6 +34,10 @@ __all__ = [
     "figure",
     "makeup",
     "matrix_cells",
+    "relation_words",
+    "step_cells",
+    "step_notes",
+    "step_style",
     "summary",
     "undefined_lines",
 ]
@@ -39,9 +49,35 @@ NAMES: Final[dict[Matrix, str]] = {
     "empirical_fisher": "empirical Fisher",
 }
 
+STEP_NAMES: Final[dict[StepMethod, str]] = {
+    "gradient": "gradient",
+    "newton": "Newton",
+    "gauss_newton": "Gauss-Newton",
+    "natural_gradient": "natural gradient",
+    "lbfgs": "L-BFGS",
+}
+
+STEP_HEADINGS: Final = (
+    *("step", "predicted", "actual", "length", "gradient", "damping", "products", "numbers"),
+)
+
+STEP_LEGEND: Final = (
+    "predicted: how far the loss falls by the method's own quadratic model; actual: how far it "
+    "does; length: of the step; gradient: its norm thereafter; products with the matrix, and "
+    "numbers of memory, that it takes"
+)
+
 MATRIX_HEADINGS: Final = ("matrix", "smallest", "largest", "trace", "norm", "rank", "negative")
 
 _NOTHING: Final = "–"
+_STATIONARY: Final = 1e-12
+"""Size of a gradient that is zero but for rounding."""
+
+_FLAT: Final = 1e-3
+"""Share of a gradient in flat directions that is worth a word,"""
+_UNSOLVED: Final = 1e-6
+"""and of an equation that is left unsolved."""
+
 _DECADES: Final = 5
 """Powers of ten below the largest eigenvalue that the picture of a spectrum tells apart."""
 
@@ -113,6 +149,15 @@ def _method(result: CurvatureResult) -> str:
 def _shape(result: CurvatureResult, hessian: Spectrum) -> str:
     if hessian.largest == 0 == hessian.smallest:
         return "flat: the Hessian is zero"
+    if result.gradient_norm < _STATIONARY:
+        kind = (
+            "a saddle point" if hessian.indefinite and hessian.largest > 0 else "a stationary point"
+        )
+        return f"{kind}, since the gradient is zero; {_bent(result, hessian)}"
+    return _bent(result, hessian)
+
+
+def _bent(result: CurvatureResult, hessian: Spectrum) -> str:
     if hessian.indefinite:
         lowest = give_or_take(hessian.smallest, hessian.smallest_error)
         count = "" if hessian.negative is None else f"{hessian.negative:,} of "
@@ -152,18 +197,17 @@ def matrix_cells(spectrum: Spectrum) -> list[str]:
     negative = _NOTHING if spectrum.negative is None else f"{spectrum.negative:,}"
     return [
         NAMES[spectrum.matrix],
-        _smallest(spectrum),
+        _unless_zero(spectrum, spectrum.smallest, spectrum.smallest_error),
         give_or_take(spectrum.largest, spectrum.largest_error),
-        give_or_take(spectrum.trace, spectrum.trace_error),
+        _unless_zero(spectrum, spectrum.trace, spectrum.trace_error),
         give_or_take(spectrum.frobenius, spectrum.frobenius_error),
         rank,
         negative,
     ]
 
 
-def _smallest(spectrum: Spectrum) -> str:
-    """The smallest eigenvalue; of one that is assembled zero where rounding allows no more."""
-    value, error = spectrum.smallest, spectrum.smallest_error
+def _unless_zero(spectrum: Spectrum, value: float, error: float) -> str:
+    """A number; of a matrix that is assembled zero where rounding allows no more."""
     if not spectrum.eigenvalues:
         return give_or_take(value, error)
     return figure(0.0 if abs(value) <= error else value)
@@ -176,6 +220,69 @@ def undefined_lines(result: CurvatureResult) -> list[str]:
         for spectrum in result.spectra.values()
         if spectrum.undefined
     ]
+
+
+def relation_words(relation: Relation) -> str:
+    """Whether two matrices are one, how far apart they are, and why."""
+    pair = f"{NAMES[relation.matrix]} and {NAMES[relation.other]}"
+    if relation.coincide:
+        return f"{pair} coincide: {relation.why}"
+    share = relation.distance
+    apart = f"{share:.0%} of" if share < 10 else f"{figure(share, 2)} times"
+    return f"{pair} differ by {apart} the latter's norm: {relation.why}"
+
+
+def step_cells(step: Step) -> list[str]:
+    """A row of the table of steps; see `STEP_HEADINGS`."""
+    name = STEP_NAMES[step.method]
+    taken = f"{name}, {step.taken}" if step.taken > 1 else name
+    return [
+        taken,
+        figure(step.predicted),
+        figure(step.actual),
+        figure(step.length, 3),
+        figure(step.gradient_norm, 3),
+        figure(step.damping, 3) if step.damping else "",
+        _cost(step),
+        f"{step.numbers:,}",
+    ]
+
+
+def _cost(step: Step) -> str:
+    return f"{step.products:,}" if step.products else f"{plural(step.gradients, 'gradient')}"
+
+
+def step_style(step: Step) -> Style:
+    """Bad where a step raises the loss."""
+    return "bad" if not step.actual > 0 else ""
+
+
+def step_notes(result: CurvatureResult) -> list[str]:
+    """What the table of steps does not say."""
+    said = []
+    for step in result.steps:
+        name = STEP_NAMES[step.method]
+        if step.undefined:
+            said.append(f"no step of {name}: {step.undefined}")
+            continue
+        if step.undamped is not None:
+            before = f"without damping it raises the loss by {figure(-step.undamped)}"
+            said.append(f"{name}: {before}")
+        elif step.damping and result.spectra["hessian"].indefinite and step.method == "newton":
+            said.append(f"{name}: damped, since the Hessian is indefinite")
+        if not step.actual > 0:
+            said.append(f"{name}: raises the loss; --damping NUMBER shortens it")
+        if step.flat > _FLAT:
+            said.append(
+                f"{name}: {step.flat:.0%} of the gradient lies where the matrix is flat, and is "
+                "left alone"
+            )
+        if step.residual > _UNSOLVED:
+            left = f"{step.products:,} products leave {step.residual:.1g} of the equation unsolved"
+            said.append(f"{name}: {left}")
+        if step.note:
+            said.append(f"{name}: {step.note}")
+    return said
 
 
 class Bin(NamedTuple):

@@ -10,6 +10,7 @@ from gradcli.analysis.curvature.crosscheck import crosscheck
 from gradcli.analysis.curvature.exact import assemble
 from gradcli.analysis.curvature.options import CurvatureOptions, method_for
 from gradcli.analysis.curvature.products import Products
+from gradcli.analysis.curvature.relations import relations_of
 from gradcli.analysis.curvature.report import (
     MATRICES,
     Crosscheck,
@@ -17,10 +18,15 @@ from gradcli.analysis.curvature.report import (
     CurvatureResult,
     Matrix,
     Spectrum,
+    Step,
 )
+from gradcli.analysis.curvature.solve import ByEigenvectors, ByProducts, Solver
 from gradcli.analysis.curvature.spectra import exact_spectrum, sampled_spectrum
+from gradcli.analysis.curvature.steps import steps_from
 from gradcli.analysis.curvature.trace import signs
 from gradcli.analysis.verdict import Verdict
+from gradcli.core.arrays import Array
+from gradcli.core.record import Record
 from gradcli.engine.model import Model
 from gradcli.errors import SpecProblem, UsageError
 
@@ -49,10 +55,13 @@ def analyse_curvature(
     method = method_for(products.network, products.size, options)
     checked = crosscheck(products, model.plan.seed)
     if method == "exact":
-        spectra = _exact(products, progress)
+        found = _exact(products, progress)
     else:
-        spectra = _sampled(products, options, model.plan.seed, progress)
-    plan = model.plan
+        found = _sampled(products, options, model.plan.seed, progress)
+    plan, spectra = model.plan, found.spectra
+    steps: tuple[Step, ...] = ()
+    if options.steps:
+        steps = steps_from(products, found.solvers, options.damping, options.history)
     result = CurvatureResult(
         name=plan.name,
         verdict=_verdict(checked, spectra["hessian"], by_differences=products.by_differences),
@@ -64,20 +73,33 @@ def analyse_curvature(
         by_differences=products.by_differences,
         crosscheck=checked,
         spectra=spectra,
+        relations=relations_of(plan, found.images),
+        steps=steps,
         passes=dict(products.passes),
         builtin=not plan.definitions,
     )
     return CurvatureReport((result,), plan.seed)
 
 
-def _exact(products: Products, progress: Progress | None) -> dict[Matrix, Spectrum]:
-    found: dict[Matrix, Spectrum] = {}
+class _Matrices(Record):
+    """What is known of each matrix, how it is solved, and the images of the same vectors."""
+
+    spectra: dict[Matrix, Spectrum]
+    solvers: dict[Matrix, Solver]
+    images: dict[Matrix, Array]
+
+
+def _exact(products: Products, progress: Progress | None) -> _Matrices:
+    found = _Matrices({}, {}, {})
     for done, matrix in enumerate(MATRICES):
         undefined = products.undefined(matrix)
         if undefined:
-            found[matrix] = Spectrum(matrix, undefined)
-        else:
-            found[matrix] = exact_spectrum(matrix, assemble(products, matrix))
+            found.spectra[matrix] = Spectrum(matrix, undefined)
+            continue
+        dense = assemble(products, matrix)
+        found.spectra[matrix] = exact_spectrum(matrix, dense)
+        found.solvers[matrix] = ByEigenvectors(dense)
+        found.images[matrix] = dense.matrix
         if progress is not None:
             progress("matrices", done + 1, len(MATRICES))
     return found
@@ -85,13 +107,13 @@ def _exact(products: Products, progress: Progress | None) -> dict[Matrix, Spectr
 
 def _sampled(
     products: Products, options: CurvatureOptions, seed: int, progress: Progress | None
-) -> dict[Matrix, Spectrum]:
-    found: dict[Matrix, Spectrum] = {}
+) -> _Matrices:
+    found = _Matrices({}, {}, {})
     probes = signs(np.random.default_rng([seed, 1]), options.probes, products.size)
     for done, matrix in enumerate(MATRICES):
         undefined = products.undefined(matrix)
         if undefined:
-            found[matrix] = Spectrum(matrix, undefined)
+            found.spectra[matrix] = Spectrum(matrix, undefined)
             continue
 
         def on_step(step: int, done: int = done) -> None:
@@ -99,9 +121,11 @@ def _sampled(
                 most = options.iterations
                 progress("products", done * most + step, len(MATRICES) * most)
 
-        found[matrix], _, _ = sampled_spectrum(
+        spectrum, found.images[matrix] = sampled_spectrum(
             products, matrix, probes, options.iterations, options.tolerance, on_step
         )
+        found.spectra[matrix] = spectrum
+        found.solvers[matrix] = ByProducts(products, spectrum, options.iterations)
     return found
 
 

@@ -24,23 +24,31 @@ class CurvatureOptions:
 
     `method` None is the exact one where that takes a few seconds. `probes` is the number of random
     vectors behind a trace, `iterations` the most steps that Lanczos takes, and `tolerance`,
-    relative to the largest eigenvalue, where it stops. Raises UsageError for anything out of range.
+    relative to the largest eigenvalue, where it stops. `history` is the number of pairs that L-BFGS
+    keeps, and of its steps; `damping` is added to the matrices that steps are solved from, None for
+    what it takes (see `steps_from`). Without `steps` none is tried. Raises UsageError for anything
+    out of range.
     """
 
     method: Literal["exact", "lanczos"] | None = None
     probes: int = 32
     iterations: int = 300
     tolerance: float = 1e-8
+    history: int = 10
+    damping: float | None = None
+    steps: bool = True
     max_memory: int = 2 << 30
 
     def __post_init__(self) -> None:
         if self.method not in (None, "exact", "lanczos"):
             raise UsageError(f"method: expected exact or lanczos, got {self.method!r}")
-        for name, least in (("probes", 2), ("iterations", 2)):
+        for name, least in (("probes", 2), ("iterations", 2), ("history", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 hint = f"expected a whole number of at least {least}"
                 raise UsageError(f"{name}: {hint}, got {value!r}")
+        if self.damping is not None and not 0 <= self.damping < float("inf"):
+            raise UsageError(f"damping: expected a number of at least 0, got {self.damping!r}")
         if not 0 < self.tolerance < 1:
             raise UsageError(f"tolerance: expected a number from 0 to 1, got {self.tolerance!r}")
 

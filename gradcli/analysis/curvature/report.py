@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
@@ -17,13 +17,22 @@ __all__ = [
     "CurvatureResult",
     "Matrix",
     "Method",
+    "Relation",
     "Spectrum",
+    "Step",
+    "StepMethod",
 ]
 
 Matrix = Literal["hessian", "gauss_newton", "fisher", "empirical_fisher"]
 MATRICES: Final[tuple[Matrix, ...]] = ("hessian", "gauss_newton", "fisher", "empirical_fisher")
 
 Method = Literal["exact", "lanczos"]
+
+StepMethod = Literal["gradient", "newton", "gauss_newton", "natural_gradient", "lbfgs"]
+
+
+SAME: Final = 1e-8
+"""Relative distance below which two matrices are taken to be one."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,68 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
+class Relation:
+    """How far a matrix is from another: ‖A - B‖_F relative to ‖B‖_F, or what probes tell of it.
+
+    `why` says what makes the two equal, or keeps them apart.
+    """
+
+    matrix: Matrix
+    other: Matrix
+    distance: float
+    why: str
+
+    @property
+    def coincide(self) -> bool:
+        """Whether they are the same but for rounding."""
+        return self.distance <= SAME
+
+
+@dataclass(frozen=True)
+class Step:
+    """A method's step from the point, and what it does to the loss.
+
+    `undefined` says why there is none. `length` is Euclidean, `cosine` that of the angle to the
+    negative gradient. The decrease is `predicted` by the method's own quadratic model (over several
+    steps, the sum of each one's), `by_hessian` is what the loss's own quadratic model says of the
+    step, `actual` what it comes to; `gradient_norm` is what is left of the gradient. `damping` was
+    added to the matrix's diagonal; `undamped` is the decrease that was tried before, where that was
+    none, None where it was not needed. It took so many `products` with the matrix, `gradients`
+    beyond the one at the point, and `numbers` of memory beside the network. `flat` is the share of
+    the gradient in directions of no curvature, which the step leaves alone; `residual` what
+    conjugate gradients left of the equation, relative to the gradient. L-BFGS has `taken` several
+    steps.
+    """
+
+    method: StepMethod
+    undefined: str = ""
+    length: float = math.nan
+    cosine: float = math.nan
+    damping: float = 0.0
+    undamped: float | None = None
+    predicted: float = math.nan
+    by_hessian: float = math.nan
+    actual: float = math.nan
+    gradient_norm: float = math.nan
+    products: int = 0
+    gradients: int = 0
+    numbers: int = 0
+    flat: float = 0.0
+    residual: float = 0.0
+    taken: int = 1
+    note: str = ""
+
+    def replace(self, **changes: Any) -> Step:
+        """The same with some fields changed."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.undefined:
+            return {"method": self.method, "undefined": self.undefined}
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class CurvatureResult:
     """The curvature of one network's loss at its parameters.
 
@@ -112,6 +183,8 @@ class CurvatureResult:
     by_differences: bool = False
     crosscheck: Crosscheck | None = None
     spectra: Mapping[Matrix, Spectrum] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    steps: tuple[Step, ...] = ()
     passes: Mapping[str, int] = field(default_factory=dict)
     builtin: bool = True
     errors: tuple[SpecProblem, ...] = ()
@@ -156,6 +229,10 @@ class CurvatureResult:
             "stable_step": self.stable_step,
             "crosscheck": None if self.crosscheck is None else asdict(self.crosscheck),
             "matrices": [spectrum.to_dict() for spectrum in self.spectra.values()],
+            "relations": [
+                {**asdict(relation), "coincide": relation.coincide} for relation in self.relations
+            ],
+            "steps": [step.to_dict() for step in self.steps],
             "passes": dict(self.passes),
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradcli.analysis.curvature.exact import Dense
-from gradcli.analysis.curvature.lanczos import Ritz, lanczos
+from gradcli.analysis.curvature.lanczos import lanczos
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Matrix, Spectrum
 from gradcli.analysis.curvature.trace import estimate
@@ -46,14 +46,14 @@ def sampled_spectrum(
     most: int,
     tolerance: float,
     on_step: Callable[[int], None] | None = None,
-) -> tuple[Spectrum, Ritz, Array]:
+) -> tuple[Spectrum, Array]:
     """The outermost eigenvalues by Lanczos, and sums of all over random probes.
 
-    Also returned are what Lanczos found, and the diagonals z⊙Az by probe (k, p).
+    Also returned are the images of the probes (k, p).
     """
     images = products.times(matrix, probes)
-    diagonals = probes * images
-    trace, square = estimate(diagonals.sum(axis=1)), estimate(np.square(images).sum(axis=1))
+    trace = estimate((probes * images).sum(axis=1))
+    square = estimate(np.square(images).sum(axis=1))
     norm = float(np.sqrt(square.value))
 
     def times(vector: Array) -> Array:
@@ -73,6 +73,5 @@ def sampled_spectrum(
             frobenius_error=square.error / (2 * norm) if norm else 0.0,
             density=tuple(zip(ritz.values.tolist(), ritz.weights.tolist(), strict=True)),
         ),
-        ritz,
-        diagonals,
+        images,
     )
