@@ -14,7 +14,6 @@ from rich.cells import cell_len
 
 import gradcli
 from gradcli.analysis.losses import LossReport, choose
-from gradcli.cli.loss import command
 from gradcli.cli.main import main
 from gradcli.core.op import Loss
 from gradcli.report.plot import Line, plot
@@ -84,14 +83,6 @@ def test_a_false_claim_is_exit_4_and_names_the_law_s_finding(
         assert "✗" in result.stdout
         assert "claimed 2.0 and not reached" in " ".join(result.stdout.split())
         assert "exit 4: a claim of gradcli's own is false" in result.stdout
-
-
-@pytest.mark.parametrize("example", command.examples)
-def test_the_examples_of_the_help_run(example: str) -> None:
-    program, name, *arguments = example.split()
-    assert (program, name) == ("gradcli", "loss")
-    assert run(*arguments).exit_code == 0
-    assert example in CliRunner().invoke(main, ["loss", "--help"]).stdout
 
 
 def test_standard_input_is_a_spec() -> None:

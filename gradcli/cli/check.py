@@ -25,7 +25,7 @@ __all__ = ["command"]
         "gradcli check specs/digits.yaml",
         "gradcli check specs/ --format json --report check.md",
         "gradcli check specs/ --format github --report check.xml",
-        "gradcli check layer.yaml --require excellent --only 'dense_1.*'",
+        "gradcli check layer.yaml --allow-python --require excellent --only 'my_layer*'",
     ),
 )
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=complete.files)

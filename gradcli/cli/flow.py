@@ -30,7 +30,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
         "gradcli flow --arch lstm --depth 100",
         "gradcli flow --depth 50 --init pytorch_default --fail-on vanishing,exploding",
         "gradcli flow --critical --activation tanh",
-        "gradcli flow specs/residual.yaml --report flow.svg",
+        "gradcli flow specs/deep_residual.yaml --report flow.svg",
     ),
 )
 @click.argument("spec", metavar="[SPEC]", required=False)
