@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from gradcli.analysis.catalogue.report import ExplainReport, ListReport
+from gradcli.analysis.curvature.report import CurvatureReport
 from gradcli.analysis.flow.report import FlowReport
 from gradcli.analysis.gradcheck.report import CheckReport
 from gradcli.analysis.gradcheck.self_test_report import SelfTest
@@ -21,7 +22,7 @@ from gradcli.errors import ExitCode, InternalError, SpecProblem
 __all__ = ["REPORTS", "report_schema"]
 
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(CheckReport, FlowReport, LossReport),
+    *(CheckReport, FlowReport, LossReport, CurvatureReport),
     *(ExplainReport, ListReport),
 )
 """What commands give as JSON: a new kind of report is entered here, and nowhere else."""

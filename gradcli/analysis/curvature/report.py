@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
+from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -84,6 +85,15 @@ class Spectrum:
     eigenvalues: tuple[float, ...] = ()
     density: tuple[tuple[float, float], ...] = ()
 
+    in_json: ClassVar = Shape(
+        added={"rank": None},
+        optional=(
+            *("smallest", "smallest_error", "largest", "largest_error", "trace", "trace_error"),
+            *("frobenius", "frobenius_error", "negative", "zero", "positive", "rank"),
+            *("condition", "asymmetry", "eigenvalues", "density"),
+        ),
+    )
+
     @property
     def rank(self) -> int | None:
         """How many eigenvalues are not zero."""
@@ -113,6 +123,8 @@ class Relation:
     other: Matrix
     distance: float
     why: str
+
+    in_json: ClassVar = Shape(added={"coincide": None})
 
     @property
     def coincide(self) -> bool:
@@ -154,6 +166,14 @@ class Step:
     taken: int = 1
     note: str = ""
 
+    in_json: ClassVar = Shape(
+        optional=(
+            *("length", "cosine", "damping", "undamped", "predicted", "by_hessian", "actual"),
+            *("gradient_norm", "products", "gradients", "numbers", "flat", "residual"),
+            *("taken", "note"),
+        )
+    )
+
     def replace(self, **changes: Any) -> Step:
         """The same with some fields changed."""
         return replace(self, **changes)
@@ -189,6 +209,11 @@ class CurvatureResult:
     builtin: bool = True
     errors: tuple[SpecProblem, ...] = ()
 
+    in_json: ClassVar = Shape(
+        without=("spectra", "builtin"),
+        added={"matrices": tuple[Spectrum, ...], "sharpness": None, "stable_step": None},
+    )
+
     @property
     def sharpness(self) -> float:
         """The largest eigenvalue of the Hessian."""
@@ -213,9 +238,7 @@ class CurvatureResult:
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
-            shown = ("code", "line", "column", "key", "message", "hint")
-            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
-            return {"spec": self.spec, "verdict": self.verdict, "errors": errors}
+            return invalid_result(self.spec, self.errors)
         return {
             "spec": self.spec,
             "name": self.name,
