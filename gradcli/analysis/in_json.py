@@ -23,12 +23,14 @@ class Shape(Record):
     """How the JSON of a class differs from its fields.
 
     It lacks those `without`, and has `added` keys with these types, or those of properties of
-    the class where the type is None. `optional` keys are there where there is something to say.
+    the class where the type is None. `optional` keys are there where there is something to say;
+    `alone` are those that are all there is where there is nothing to say but why.
     """
 
     without: tuple[str, ...] = ()
     added: Mapping[str, Any] = MappingProxyType({})
     optional: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
 
 
 def invalid_result(spec: str, errors: Sequence[SpecProblem]) -> dict[str, Any]:

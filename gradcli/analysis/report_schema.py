@@ -138,13 +138,14 @@ class _Definitions:
         can_be_invalid = fields.pop("errors", None) == tuple[SpecProblem, ...]
         for name, kind in shape.added.items():
             fields[name] = _returned(cls, name) if kind is None else kind
-        schema: Schema = {
+        properties = {name: self.of(kind) for name, kind in fields.items()}
+        schema = {
             "description": " ".join((cls.__doc__ or "").split()),
-            "type": "object",
-            "properties": {name: self.of(kind) for name, kind in fields.items()},
-            "required": [name for name in fields if name not in shape.optional],
-            "additionalProperties": False,
+            **_closed(properties, shape.optional),
         }
+        if shape.alone:
+            few = _closed({name: properties[name] for name in shape.alone})
+            return {"anyOf": [schema, few]}
         if not can_be_invalid:
             return schema
         self.found.setdefault("Invalid", _invalid())
@@ -161,17 +162,22 @@ def _invalid() -> Schema:
     """A spec that cannot be used, with every problem found in it."""
     kinds = get_type_hints(SpecProblem)
     problem = {name: dict(_PLAIN[kinds[name]]) for name in PROBLEM}
-    closed = {"type": "object", "additionalProperties": False}
-    errors = {**closed, "properties": problem, "required": list(problem)}
-    properties = {
+    properties: dict[str, Schema] = {
         "spec": {"type": "string"},
         "verdict": {"const": "invalid"},
-        "errors": {"type": "array", "items": errors, "minItems": 1},
+        "errors": {"type": "array", "items": _closed(problem), "minItems": 1},
     }
-    about = " ".join((_invalid.__doc__ or "").split())
+    return {"description": " ".join((_invalid.__doc__ or "").split()), **_closed(properties)}
+
+
+def _closed(properties: Mapping[str, Schema], optional: Sequence[str] = ()) -> Schema:
+    """An object with these properties and no others."""
     return {
-        "description": about, **closed, "properties": properties, "required": list(properties)
-    }  # fmt: skip
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
 
 
 def _hints(cls: type) -> dict[str, Any]:

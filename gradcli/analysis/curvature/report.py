@@ -85,14 +85,7 @@ class Spectrum:
     eigenvalues: tuple[float, ...] = ()
     density: tuple[tuple[float, float], ...] = ()
 
-    in_json: ClassVar = Shape(
-        added={"rank": None},
-        optional=(
-            *("smallest", "smallest_error", "largest", "largest_error", "trace", "trace_error"),
-            *("frobenius", "frobenius_error", "negative", "zero", "positive", "rank"),
-            *("condition", "asymmetry", "eigenvalues", "density"),
-        ),
-    )
+    in_json: ClassVar = Shape(added={"rank": None}, alone=("matrix", "undefined"))
 
     @property
     def rank(self) -> int | None:
@@ -166,13 +159,7 @@ class Step:
     taken: int = 1
     note: str = ""
 
-    in_json: ClassVar = Shape(
-        optional=(
-            *("length", "cosine", "damping", "undamped", "predicted", "by_hessian", "actual"),
-            *("gradient_norm", "products", "gradients", "numbers", "flat", "residual"),
-            *("taken", "note"),
-        )
-    )
+    in_json: ClassVar = Shape(alone=("method", "undefined"))
 
     def replace(self, **changes: Any) -> Step:
         """The same with some fields changed."""
@@ -211,7 +198,7 @@ class CurvatureResult:
 
     in_json: ClassVar = Shape(
         without=("spectra", "builtin"),
-        added={"matrices": tuple[Spectrum, ...], "sharpness": None, "stable_step": None},
+        added={"sharpness": None, "stable_step": None, "matrices": tuple[Spectrum, ...]},
     )
 
     @property
