@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # to import typing takes longer than all that is here
 if TYPE_CHECKING:
+    from typing import Any
+
     from gradcli.api import (
         catalogue,
         check,

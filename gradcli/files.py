@@ -23,7 +23,7 @@ def write_whole(texts: Mapping[Path, str], *, overwrite: bool = False) -> None:
     for or is no ordinary file, and where one cannot be written.
     """
     for target in texts:
-        if target.exists() and not overwrite:
+        if os.path.exists(target) and not overwrite:
             raise UsageError(f"{target} exists already: --overwrite replaces it")
         _destination(target)
     for target, text in texts.items():

@@ -7,19 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from process import COMMAND, ENVIRONMENT, run
 
-import gradcli
-
-COMMAND = [sys.executable, "-c", "from gradcli.__main__ import run; run()"]
-"""What the installed script does."""
-ENVIRONMENT = {
-    **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR")},
-    "PYTHONPATH": str(Path(gradcli.__file__).parents[1]),  # in any folder, installed or not
-}
 WRONG = "gradcli: 1\ndefine:\n  größe: {kind: activation, forward: x**2, derivative: 3 * x}\n"
 SLOW = """\
 gradcli: 1
@@ -49,16 +41,6 @@ def spec(tmp_path: Path) -> Path:
     path = tmp_path / "wrong.yaml"
     path.write_text(WRONG.replace("größe", "size"), encoding="utf-8")
     return path
-
-
-def run(
-    *arguments: object, command: Sequence[str] = COMMAND, **options: object
-) -> subprocess.CompletedProcess[bytes]:
-    environment = {**ENVIRONMENT, **options.pop("env", {})}  # type: ignore[dict-item]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **options}
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [*command, *map(str, arguments)], env=environment, **options
-    )
 
 
 @pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "gradcli"]])

@@ -40,7 +40,7 @@ class Output(NamedTuple):
 
     def with_plot(self, plot: Path | None) -> Output:
         """The same with a figure; UsageError where a report is written to its file."""
-        if plot is not None and plot.resolve() in {path.resolve() for path in self.files}:
+        if plot is not None and os.path.realpath(plot) in map(os.path.realpath, self.files):
             raise UsageError(f"{plot} is written twice: as the plot, and as the report")
         return self._replace(plot=plot)
 
@@ -128,7 +128,14 @@ def read_sources(specs: tuple[str, ...]) -> tuple[list[str], tuple[str, str] | N
     """The specs that are paths, and the text of standard input where one of them is `-`."""
     if "-" not in specs:
         return list(specs), None
-    data = sys.stdin.buffer.read(_ENOUGH)
+    if sys.stdin is None:
+        raise UsageError("there is no standard input to read a spec from: it is closed")
+    if is_terminal(sys.stdin):
+        say("reading a spec from the terminal: Ctrl-D on a line of its own ends it")
+    try:
+        data = sys.stdin.buffer.read(_ENOUGH)
+    except OSError as error:
+        raise UsageError(f"standard input cannot be read: {error.strerror}") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gradcli.cli.streams import discard_standard_output, say
+from gradcli.cli.streams import output_failed, put, say
 from gradcli.errors import ExitCode, GradcliError
 
 __all__ = ["TRACEBACK", "Command", "LazyGroup"]
@@ -19,7 +19,17 @@ TRACEBACK = "gradcli.traceback"
 """Set in a context's `meta` by the option `--traceback`."""
 
 
-class Command(click.Command):
+class _Helpful(click.Command):
+    """Prints its help as every other text is printed, whatever becomes of it."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _put_help
+        return option
+
+
+class Command(_Helpful):
     """A command with examples in its help, which is called when the command line is read."""
 
     def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
@@ -36,7 +46,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(_Helpful, click.Group):
     """A group whose commands are named here and live in modules of their own.
 
     `commands_in` maps a command to its module, whose attribute `command` it is, and its short help,
@@ -63,13 +73,6 @@ class LazyGroup(click.Group):
             say(ctx.get_help())
             ctx.exit(ExitCode.INVALID)
         return super().parse_args(ctx, args)
-
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **extra)
-        except BrokenPipeError:  # in the middle of --help or --version
-            discard_standard_output()
-            raise click.exceptions.Exit(ExitCode.OK) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._commands_in)
@@ -117,6 +120,8 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             _show(error)
             code = ExitCode.INVALID
+        except GradcliError as error:  # what --help or --version says cannot be written
+            code = _told(error)
         except (KeyboardInterrupt, click.Abort):
             say("interrupted")
             code = ExitCode.INTERRUPTED
@@ -131,9 +136,6 @@ def _guarded(work: Callable[[], Any], meta: Mapping[str, Any]) -> Any:
         return work()
     except (click.ClickException, click.exceptions.Exit):
         raise
-    except BrokenPipeError:  # in the middle of a command's --help
-        discard_standard_output()
-        return ExitCode.OK
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         return ExitCode.INTERRUPTED
@@ -143,6 +145,12 @@ def _guarded(work: Callable[[], Any], meta: Mapping[str, Any]) -> Any:
 
             say(traceback.format_exc())
         return _told(error)
+
+
+def _put_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        put(ctx.get_help() + "\n")
+        ctx.exit()
 
 
 def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:

@@ -6,8 +6,15 @@ import click
 
 from gradcli import __version__
 from gradcli.cli.group import LazyGroup
+from gradcli.cli.streams import put
 
 __all__ = ["main"]
+
+
+def _put_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        put(f"gradcli {__version__}\n")
+        ctx.exit()
 
 
 @click.group(
@@ -35,6 +42,14 @@ __all__ = ["main"]
     epilog="Exit codes: 0 all agrees, 1 a gradient is wrong, 2 invalid input, 3 undecided, "
     "4 a bug in gradcli, 130 interrupted.",
 )
-@click.version_option(__version__, "-V", "--version", message="gradcli %(version)s")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_put_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Check hand-written gradients, and diagnose how gradients flow through deep networks."""

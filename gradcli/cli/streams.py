@@ -8,7 +8,7 @@ from typing import TextIO
 
 from gradcli.errors import UsageError
 
-__all__ = ["discard_standard_output", "put", "say"]
+__all__ = ["output_failed", "put", "say"]
 
 
 def put(text: str) -> None:
@@ -19,11 +19,8 @@ def put(text: str) -> None:
     """
     try:
         _write(text, sys.stdout)
-    except BrokenPipeError:
-        discard_standard_output()
     except OSError as error:
-        discard_standard_output()
-        raise UsageError(f"standard output cannot be written: {error.strerror}") from None
+        output_failed(error)
 
 
 def say(text: str) -> None:
@@ -34,9 +31,14 @@ def say(text: str) -> None:
         _discard(sys.stderr)
 
 
-def discard_standard_output() -> None:
-    """Send what is still buffered nowhere, so that the interpreter does not fail on it at exit."""
+def output_failed(error: OSError) -> None:
+    """What an error of standard output means: UsageError, or nothing if its reader has gone away.
+
+    What is still buffered goes nowhere, so that the interpreter does not fail on it at exit.
+    """
     _discard(sys.stdout)
+    if not isinstance(error, BrokenPipeError):
+        raise UsageError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def _write(text: str, stream: TextIO | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -76,16 +77,17 @@ def report_files(
         return ()
     from pathlib import Path
 
-    taken: set[Path] = set()
+    taken: set[str] = set()
     for path in map(Path, value):
         if path.suffix not in kinds:
             listed = ", ".join(kinds)
             raise click.BadParameter(f"'{path}' must end in one of {listed}: that says the kind.")
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):
             raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
-        if path.resolve() in taken:
+        place = os.path.realpath(path)
+        if place in taken:
             raise click.BadParameter(f"'{path}' is written twice.")
-        taken.add(path.resolve())
+        taken.add(place)
     return tuple(map(Path, value))
 
 
@@ -100,7 +102,7 @@ def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     path = Path(value)
     if path.suffix not in (".svg", ".png"):
         raise click.BadParameter(f"'{path}' must end in .svg or .png: that says the kind.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
     require_plotting()
     return path

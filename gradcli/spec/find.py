@@ -35,8 +35,13 @@ def _plain(path: str | os.PathLike[str]) -> str:
     return path if os.pardir in path else os.path.normpath(path)
 
 
+def _unreadable(error: OSError) -> None:
+    """Its specs may be wrong ones, which is not for nobody to hear of."""
+    raise UsageError(f"cannot search {error.filename}: {error.strerror}") from error
+
+
 def _search(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if name.endswith(".yaml") and not name.startswith("."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
@@ -108,14 +109,34 @@ def load_text(
 
 
 def _read(path: str) -> bytes:
-    """The file's bytes, at most one more than a spec may have."""
+    """The file's bytes, at most one more than a spec may have.
+
+    A pipe is read as long as somebody writes to it, `<(...)` of a shell say; devices are refused,
+    many of which never end.
+    """
     from gradcli.spec.yaml_nodes import MAX_BYTES
 
     try:
-        with open(path, "rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=_open_at_once) as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                reason = "it is a device, not a file"
+            else:
+                data = stream.read(MAX_BYTES + 1)
+                if data or not stat.S_ISFIFO(mode):
+                    return data
+                reason = "it is a pipe that nobody writes to"
     except (OSError, ValueError) as error:
-        problems = Problems(path)
-        reason = error.strerror if isinstance(error, OSError) else error
-        problems.add("SP001", f"cannot read the spec: {reason}")
-        raise problems.error() from error
+        reason = str(error.strerror if isinstance(error, OSError) else error)
+    problems = Problems(path)
+    problems.add("SP001", f"cannot read the spec: {reason}")
+    raise problems.error()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A descriptor, without waiting for somebody who writes to a pipe."""
+    at_once = getattr(os, "O_NONBLOCK", 0)  # Windows has none
+    descriptor = os.open(path, flags | at_once)
+    if at_once:
+        os.set_blocking(descriptor, True)
+    return descriptor
