@@ -13,17 +13,23 @@ from gradcli.analysis.flow.report import FlowResult
 from gradcli.engine.model import Model
 from gradcli.errors import UsageError
 from gradcli.ops import recurrent
+from gradcli.report.render import text_report
+from gradcli.report.surface import Surface
 from gradcli.spec import load_plan
 
 
-def over_time(layer: dict[str, Any], steps: int = 12, **more: Any) -> FlowResult:
-    spec = {
+def spec_of(layer: dict[str, Any], steps: int) -> dict[str, Any]:
+    return {
         "gradcli": 1,
         "data": {"inputs": {"shape": [6, steps, 3]}, "targets": "auto"},
         "network": [layer, {"dense": 1}],
         "loss": "mse",
     }
-    (result,) = gradcli.flow(spec, **{"seeds": 2, "remedies": False, **more}).results
+
+
+def over_time(layer: dict[str, Any], steps: int = 12, **more: Any) -> FlowResult:
+    options = {"seeds": 2, "remedies": False, **more}
+    (result,) = gradcli.flow(spec_of(layer, steps), **options).results
     return result
 
 
@@ -207,3 +213,14 @@ def test_a_gradient_lost_on_the_way_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(recurrent, "matmul", lambda a, b: product(a, b) / 2)
     after = over_time({"rnn": {"units": 5, "output": "last"}}).log10_total
     assert after < before - 1
+
+
+@pytest.mark.parametrize("layer", [{"rnn": {"units": 4}}, {"gru": {"units": 4}}])
+def test_a_sequence_of_one_step_has_nothing_to_lose(layer: dict[str, Any]) -> None:
+    result = over_time(layer, steps=1)
+    assert (result.verdict, result.depth, result.layers) == ("healthy", 0, ())
+    assert result.log10_total == 0
+    report = gradcli.flow(spec_of(layer, 1), seeds=2)
+    text = text_report(report, Surface(), quiet=False, with_frames=True)
+    assert "1 step\n" in text
+    assert "nan" not in text + str(report)

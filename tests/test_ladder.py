@@ -137,3 +137,13 @@ def test_a_number_far_below_its_scale_has_steps_of_its_own() -> None:
 def test_ecnoise_says_when_the_spacing_is_too_small() -> None:
     still = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, 2])[:, None]
     assert ecnoise(still)[1].tolist() == [0]
+
+
+@pytest.mark.parametrize("x", [1e308, -1.7e308, float(np.finfo(float).max)])
+def test_the_rungs_at_the_largest_numbers_are_numbers(x: float) -> None:
+    with np.errstate(all="raise"):
+        steps = rungs(np.array([x]), np.array([1.0]), EPS)
+    known = steps[np.isfinite(steps)]
+    assert len(known) > 10
+    assert known.max() <= 2.0**1000
+    assert known.min() < 1e3 * EPS * abs(x)

@@ -105,7 +105,8 @@ def rungs(x: Array, scale: Array, eps: float, *, shift: float = 1.0) -> Array:
     `scale` is the size at which the function is expected to vary, unless x is far smaller and not
     zero; `shift` moves every rung, for a second ladder with other steps.
     """
-    top = 4.0 * np.maximum(np.maximum(np.abs(x), scale), 1.0)
+    largest = np.maximum(np.maximum(np.abs(x), scale), 1.0)
+    top = 4.0 * np.minimum(largest, np.finfo(float).max / 4.0)
     size = np.abs(x)
     is_small = (size > 0) & (size < _SMALL * scale)
     bottom = 16.0 * eps * np.where(is_small, size, np.maximum(size, scale))

@@ -148,9 +148,10 @@ class Model:
             )
 
     def loss(self, parameters: Parameters | None = None, inputs: Array | None = None) -> float:
-        """The loss, a scalar."""
+        """The loss, a scalar; an overflow shows in the value."""
         parameters = self.parameters if parameters is None else parameters
-        total = self.network.loss(self.forward(parameters, inputs).slots, parameters).total
+        with np.errstate(all="ignore"):
+            total = self.network.loss(self.forward(parameters, inputs).slots, parameters).total
         return float(total.real)
 
     def value_and_grad(self) -> tuple[float, dict[str, Array]]:
@@ -183,10 +184,11 @@ class Model:
         """
         parameters, inputs = self._moved(v)
         slots = self.forward(parameters, inputs).slots
-        tangents = {
-            name: np.imag(slots[slot]) / COMPLEX_STEP + np.zeros(self.network.slot_shape(slot))
-            for name, slot in self.plan.outputs.items()
-        }
+        with np.errstate(over="ignore"):
+            tangents = {
+                name: np.imag(slots[slot]) / COMPLEX_STEP + np.zeros(self.network.slot_shape(slot))
+                for name, slot in self.plan.outputs.items()
+            }
         return tangents.get(OUTPUTS, tangents)
 
     def vjp(self, u: Mapping[str, Array] | Array) -> dict[str, Array]:
@@ -200,7 +202,8 @@ class Model:
                 shapes = {head: self.network.slot_shape(slot) for head, slot in outputs.items()}
                 raise ValueError(f"cotangents are by output, of the shapes {shapes}")
             seeds[outputs[name]] = array
-        slots, gradients = self.network.backward(self.forward(), seeds)
+        with np.errstate(all="ignore"):
+            slots, gradients = self.network.backward(self.forward(), seeds)
         inputs = self.inputs[INPUTS]
         found = {name: gradients.get(name, np.zeros_like(w)) for name, w in self.parameters.items()}
         return {**found, INPUTS: slots.get(0, np.zeros_like(inputs))}
@@ -211,7 +214,8 @@ class Model:
         `v` is as for `jvp`; the result has every parameter and `inputs`.
         """
         _, gradients = self.value_and_grad_at(*self._moved(v))
-        return {name: np.imag(gradient) / COMPLEX_STEP for name, gradient in gradients.items()}
+        with np.errstate(over="ignore"):
+            return {name: np.imag(each) / COMPLEX_STEP for name, each in gradients.items()}
 
     def _moved(self, v: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
         point = {**self.parameters, INPUTS: self.inputs[INPUTS]}

@@ -79,15 +79,17 @@ def _euclidean(difference: Array, matters: Array | bool = True) -> Distance:
 def _lead(a: Array, p: Array, n: Array, distance: str) -> tuple[Array, tuple[Array, Array]]:
     """d(a, p) - d(a, n), and the slopes of both distances along a - p and a - n.
 
-    As the product of the sum and the difference of the two ways, in which nothing cancels.
+    As the product of the sum and the difference of the two ways, in which nothing cancels; divided
+    by the length of both before they are multiplied, so that the product does not overflow.
     """
     to_p, to_n = a - p, a - n
-    product = ((n - p) * (to_p + to_n)).sum(axis=-1)
+    both = to_p + to_n
     if distance == "squared":
-        return product, (2 * to_p, 2 * to_n)
+        return ((n - p) * both).sum(axis=-1), (2 * to_p, 2 * to_n)
     (near, near_slope), (far, far_slope) = _euclidean(to_p), _euclidean(to_n)
     total = near + far
-    return product / choose(total.real > 0, total, 1.0), (near_slope, far_slope)
+    along = both / choose(total.real > 0, total, 1.0)[..., None]
+    return ((n - p) * along).sum(axis=-1), (near_slope, far_slope)
 
 
 _LENGTH = "sqrt(sum(({0} - {1})**2))"

@@ -150,7 +150,8 @@ def makeup(result: FlowResult) -> str:
     """What the layers are: `50 layers of 256 (dense, relu)`; or `50 steps of 64 (rnn)`."""
     layers = result.layers
     if result.recurrence is not None:
-        return f"{plural(len(layers) + 1, 'step')} of {layers[0].width} ({layers[0].op})"
+        steps = plural(len(layers) + 1, "step")
+        return f"{steps} of {layers[0].width} ({layers[0].op})" if layers else steps
     widths = dict.fromkeys(layer.width for layer in layers)
     kinds = dict.fromkeys(
         layer.op if layer.activation is None else f"{layer.op}, {layer.activation}"
@@ -196,7 +197,9 @@ def summary(result: FlowResult) -> list[tuple[str, str]]:
     total = result.log10_total
     rung, end, _ = ladder_of(result)
     end = f"the {end}" if result.recurrence is None else end
-    said = f"{total:+.2f} decades from the last {rung} to {end}, {result.rate:.3g} a {rung}"
+    said = f"{total:+.2f} decades from the last {rung} to {end}"
+    if result.depth:
+        said += f", {result.rate:.3g} a {rung}"
     if result.halving_depth is not None and result.verdict == "vanishing":
         said += f", halved every {result.halving_depth:.2g} {rung}s"
     lines = [("total", said)]

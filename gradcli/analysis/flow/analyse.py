@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 from gradcli.analysis.flow.findings import other_findings, unit_findings, verdict_finding
 from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
 from gradcli.analysis.flow.heads import by_head
@@ -76,6 +78,7 @@ class FlowOptions:
         return replace(self, **{key: value for key, value in given.items() if value is not None})
 
 
+@np.errstate(all="ignore")  # what overflows shows in the values, which are judged
 def analyse_flow(
     plan: Plan,
     options: FlowOptions | None = None,

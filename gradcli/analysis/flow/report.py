@@ -329,8 +329,8 @@ class FlowResult:
         )
         lines = [
             f"{self.title}: {self.verdict}",
-            f"  total {self.log10_total:.2f} decades over {self.depth} layers{band}, "
-            f"{self.rate:.4g} a layer",
+            f"  total {self.log10_total:.2f} decades over {self.depth} layers{band}"
+            + (f", {self.rate:.4g} a layer" if self.depth else ""),
         ]
         lines += [
             f"  {found.code} {found.name} in {found.where}: {found.message}"

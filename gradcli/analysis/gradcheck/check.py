@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.analysis.gradcheck.collect import Collector, Progress
 from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.examine import examine
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["check_plan"]
 
 
+@np.errstate(all="ignore")  # what overflows shows in the values, which are judged
 def check_plan(
     plan: Plan,
     options: CheckOptions,

@@ -71,6 +71,7 @@ def check_vector_function(
 _NOTHING = object()
 
 
+@np.errstate(all="ignore")  # what overflows shows in the values, which are judged
 def _report(callables: Callables, name: str) -> CheckReport:
     single = all(callables.point[key].dtype == np.float32 for key in callables.wrt)
     options = callables.options

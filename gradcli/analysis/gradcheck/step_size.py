@@ -82,6 +82,7 @@ class StepCurve(Record):
         }
 
 
+@np.errstate(all="ignore")  # what overflows shows in the values, which are judged
 def measure_step_sizes(plan: Plan, seed: int) -> StepCurve:
     """Measure the errors on the tensors of a spec's network, or else on its formulas.
 
