@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gradcli.cli.streams import output_failed, put, say
+from gradcli.cli.streams import put, say
 from gradcli.errors import ExitCode, GradcliError
 
 __all__ = ["TRACEBACK", "Command", "LazyGroup"]

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from gradcli.errors import UsageError
 
-__all__ = ["output_failed", "put", "say"]
+__all__ = ["put", "say"]
 
 
 def put(text: str) -> None:
@@ -20,7 +20,9 @@ def put(text: str) -> None:
     try:
         _write(text, sys.stdout)
     except OSError as error:
-        output_failed(error)
+        _discard(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise UsageError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def say(text: str) -> None:
@@ -29,16 +31,6 @@ def say(text: str) -> None:
         _write(text if text.endswith("\n") else text + "\n", sys.stderr)
     except OSError:
         _discard(sys.stderr)
-
-
-def output_failed(error: OSError) -> None:
-    """What an error of standard output means: UsageError, or nothing if its reader has gone away.
-
-    What is still buffered goes nowhere, so that the interpreter does not fail on it at exit.
-    """
-    _discard(sys.stdout)
-    if not isinstance(error, BrokenPipeError):
-        raise UsageError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def _write(text: str, stream: TextIO | None) -> None:
@@ -50,6 +42,7 @@ def _write(text: str, stream: TextIO | None) -> None:
 
 
 def _discard(stream: TextIO | None) -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not fail on it at exit."""
     if stream is None:
         return
     try:
