@@ -33,23 +33,23 @@ def named(*uses: Use) -> dict[str, Use]:
     return {use.option.split()[0]: use for use in uses}
 
 
-def told(base: str, wrong: str) -> dict[str, Use]:
-    """The options of every command with a report, on a command line and on one that is an error."""
+def told(base: str) -> dict[str, Use]:
+    """The options of every command with a report."""
     return named(
         Use(base, "--format json", '"schema": "gradcli/1"'),
         Use(base, "--report out.json", 'out.json: {\n  "schema": "gradcli/1"'),
         Use(f"FORCE_COLOR {base}", "--no-color", gone="\x1b["),
-        Use(wrong, "--traceback", "Traceback", codes=(2, 2)),
+        Use(f"{base} --report folder.md", "--traceback", "Traceback", codes=(2, 2)),
     )
 
 
-def running(base: str, wrong: str, quiet: Use) -> dict[str, Use]:
+def running(base: str, quiet: Use) -> dict[str, Use]:
     """Those of every command that reads specs."""
-    return told(base, wrong) | named(
+    return told(base) | named(
         quiet,
         quiet._replace(option="-q"),
         Use(base, "--timing", "took "),
-        Use(base, "--max-memory 1", "memory", codes=(0, 2)),
+        Use(base, "--max-memory 1", "more than the 1", codes=(0, 2)),
     )
 
 
@@ -63,7 +63,6 @@ USES = {
     ),
     "check": running(
         "check net.yaml",
-        "check net.yaml --step 1",
         Use("check net.yaml", "--quiet", gone="dense_1"),
     )
     | named(
@@ -82,7 +81,7 @@ USES = {
         Use("check undecided.yaml", "--allow-inconclusive", codes=(3, 0)),
         Use("check net.yaml", "--self-test", "caught"),
     ),
-    "flow": running(FLOW, "flow --init none", Use(FLOW, "--quiet", gone="dense_4"))
+    "flow": running(FLOW, Use(FLOW, "--quiet", gone="dense_4"))
     | named(
         Use("flow --width 8 --batch 4 --seeds 1 --no-remedies", "--depth 3", "3 layers of 8"),
         Use("flow --depth 3 --batch 4 --seeds 1 --no-remedies", "--width 9", "3 layers of 9"),
@@ -114,7 +113,7 @@ USES = {
         Use(f"{FLOW} --write-spec a.yaml", "--dtype float32", "dtype: float32"),
         Use("flow layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
     ),
-    "loss": running("loss huber", "loss hubr", Use("loss huber", "--quiet", gone="outlier"))
+    "loss": running("loss huber", Use("loss huber", "--quiet", gone="outlier"))
     | named(
         Use("loss huber", "--param delta=2", "delta = 2"),
         Use("loss mae", "--window -1 80", "60"),
@@ -123,9 +122,26 @@ USES = {
         Use(TWO, "--logits 0,1", "KL divergence", codes=(2, 0)),
         Use("loss layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
     )
-    | named(Use("loss net.yaml", "--max-memory 1", "memory", codes=(0, 2))),
-    "explain": told("explain huber", "explain hubr"),
-    "list": told("list terms", "list trems")
+    | named(Use("loss net.yaml", "--max-memory 1", "more than the 1", codes=(0, 2))),
+    "curvature": running(
+        "curvature net.yaml",
+        Use("curvature net.yaml", "--quiet", gone="Gauss-Newton"),
+    )
+    | named(
+        Use("curvature net.yaml", "--method lanczos", "Lanczos"),
+        Use("curvature net.yaml --method lanczos", "--probes 5"),
+        Use("curvature net.yaml --method lanczos", "--iterations 3"),
+        Use("curvature net.yaml --method lanczos", "--tolerance 0.1"),
+        Use("curvature net.yaml", "--no-steps", gone="L-BFGS"),
+        Use("curvature net.yaml --no-steps", "--steps", "L-BFGS"),
+        Use("curvature net.yaml", "--damping 7.25", "7.25"),
+        Use("curvature net.yaml", "--history 3", "L-BFGS, 3"),
+        Use("curvature net.yaml --format json", "--seed 7", '"seed": 7'),
+        Use("curvature net.yaml", "--dtype float32"),
+        Use("curvature layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
+    ),
+    "explain": told("explain huber"),
+    "list": told("list terms")
     | named(
         Use("list losses", "--search focal", gone="huber"),
         Use("list losses", "--where not-convex", gone="huber"),
@@ -152,6 +168,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in SPECS.items():
         Path(f"{name}.yaml").write_text(f"gradcli: 1\n{text}\n", "utf-8")
+    Path("folder.md").mkdir()
     api.template("function").write(Path("python.yaml"))
     api.template("layer").write(Path("layer.yaml"))
     return tmp_path
@@ -159,12 +176,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(line: str) -> tuple[int, str]:
     """The exit code, and all that is printed and newly written; `FORCE_COLOR` may come first."""
-    before = {path: path.read_bytes() for path in Path().iterdir()}
+    before = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
     first, _, rest = line.partition(" ")
     forced = first == "FORCE_COLOR"
     arguments = (rest if forced else line).split()
     result = CliRunner().invoke(main, arguments, env={"FORCE_COLOR": "1"} if forced else {})
-    made = [path for path in sorted(Path().iterdir()) if before.get(path) != path.read_bytes()]
+    files = [path for path in sorted(Path().iterdir()) if path.is_file()]
+    made = [path for path in files if before.get(path) != path.read_bytes()]
     texts = [f"{path}: {path.read_text('utf-8')}" for path in made]
     for path in made:
         path.unlink()
