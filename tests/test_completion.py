@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -33,6 +35,15 @@ def offered(line: str) -> set[str]:
         ("gradcli check sp", {FILE}),
         ("gradcli check a.yaml b", {FILE}),
         ("gradcli check --wrt in", {"inputs"}),
+        ("gradcli check --require ", {"excellent", "good", "acceptable"}),
+        ("gradcli check a.yaml --report ", {FILE}),
+        ("gradcli flow ", {FILE}),
+        ("gradcli flow --activation sig", {"sigmoid"}),
+        ("gradcli flow --init he", {"he_normal", "he_uniform"}),
+        ("gradcli flow --loss hu", {"huber"}),
+        ("gradcli flow --fail-on van", {"vanishing"}),
+        ("gradcli flow --write-spec a", {FILE}),
+        ("gradcli curvature a", {FILE}),
         ("gradcli loss mae hu", {"huber", FILE}),
         ("gradcli explain hub", {"huber", FILE}),
         ("gradcli explain huber gc10", {*(f"GC10{number}" for number in range(10)), FILE}),
@@ -66,3 +77,19 @@ def test_every_shell_is_answered(shell: str) -> None:
     if shell == "fish":
         answer = ask(shell, "complete", COMP_WORDS="gradcli new lay", COMP_CWORD="lay")
     assert answer.replace(",", "\n").split()[:2] == ["plain", "layer"]
+
+
+def takes_a_file(param: click.Parameter) -> bool:
+    return isinstance(param.metavar, str) and bool(
+        {"FILE", "SPEC"} & set(re.findall(r"[A-Z]+", param.metavar))
+    )
+
+
+@pytest.mark.parametrize("name", main.list_commands(click.Context(main)))
+def test_whatever_takes_a_file_has_files_completed(name: str) -> None:
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    assert command is not None
+    for param in filter(takes_a_file, command.params):
+        items = param.shell_complete(click.Context(command), "x")
+        assert "file" in [item.type for item in items], param.name

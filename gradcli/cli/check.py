@@ -33,6 +33,7 @@ __all__ = ["command"]
     "--require",
     metavar="GRADE|NUMBER",
     callback=values.require,
+    shell_complete=complete.grades,
     help="Worst grade, or relative error, that passes.  [default: good; acceptable in float32]",
 )
 @click.option("--only", metavar="GLOB", multiple=True, help="Check these tensors only. Repeatable.")

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["catalogued", "files", "kinds", "losses_and_files", "templates", "topics_and_files"]
+__all__ = [
+    "activations",
+    "files",
+    "gates",
+    "grades",
+    "initializers",
+    "kinds",
+    "losses",
+    "losses_and_files",
+    "templates",
+    "topics_and_files",
+]
 
 Complete = Callable[["click.Context", "click.Parameter", str], "list[CompletionItem]"]
 
@@ -47,13 +59,25 @@ def _templates() -> list[str]:
     return [row.name for row in api.templates().results]
 
 
-def catalogued(kind: str) -> Complete:
-    """What the catalogue has of a kind."""
-    return _offering(lambda: _catalogue(kind))
+def _gates() -> tuple[str, ...]:
+    from gradcli.analysis.flow.report import GATES
+
+    return GATES
 
 
+def _grades() -> Iterable[str]:
+    from gradcli.analysis.verdict import GRADES
+
+    return GRADES
+
+
+activations = _offering(partial(_catalogue, "activations"))
 files = _offering(tuple, and_files=True)
+gates = _offering(_gates)
+grades = _offering(_grades)
+initializers = _offering(partial(_catalogue, "initializers"))
 kinds = _offering(_kinds)
-losses_and_files = _offering(lambda: _catalogue("losses"), and_files=True)
+losses = _offering(partial(_catalogue, "losses"))
+losses_and_files = _offering(partial(_catalogue, "losses"), and_files=True)
 templates = _offering(_templates)
 topics_and_files = _offering(_catalogue, and_files=True)

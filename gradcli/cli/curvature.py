@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gradcli.cli import complete
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
@@ -24,7 +25,7 @@ __all__ = ["command"]
         "gradcli curvature specs/quickstart.yaml --format json",
     ),
 )
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=complete.files)
 @click.option(
     "--method",
     type=click.Choice(["exact", "lanczos"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
@@ -33,7 +33,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
         "gradcli flow specs/deep_residual.yaml --report flow.svg",
     ),
 )
-@click.argument("spec", metavar="[SPEC]", required=False)
+@click.argument("spec", metavar="[SPEC]", required=False, shell_complete=complete.files)
 @click.option(
     "--arch",
     metavar="NAME",
@@ -46,8 +46,18 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Dense layers, or time steps, to build.  [default: 50]",
 )
 @click.option("--width", type=_COUNT, metavar="N", help="Units of each layer.  [default: 256]")
-@click.option("--activation", metavar="NAME", help="Activation of each layer.  [default: relu]")
-@click.option("--init", metavar="NAME", help="Initializer of the weights.  [default: auto]")
+@click.option(
+    "--activation",
+    metavar="NAME",
+    shell_complete=complete.activations,
+    help="Activation of each layer.  [default: relu]",
+)
+@click.option(
+    "--init",
+    metavar="NAME",
+    shell_complete=complete.initializers,
+    help="Initializer of the weights.  [default: auto]",
+)
 @click.option(
     "--gain", type=_POSITIVE, metavar="NUMBER", help="Factor on the weights as drawn.  [default: 1]"
 )
@@ -58,7 +68,12 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Standard deviation of the biases.  [default: 0]",
 )
 @click.option("--batch", type=_COUNT, metavar="N", help="Examples in the batch.  [default: 128]")
-@click.option("--loss", metavar="NAME", help="Loss at the end.  [default: mse]")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    shell_complete=complete.losses,
+    help="Loss at the end.  [default: mse]",
+)
 @click.option("--residual", is_flag=True, help="Make each layer a residual block.")
 @click.option(
     "--residual-scale", type=float, metavar="NUMBER", help="Scale of the blocks.  [default: 1]"
@@ -89,6 +104,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--write-spec",
     metavar="FILE",
+    shell_complete=complete.files,
     help="Write the network that is built as a spec, too; an existing file is kept.",
 )
 @click.option("--overwrite", is_flag=True, help="Let --write-spec replace an existing file.")
@@ -106,6 +122,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     metavar="WHAT",
     multiple=True,
     callback=values.gates,
+    shell_complete=complete.gates,
     help="Exit 1 if this is found, e.g. vanishing,dead. Repeatable.",
 )
 @click.option(
@@ -117,6 +134,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "--plot",
     metavar="FILE",
     callback=values.plot_file,
+    shell_complete=complete.files,
     help="Draw the norms by layer into a .svg or .png file (needs matplotlib).",
 )
 @click.option(

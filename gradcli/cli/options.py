@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output
 from gradcli.cli.group import TRACEBACK
 from gradcli.report.render import FORMATS, KINDS
@@ -119,6 +119,7 @@ def _forms(
             metavar="FILE",
             multiple=True,
             callback=partial(values.report_files, kinds),
+            shell_complete=complete.files,
             help="Write the report to a file too, of the kind its suffix says: "
             f"{', '.join(kinds)}. Repeatable.",
         ),
