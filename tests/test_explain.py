@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import gradcli
 import gradcli.ops
 from gradcli.analysis.catalogue import Card, ExplainReport, OpCard
+from gradcli.analysis.catalogue.examples import example_options
 from gradcli.analysis.catalogue.op_cards import op_card
 from gradcli.analysis.catalogue.topics import find_cards, topics
 from gradcli.cli.main import main
@@ -25,7 +26,7 @@ from gradcli.errors import UsageError
 from gradcli.report.card_sections import sections_of
 from gradcli.report.render import render
 from gradcli.report.surface import Surface
-from gradcli.spec import CODES, load_text
+from gradcli.spec import CODES, load_plan, load_text
 
 NAMES = [
     *dict.fromkeys(op.name for op in CATALOGUE),
@@ -163,6 +164,31 @@ def test_the_example_of_an_op_is_a_spec(op: Op) -> None:
             assert op in used or isinstance(op, (Initializer, Macro))
             return
     raise problem
+
+
+@pytest.mark.parametrize("name", ["dense", "rnn", "lstm", "gru", "batch_norm"])
+def test_the_options_of_an_example_are_those_of_a_spec_without_them(name: str) -> None:
+    """PyTorch's default draws biases as well, which `bias_init: zeros`, written, would not."""
+    op = CATALOGUE.find(name, Layer)
+    assert op is not None
+    data = {"inputs": {"shape": [6, 4, 3]}, "targets": "auto"}
+    needed = {key: value for key, value in example_options(op).items() if key == "units"}
+    plans = [
+        load_plan({"gradcli": 1, "data": data, "network": [{name: options}], "loss": "mse"})
+        for options in (needed, example_options(op))
+    ]
+    without, written = ({key: each.init for key, each in p.parameters.items()} for p in plans)
+    assert without == written
+
+
+def test_uncertainty_is_that_of_tasks() -> None:
+    (card,) = gradcli.explain("uncertainty").results
+    assert card.name == "uncertainty-weighting"
+
+
+def test_no_formula_negates_twice() -> None:
+    for card in map(op_card, OPS):
+        assert "-(-" not in str(card.to_dict()), card.name
 
 
 def shown(name: str) -> str:

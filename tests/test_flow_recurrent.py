@@ -198,7 +198,8 @@ def test_the_builder_counts_time_steps(arch: str) -> None:
         ({"arch": "lstn"}, "did you mean lstm"),
         ({"arch": "dense"}, "expected one of mlp, rnn, lstm, gru"),
         ({"arch": "lstm", "activation": "tanh"}, "has gates of its own"),
-        ({"arch": "gru", "residual": True}, "residual: expected depth"),
+        ({"arch": "gru", "residual": True}, "residual: expected depth, width, init,"),
+        ({"arch": "rnn", "norm": "batch"}, "norm: expected depth, width, activation, init,"),
     ],
 )
 def test_what_a_recurrent_network_has_not_is_said(options: dict[str, Any], message: str) -> None:

@@ -201,11 +201,15 @@ def _supremum(function: Callable[[Array], Array]) -> float:
     return float(size.max())
 
 
-def _balance(alpha: float | None) -> str:
+def _pulls(alpha: float | None) -> tuple[str, str]:
     """What an event adds to its probability, and what its absence takes away."""
     hit, miss = ("", "") if alpha is None else ("alpha*", "(1 - alpha)*")
-    pull = "(gamma*sigmoid({0})*log1p(exp(-{0})) + sigmoid(-{0}))*sigmoid(-{0})**gamma"
-    return f"{hit}y*{pull.format('p')} - {miss}(1 - y)*{pull.format('(-p)')}"
+    pull = "(gamma*sigmoid({0})*log1p(exp({1})) + sigmoid({1}))*sigmoid({1})**gamma"
+    return f"{hit}y*{pull.format('p', '-p')}", f"{miss}(1 - y)*{pull.format('-p', 'p')}"
+
+
+def _balance(alpha: float | None) -> str:
+    return "{} - {}".format(*_pulls(alpha))
 
 
 def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
@@ -238,7 +242,7 @@ def _focal_traits(gamma: float, alpha: float | None) -> LossTraits:
         "where(y > 0.5, {hit}sigmoid(-p)**gamma*log1p(exp(-p)),"
         " {miss}sigmoid(p)**gamma*log1p(exp(p)))"
     ).format(hit="" if alpha is None else "alpha*", miss="" if alpha is None else "(1 - alpha)*"),
-    gradient=lambda gamma, alpha: f"-({_balance(alpha)})",
+    gradient=lambda gamma, alpha: "{1} - {0}".format(*_pulls(alpha)),
     traits=_focal_traits,
     cost=lambda shape, gamma, alpha: (
         per_element(30, 3, kept=2, scratch=(8, 1))

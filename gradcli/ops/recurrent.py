@@ -44,7 +44,7 @@ _INITS: Final = (
         "bias_init",
         "zeros",
         kind="initializer",
-        doc="pytorch_default where init is, unless written",
+        doc="zeros beside any other init, unless written",
     ),
 )
 _OUTPUT: Final = Param(

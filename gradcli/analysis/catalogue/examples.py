@@ -8,21 +8,31 @@ from typing import Any, Final
 
 from gradcli.core.op import Initializer, Loss, Op, OutputTerm, Term, Weighting
 from gradcli.core.param import REQUIRED, Param
+from gradcli.core.registry import CATALOGUE
 
-__all__ = ["example_of", "example_options"]
+__all__ = ["default_of", "example_of", "example_options"]
 
 _WIDTH: Final = 58
 """Longest line of an example: what a card indents by two leaves of a terminal's 60 columns."""
 
 
+def default_of(op: Op, param: Param) -> Any:
+    """What an option is where a spec writes none: of biases, what the default of weights brings."""
+    weights = op.param(param.name.removeprefix("bias_"))
+    if weights is None or weights is param or not isinstance(weights.default, str):
+        return param.default
+    drawn = CATALOGUE.find(weights.default, Initializer)
+    return param.default if drawn is None or drawn.bias is None else drawn.bias
+
+
 def example_options(op: Op) -> dict[str, Any]:
     """The op's defaults; where it has none, the last of the values at which its laws are tried."""
-    return {param.name: _example(param) for param in op.params}
+    return {param.name: _example(op, param) for param in op.params}
 
 
-def _example(param: Param) -> Any:
+def _example(op: Op, param: Param) -> Any:
     if param.default is not REQUIRED:
-        return param.default
+        return default_of(op, param)
     if param.kind == "layers":
         return ["tanh"]
     if param.kind == "losses":

@@ -9,7 +9,7 @@ from functools import singledispatch
 from typing import Any, Final
 
 from gradcli.analysis.catalogue.cards import Form, OpCard, Parameter
-from gradcli.analysis.catalogue.examples import example_of, example_options
+from gradcli.analysis.catalogue.examples import default_of, example_of, example_options
 from gradcli.core.op import (
     Activation,
     Gradient,
@@ -65,7 +65,7 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         parameters=tuple(
             Parameter(
                 param.name,
-                None if param.default is REQUIRED else param.default,
+                None if param.default is REQUIRED else default_of(op, param),
                 param.default is REQUIRED,
                 param.expected(),
                 param.doc,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gradcli.analysis.catalogue.cards import spec_errors
+from gradcli.analysis.catalogue.examples import default_of
 from gradcli.analysis.catalogue.op_cards import claims_of, learned_by
 from gradcli.analysis.catalogue.report import Row
 from gradcli.core.op import (
@@ -82,7 +83,7 @@ def _of_kind(kind: str) -> Iterator[Row]:
     if kind in _OPS:
         for op in CATALOGUE:
             if isinstance(op, _OPS[kind]) and op.kind == _OPS[kind][0].kind:
-                parameters = ", ".join(map(_signature, op.params))
+                parameters = ", ".join(_signature(op, param) for param in op.params)
                 yield Row(op.kind, op.name, op.aliases, parameters, op.summary, _properties(op))
     elif kind == "rules":
         told = {
@@ -97,10 +98,10 @@ def _of_kind(kind: str) -> Iterator[Row]:
             yield Row("concept", each.name, each.aliases, "", each.summary, (each.area,))
 
 
-def _signature(param: Param) -> str:
-    if param.default is REQUIRED:
+def _signature(op: Op, param: Param) -> str:
+    default = default_of(op, param)
+    if default is REQUIRED:
         return param.name
-    default = param.default
     if default is None or isinstance(default, bool):
         return f"{param.name}={str(default).lower()}"
     return f"{param.name}={default:g}" if isinstance(default, float) else f"{param.name}={default}"

@@ -27,11 +27,17 @@ def build_network(arch: str = "mlp", **options: Any) -> dict[str, Any]:
     Raises UsageError for options that it does not have, and where these raise it.
     """
     build = build_spec if arch == "mlp" else partial(build_recurrent_spec, arch)
-    known = list(inspect.signature(build).parameters)
-    unknown = [name for name in options if name not in known]
+    known = [name for name in inspect.signature(build).parameters if _is_read(name, arch)]
+    unknown = [name for name in options if name not in known and name != "activation"]
     if unknown:
         raise UsageError(f"{', '.join(unknown)}: expected {', '.join(known)} for {arch}")
     return build(**options)
+
+
+def _is_read(option: str, arch: str) -> bool:
+    """Whether a network reads an option of its builder: an activation, where it has the choice."""
+    op = CATALOGUE.find(arch, Layer)
+    return option != "activation" or op is None or op.param("activation") is not None
 
 
 def build_recurrent_spec(

@@ -52,7 +52,7 @@ loss: {adaptive_robust: {learn: all}}    # learns its scale and its shape""",
         name="prediction-interval",
         title="Prediction intervals from quantiles",
         area="open question",
-        aliases=("prediction intervals", "quantile regression", "coverage", "uncertainty"),
+        aliases=("prediction intervals", "quantile regression", "coverage"),
         text="""
             Two quantile losses give an interval: between the predicted α/2 and 1 − α/2 quantiles
             lies a new observation with probability 1 − α, if the quantiles are right.

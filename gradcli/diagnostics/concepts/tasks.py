@@ -40,7 +40,7 @@ CONCEPTS: Final = (
         name="uncertainty-weighting",
         title="Uncertainty weighting",
         area="loss",
-        aliases=("uncertainty-weighted loss", "homoscedastic uncertainty"),
+        aliases=("uncertainty", "uncertainty-weighted loss", "homoscedastic uncertainty"),
         text="""
             Task weights 1/σ² that are learned with the model: the likelihood of one noise
             variance a task.
