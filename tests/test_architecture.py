@@ -46,6 +46,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     },
     "report": {"errors", "files", "diagnostics", "analysis"},
     "cli": {"errors", "files", "analysis", "api", "report"},
+    "assertions": {"analysis", "api", "calls", "report"},
+    "pytest_plugin": {"errors", "sources", "spec", "analysis", "api", "report"},
     "__main__": {"cli"},
     "": {"errors", "api"},
 }
@@ -54,6 +56,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
 LIBRARIES: Final[dict[str, set[str]]] = {
     "click": {"cli"},
     "matplotlib": {"report"},
+    "pytest": {"pytest_plugin"},
     "rich": {"report"},
     "yaml": {"spec"},
 }

@@ -160,7 +160,7 @@ def test_an_invalid_spec_is_an_error_that_shows_where(tmp_path: Path) -> None:
     lines = (error.text or "").splitlines()
     source = next(i for i, line in enumerate(lines) if line.endswith("forward: x**2}"))
     caret = lines[source + 1]
-    assert caret.strip() == "^" * len("aktivation")
+    assert caret.strip("│ ") == "^" * len("aktivation")
     assert lines[source][caret.index("^") :].startswith("aktivation")
 
 

@@ -6,24 +6,28 @@ A spec has a red case if and only if its exit code is not 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gradcli.analysis.gradcheck.report import SpecResult, TensorResult
 from gradcli.diagnostics.finding import Finding
-from gradcli.errors import ExitCode, SpecProblem
+from gradcli.errors import ExitCode
 from gradcli.report import words
 
-__all__ = ["Case", "CaseOutcome", "cases", "expectation", "notes_of_spec", "place"]
+__all__ = ["SELF_TEST", "Case", "CaseOutcome", "cases", "expectation", "notes_of_spec", "place"]
 
 CaseOutcome = Literal["pass", "fail", "error", "skipped"]
 """`fail` is a gradient proven wrong; `error` is a check that could not come to a verdict."""
+
+SELF_TEST: Final = "self-test"
+"""What the case is called that stands for planted mistakes."""
 
 
 class Case(NamedTuple):
     """One thing that was checked: its outcome, and `kind` and `message` of what is wrong.
 
     `kind` is the code of a finding or a word; `text` is the whole diagnosis, `notes` what else is
-    worth saying. `line` is where the spec names it, or 0.
+    worth saying. `line` is where the spec names it, or 0. `subject` is what it is a case of: a
+    definition has one for each of its inputs.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Case(NamedTuple):
     text: str = ""
     notes: str = ""
     line: int = 0
+    subject: str = ""
 
     @property
     def is_red(self) -> bool:
@@ -48,7 +53,10 @@ def cases(result: SpecResult) -> tuple[Case, ...]:
     if result.verdict == "invalid":
         return (_invalid(result),)
     told: list[Finding] = []
-    found = [_tensor(tensor, result, told) for tensor in result.tensors]
+    found = []
+    for tensor in result.tensors:
+        subject = _definition(tensor.name) if tensor.kind == "definition" else tensor.name
+        found.append(_tensor(tensor, result, told)._replace(subject=subject))
     found += _others(result, told)
     if result.self_test is not None:
         found.append(_self_test(result))
@@ -77,19 +85,11 @@ def place(result: SpecResult, line: int) -> str:
 
 
 def _invalid(result: SpecResult) -> Case:
+    from gradcli.report.frames import framed  # drawn with Rich, which nothing else here needs
+
     first = result.errors[0]
-    text = "\n\n".join(map(_problem, result.errors))
-    return Case("spec", "error", first.code, first.message, text, line=first.line)
-
-
-def _problem(problem: SpecProblem) -> str:
-    """One problem in its source, as plain text."""
-    lines = [str(problem)]
-    if problem.line and problem.source_line.strip():
-        source = problem.source_line.replace("\t", " ")
-        start = " " * max(problem.column - 1, 0)
-        lines += [f"  {source}", f"  {start}{'^' * max(problem.length, 1)}"]
-    return "\n".join(lines)
+    text = framed(result.errors)
+    return Case("spec", "error", first.code, first.message, text, line=first.line, subject="spec")
 
 
 def _tensor(tensor: TensorResult, result: SpecResult, told: list[Finding]) -> Case:
@@ -146,7 +146,15 @@ def _others(result: SpecResult, told: Sequence[Finding]) -> list[Case]:
         weighs = found.severity == "error" or found.code in ("GC203", "GC205")
         if weighs and found.where not in own and found not in told:
             by_place.setdefault(found.where, []).append(found)
-    return [_other(where, found, result) for where, found in by_place.items()]
+    return [
+        _other(where, found, result)._replace(subject=_definition(where))
+        for where, found in by_place.items()
+    ]
+
+
+def _definition(name: str) -> str:
+    """The definition that a tensor is of: `definition`, or `definition.input`."""
+    return name.partition(".")[0]
 
 
 def _other(where: str, found: Sequence[Finding], result: SpecResult) -> Case:
@@ -185,12 +193,13 @@ def _expectation(result: SpecResult, missed: bool) -> Case:
     status = words.spec_status(result)
     name = expectation(result.expected)
     if not missed and result.met is not False:
-        return Case(name, "pass", notes=str(status))
+        return Case(name, "pass", notes=str(status), subject=name)
     undecided = result.exit_code == ExitCode.UNDECIDED
     kind = "inconclusive" if undecided else "expectation"
     shown, _ = words.findings_to_show(result)
     text = "\n".join([str(status), *(_told(found, result) for found in shown)])
-    return Case(name, "error" if undecided else "fail", kind, status.word, text)
+    outcome: CaseOutcome = "error" if undecided else "fail"
+    return Case(name, outcome, kind, status.word, text, subject=name)
 
 
 def _self_test(result: SpecResult) -> Case:
@@ -200,10 +209,11 @@ def _self_test(result: SpecResult) -> Case:
         f"{getattr(total, name)} {name.replace('_', ' ')}" for name in total.numbers()
     )
     if not survivors:
-        return Case("self-test", "pass", notes=counts)
+        return Case(SELF_TEST, "pass", notes=counts, subject=SELF_TEST)
     lines = [f"{each.where}, {each.operand}: {each.kind} ({each.code})" for each in survivors]
     message = f"{words.plural(len(survivors), 'planted mistake')} survived"
-    return Case("self-test", "fail", "self-test", message, "\n".join([*lines, counts]))
+    text = "\n".join([*lines, counts])
+    return Case(SELF_TEST, "fail", SELF_TEST, message, text, subject=SELF_TEST)
 
 
 def _headline(found: Sequence[Finding]) -> str:

@@ -8,7 +8,6 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.errors import ExitCode
 from gradcli.report import words
 from gradcli.report.markdown import code, escaped, fenced, table
-from gradcli.report.surface import FILE
 
 __all__ = ["markdown_report"]
 
@@ -41,10 +40,9 @@ def markdown_report(report: CheckReport, *, quiet: bool = False) -> str:
 def _spec(result: SpecResult, quiet: bool) -> list[str]:
     blocks = [f"## {words.spec_status(result)}: {escaped(result.name or result.spec)}"]
     if result.verdict == "invalid":
-        from gradcli.report.frames import frames
-        from gradcli.report.layout import draw
+        from gradcli.report.frames import framed
 
-        return [*blocks, fenced(draw(frames(result.errors, FILE), FILE))]
+        return [*blocks, fenced(framed(result.errors))]
     loss = [] if result.loss is None else [f"loss {result.loss:.6g}"]
     blocks.append(" · ".join([code(result.spec), *loss, f"requires {words.required(result)}"]))
     tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]

@@ -8,10 +8,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from gradcli.errors import SpecProblem
-from gradcli.report.layout import Piece, end_of, paragraph, unbroken
-from gradcli.report.surface import Surface
+from gradcli.report.layout import Piece, draw, end_of, paragraph, unbroken
+from gradcli.report.surface import FILE, Surface
 
-__all__ = ["frame", "frames"]
+__all__ = ["frame", "framed", "frames"]
 
 
 def frames(problems: Sequence[SpecProblem], surface: Surface) -> list[Text]:
@@ -20,6 +20,11 @@ def frames(problems: Sequence[SpecProblem], surface: Surface) -> list[Text]:
     for problem in problems:
         lines += [*([Text()] if lines else []), *frame(problem, surface)]
     return lines
+
+
+def framed(problems: Sequence[SpecProblem]) -> str:
+    """The same as plain text, as files and logs have it."""
+    return draw(frames(problems, FILE), FILE).rstrip()
 
 
 def frame(problem: SpecProblem, surface: Surface) -> list[Text]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 
 import numpy as np
@@ -19,13 +19,22 @@ from gradcli.engine.watch import Watch
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import LossPlan, NodePlan, TermPlan
 
-__all__ = ["NetworkTensors"]
+__all__ = ["NetworkTensors", "tensors_of"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _JITTER_TRIES = 4
 _JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
 _JITTER_MOST = 16  # tries, of which some may take another branch
 _JITTER_ULPS = 2
+
+
+def tensors_of(parameters: Iterable[str], options: CheckOptions) -> list[tuple[str, Kind]]:
+    """The tensors of a network with these parameters that are to be checked, inputs last."""
+    kinds: list[tuple[str, Kind]] = [
+        (name, "loss-parameter" if name.startswith("loss.") else "parameter") for name in parameters
+    ]
+    kinds.append((INPUTS, "input"))
+    return [(name, kind) for name, kind in kinds if options.selects(name, kind)]
 
 
 class NetworkTensors:
@@ -48,12 +57,7 @@ class NetworkTensors:
 
     def names(self) -> list[tuple[str, Kind]]:
         """Tensors to check, inputs last."""
-        kinds: list[tuple[str, Kind]] = [
-            (name, "loss-parameter" if name.startswith("loss.") else "parameter")
-            for name in self.model.parameters
-        ]
-        kinds.append((INPUTS, "input"))
-        return [(name, kind) for name, kind in kinds if self.options.selects(name, kind)]
+        return tensors_of(self.model.parameters, self.options)
 
     def is_whole(self, name: str) -> bool:
         """Whether every entry of a tensor can be checked, not a sample of it only."""
