@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         gradcheck,
         load,
         loss,
+        paper,
         schema,
     )
     from gradcli.errors import SpecError
@@ -35,6 +36,7 @@ __all__ = [
     "gradcheck",
     "load",
     "loss",
+    "paper",
     "schema",
 ]
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
     from gradcli.analysis.flow import FlowReport
     from gradcli.analysis.flow.edge_report import EdgeReport
+    from gradcli.analysis.flow.paper import PaperReport
     from gradcli.analysis.losses import LossReport
     from gradcli.templates import Template
 
@@ -45,6 +46,7 @@ __all__ = [
     "gradcheck",
     "load",
     "loss",
+    "paper",
     "schema",
     "template",
     "templates",
@@ -246,6 +248,24 @@ def critical(
         return edges(plan, activation, bias_std, steps, without=stated(**others))
     except SpecError as error:
         return invalid_edge(name_of(meant or {}), error.errors)
+
+
+def paper(
+    *,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    partial: bool = False,
+    **others: Any,
+) -> PaperReport:
+    """Measure published numbers about gradient flow again, on networks drawn from the seed on.
+
+    The report fails where one of them is not what theory computes, or not what networks show.
+    `partial` is as for `check`. Raises UsageError for other options of `flow`, since the networks
+    are those that the numbers are of.
+    """
+    from gradcli.analysis.flow.paper import measure_paper
+
+    return measure_paper(seed or 0, progress, partial=partial, without=stated(**others))
 
 
 def loss(

@@ -108,6 +108,7 @@ USES = {
         Use(f"{FLOW} --gain 50", "--remedies", "remedy"),
         Use(FLOW, "--plot out.gif", "must end in .svg or .png", codes=(0, 2)),
         Use("flow --activation tanh", "--critical", "edge of chaos"),
+        Use(FLOW, "--paper", "not with paper", codes=(0, 2)),
         Use("flow --depth 40 --width 8 --batch 4 --seeds 1 --no-remedies", "--all", "dense_22"),
         Use(f"{FLOW} --format json", "--seed 7", '"seed": 7'),
         Use(f"{FLOW} --write-spec a.yaml", "--dtype float32", "dtype: float32"),

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from test_flow_paper import QUICK
 
 import gradcli
 from gradcli.analysis.in_json import Shape
@@ -35,6 +36,7 @@ COMMANDS: Final = (
     "flow --arch lstm --depth 4 " + SMALL,
     "flow --depth 3 --seeds 1 --width 4 --batch 4 --dtype float32 --timing",
     "flow specs/multi_task_uncertainty.yaml --seeds 2",
+    "flow --paper",
     "flow missing.yaml",
     "loss huber mae:delta",
     "loss huber mae adaptive_robust",
@@ -62,6 +64,7 @@ def reports() -> dict[str, Any]:
     """What the commands print, by command line."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
+        patch.setattr("gradcli.analysis.flow.paper.run.EXPERIMENTS", QUICK)
         return dict(documents())
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, g
 
 from gradcli.analysis.catalogue.report import ExplainReport, ListReport
 from gradcli.analysis.curvature.report import CurvatureReport
+from gradcli.analysis.flow.paper.report import PaperReport
 from gradcli.analysis.flow.report import FlowReport
 from gradcli.analysis.gradcheck.report import CheckReport
 from gradcli.analysis.gradcheck.self_test_report import SelfTest
@@ -22,7 +23,7 @@ from gradcli.errors import ExitCode, InternalError, SpecProblem
 __all__ = ["REPORTS", "report_schema"]
 
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(CheckReport, FlowReport, LossReport, CurvatureReport),
+    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport),
     *(ExplainReport, ListReport),
 )
 """What commands give as JSON: a new kind of report is entered here, and nowhere else."""

@@ -30,6 +30,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
         "gradcli flow --arch lstm --depth 100",
         "gradcli flow --depth 50 --init pytorch_default --fail-on vanishing,exploding",
         "gradcli flow --critical --activation tanh",
+        "gradcli flow --paper --report paper.md",
         "gradcli flow specs/deep_residual.yaml --report flow.svg",
     ),
 )
@@ -143,12 +144,19 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Compute instead the edge of chaos of --activation (or of SPEC's, or of all): weights and "
     "biases with which a deep network keeps gradients.",
 )
+@click.option(
+    "--paper",
+    is_flag=True,
+    help="Measure published numbers again instead, on the networks that they are of; exit 1 if one "
+    "is not matched.",
+)
 @click.option("--all", "all_layers", is_flag=True, help="Show every layer of a deep network.")
 @run_options
 @output_options
 def command(
     spec: str | None,
     critical: bool,
+    paper: bool,
     all_layers: bool,
     remedies: bool | None,
     plot: Path | None,
@@ -163,16 +171,14 @@ def command(
     """
     from gradcli import api
 
+    elsewhere = {**options, "all": all_layers, "plot": plot}
+    if paper:
+        call: Any = partial(api.paper, remedies=remedies)
+        return out.run(call, partial=True, spec=spec, critical=critical, **elsewhere)
     sources, text = read_sources((spec,) if spec else ())
     if critical:
-        return out.run(
-            partial(api.critical, remedies=remedies),
-            *sources,
-            text=text,
-            **options,
-            all=all_layers,
-            plot=plot,
-        )
+        call = partial(api.critical, remedies=remedies)
+        return out.run(call, *sources, text=text, **elsewhere)
     out = out.with_plot(plot)._replace(drawing=(("all_layers", all_layers),))
     call = partial(api.flow, remedies=remedies)  # False is meant, too
     return out.run(call, *sources, text=text, partial=True, **options)

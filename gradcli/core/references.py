@@ -72,6 +72,8 @@ REFERENCES: Final[dict[str, str]] = {
     "mapping, CVPR 2006",
     "hampel1974": "Hampel, The influence curve and its role in robust estimation, Journal of the "
     "American Statistical Association 69, 1974",
+    "hanin2020": "Hanin and Nica, Products of many large random matrices and gradients in deep "
+    "neural networks, Communications in Mathematical Physics 376, 2020",
     "he2015": "He, Zhang, Ren, Sun, Delving deep into rectifiers, ICCV 2015",
     "he2016": "He, Zhang, Ren, Sun, Deep residual learning for image recognition, CVPR 2016",
     "hendrycks2016": "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv 1606.08415, "
@@ -176,6 +178,8 @@ REFERENCES: Final[dict[str, str]] = {
     "the Royal Statistical Society B 58, 1996",
     "werbos1990": "Werbos, Backpropagation through time: what it does and how to do it, "
     "Proceedings of the IEEE 78, 1990",
+    "xiong2020": "Xiong, Yang, He, Zheng, Zheng, Xing, Zhang, Lan, Wang, Liu, On layer "
+    "normalization in the Transformer architecture, ICML 2020",
     "yang2019": "Yang, Pennington, Rao, Sohl-Dickstein, Schoenholz, A mean field theory of batch "
     "normalization, ICLR 2019",
     "zhang2019": "Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
