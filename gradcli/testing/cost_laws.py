@@ -12,9 +12,10 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.core.cost import Cost
 from gradcli.core.op import Loss, NodeOp, Op, Shape, Term, Weighting
+from gradcli.core.traced import memory_of
 from gradcli.testing.case import Case
 from gradcli.testing.counting import Counting, count_operations
-from gradcli.testing.held import held_by, memory_of
+from gradcli.testing.held import held_by
 from gradcli.testing.law import LawBroken, law
 from gradcli.testing.node_points import node_point
 

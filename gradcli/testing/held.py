@@ -1,22 +1,18 @@
-"""What a pullback keeps alive, and how much memory a call needs."""
+"""What a pullback keeps alive."""
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 
-__all__ = ["Held", "held_by", "memory_of", "owner"]
-
-T = TypeVar("T")
+__all__ = ["Held", "held_by", "owner"]
 
 
 class Held(NamedTuple):
@@ -68,19 +64,3 @@ def _parts(thing: Any) -> Iterable[Any]:
     if isinstance(thing, Record):
         return vars(thing).values()
     return thing if isinstance(thing, (list, tuple)) else ()
-
-
-def memory_of(call: Callable[[], T]) -> tuple[T, int]:
-    """What a call returns, and the most bytes that it held at a time, its result included.
-
-    It is called once before, so that what is made once and for all is there already.
-    """
-    call()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        result = call()
-        return result, tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()

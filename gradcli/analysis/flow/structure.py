@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcli.core.op import Activation
 from gradcli.core.traits import LayerTraits
+from gradcli.engine.segments import even_segments
 from gradcli.errors import UsageError
 from gradcli.spec.plan import Plan
 
@@ -171,10 +172,6 @@ def _segments(plan: Plan) -> tuple[tuple[range, ...], int]:
     ]
     total = sum(sizes)
     count = 1 if total <= _KEPT else max(-(-total // _KEPT), math.isqrt(len(sizes)))
-    segments, start, held, largest = [], 0, 0, 0
-    for index, size in enumerate(sizes):
-        held += size
-        if held * count >= total or index == len(sizes) - 1:
-            segments.append(range(start, index + 1))
-            start, largest, held = index + 1, max(largest, held), 0
-    return tuple(segments), largest + len(segments) * max(values, default=0)
+    segments = even_segments(sizes, count)
+    largest = max((sum(sizes[segment.start : segment.stop]) for segment in segments), default=0)
+    return segments, largest + len(segments) * max(values, default=0)
