@@ -13,6 +13,7 @@ from gradcli.analysis.gradcheck.options import Oracle, check_options, stated_opt
 from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.calls.curvature import curvature
 from gradcli.calls.functions import check_vjp, gradcheck
+from gradcli.calls.graph import graph
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, UsageError, UserCodeError
 from gradcli.sources import (
@@ -44,6 +45,7 @@ __all__ = [
     "explain",
     "flow",
     "gradcheck",
+    "graph",
     "load",
     "loss",
     "paper",

@@ -14,6 +14,7 @@ from gradcli.analysis.flow.report import FlowReport
 from gradcli.analysis.gradcheck.report import CheckReport
 from gradcli.analysis.gradcheck.self_test_report import SelfTest
 from gradcli.analysis.gradcheck.step_size import StepCurve
+from gradcli.analysis.graph.report import GraphReport
 from gradcli.analysis.in_json import PROBLEM, Shape
 from gradcli.analysis.losses.report import LossReport
 from gradcli.analysis.verdict import SCHEMA, Report
@@ -23,7 +24,7 @@ from gradcli.errors import ExitCode, InternalError, SpecProblem
 __all__ = ["REPORTS", "report_schema"]
 
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport),
+    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport, GraphReport),
     *(ExplainReport, ListReport),
 )
 """What commands give as JSON: a new kind of report is entered here, and nowhere else."""

@@ -12,7 +12,7 @@ from gradcli.analysis.verdict import Report
 from gradcli.cli.streams import put, say
 from gradcli.errors import ExitCode, GradcliError, SpecError, SpecProblem, UsageError
 from gradcli.files import write_file
-from gradcli.report.render import problems, render, render_file, save_plot
+from gradcli.report.render import SAYS_NO_PROBLEMS, problems, render, render_file, save_plot
 from gradcli.report.surface import is_terminal, surface_of
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ class Output(NamedTuple):
         Raises UsageError if a file cannot be written.
         """
         timing = seconds if self.timing else None
-        table = self.form == "table"
+        apart = self.form in SAYS_NO_PROBLEMS
         found = problems(report)
-        if found and table:
+        if found and apart:
             _say_frames(found, no_color=self.no_color)
             say("")
         surface = surface_of(sys.stdout, os.environ, no_color=self.no_color)
-        drawing = {"quiet": self.quiet, "with_frames": not table, **dict(self.drawing)}
+        drawing = {"quiet": self.quiet, "with_frames": not apart, **dict(self.drawing)}
         put(render(report, self.form, surface, seconds=timing, **drawing))
         self._write(report, timing, plotted=not found)
         if seconds is not None and not (self.timing or self.quiet) and is_terminal(sys.stderr):

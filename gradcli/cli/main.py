@@ -25,6 +25,7 @@ def _put_version(ctx: click.Context, param: click.Parameter, value: bool) -> Non
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
         "loss": ("gradcli.cli.loss", "A loss: curve, gradient, and properties that are checked."),
         "curvature": ("gradcli.cli.curvature", "How a loss curves: Hessian, Fisher, and steps."),
+        "graph": ("gradcli.cli.graph", "A network as a graph: operations, memory, checkpoints."),
         "explain": ("gradcli.cli.explain", "What an op, a code or a term means."),
         "list": ("gradcli.cli.catalogue", "What there is: ops, initializers, rules, terms."),
         "new": ("gradcli.cli.new", "A commented spec to start from."),

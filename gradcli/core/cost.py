@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, Final
 
 from gradcli.core.record import Record
 
-__all__ = ["Cost", "Operations", "matrix_product", "per_element"]
+__all__ = ["NOTHING", "Cost", "Operations", "matrix_product", "per_element"]
 
 Shape = tuple[int, ...]
 
@@ -42,6 +42,9 @@ class Operations(Record):
 
     def times(self, count: int) -> Operations:
         return Operations(self.products * count, self.elements * count)
+
+
+NOTHING: Final = Operations()
 
 
 class Cost(Record, kw_only=True):

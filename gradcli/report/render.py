@@ -19,7 +19,10 @@ __all__ = [
     "CI_FORMATS",
     "CI_KINDS",
     "FORMATS",
+    "GRAPH_FORMATS",
+    "GRAPH_KINDS",
     "KINDS",
+    "SAYS_NO_PROBLEMS",
     "document",
     "problems",
     "render",
@@ -34,13 +37,29 @@ FORMATS: Final = ("table", "json", "markdown")
 CI_FORMATS: Final = (*FORMATS, "junit", "github")
 """The same of a command whose results are test cases."""
 
+SAYS_NO_PROBLEMS: Final = ("table", "dot", "mermaid")
+"""Formats for which the problems of a spec are told apart, in its source, on standard error."""
+
 KINDS: Final = (".json", ".md", ".svg", ".txt")
 """What the name of a `--report` file may end in."""
 
 CI_KINDS: Final = (*KINDS, ".xml")
 """The same of a command whose results are test cases."""
 
+GRAPH_FORMATS: Final = (*FORMATS, "dot", "mermaid")
+"""The same of a command whose results are graphs."""
+
+GRAPH_KINDS: Final = (*KINDS, ".dot", ".mmd")
+"""The same of a command whose results are graphs."""
+
 _PICTURE: Final = FILE._replace(color=True)
+
+
+_FORMS: Final = {
+    **{".json": "json", ".md": "markdown", ".txt": "table", ".xml": "junit"},
+    **{".dot": "dot", ".mmd": "mermaid"},
+}
+"""What is written into a file whose name ends so; an SVG is the table as a picture."""
 
 
 def document(report: Report, seconds: float | None = None) -> dict[str, Any]:
@@ -87,7 +106,7 @@ def render(
     seconds: float | None = None,
     **drawing: bool,
 ) -> str:
-    """The report in one of `FORMATS`, or of `CI_FORMATS` where its command has them."""
+    """The report in one of `FORMATS`, or of further ones where its command has them."""
     if form == "json":
         from gradcli.report.json import encode
 
@@ -105,17 +124,21 @@ def render(
         root = os.environ.get("GITHUB_WORKSPACE", "")
         said: str = module.github_report(report, root=root, quiet=drawing.get("quiet", False))
         return said if seconds is None else f"{said}took {seconds:.2f} s\n"
+    if form in GRAPH_FORMATS and form not in FORMATS:
+        module = import_module(f"gradcli.report.{report.command}_{form}")
+        drawn: str = getattr(module, f"{form}_report")(report)
+        return drawn
     return text_report(report, surface, seconds=seconds, **drawing)
 
 
 def render_file(report: Report, suffix: str, *, seconds: float | None = None) -> str:
-    """The whole report for a file whose name ends in one of `KINDS` or `CI_KINDS`."""
+    """The whole report for a file whose name ends in one of the kinds that its command has."""
     if suffix == ".svg":
         from gradcli.report.svg import terminal_svg
 
         drawn = _drawn(report, _PICTURE, seconds, with_frames=True)
         return terminal_svg(drawn, _PICTURE, title=f"gradcli {report.command}")
-    form = {".json": "json", ".md": "markdown", ".txt": "table", ".xml": "junit"}[suffix]
+    form = _FORMS[suffix]
     return render(report, form, FILE, seconds=seconds, with_frames=True)
 
 

@@ -11,19 +11,16 @@ from typing import Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array
-from gradcli.core.cost import Operations, matrix_product
+from gradcli.core.cost import NOTHING, Operations, matrix_product
 
 __all__ = ["Counting", "Tally", "count_operations"]
-
-
-_NONE: Final = Operations()
 
 
 @dataclass
 class Tally:
     """What has been counted so far."""
 
-    operations: Operations = _NONE
+    operations: Operations = NOTHING
 
 
 _tally: ContextVar[Tally | None] = ContextVar("tally", default=None)

@@ -47,7 +47,8 @@ def analyse_graph(plan: Plan, *, run: bool = False) -> GraphReport:
     forward = _sum(node.forward for node in nodes)
     backward = _sum(node.backward for node in nodes)
     parameters = sum(prod(parameter.shape) for parameter in plan.parameters.values())
-    data = [plan.inputs, *plan.targets.values(), *plan.buffers.values()]
+    data = [array.shape for array in (plan.inputs, *plan.targets.values())]
+    data += [buffer.shape for buffer in plan.buffers.values()]
     segments, checkpointing = _checkpointing(skeleton, nodes, (forward + backward).total)
     result = GraphResult(
         spec=plan.file,
@@ -64,13 +65,13 @@ def analyse_graph(plan: Plan, *, run: bool = False) -> GraphReport:
         backward=backward,
         uncounted=tuple(node.name for node in nodes if node.forward is None),
         parameter_bytes=parameters * skeleton.itemsize,
-        data_bytes=sum(prod(array.shape) for array in data) * skeleton.itemsize,
+        data_bytes=sum(map(prod, data)) * skeleton.itemsize,
         stored=sum(node.memory for node in nodes),
         plain_peak=peak_of(skeleton, steps_of(skeleton, _whole(skeleton))),
         checkpointing=checkpointing,
         modes=_modes(skeleton, parameters),
         numeric=_numeric(parameters, forward.total, backward.total),
-        only_builtin=not plan.definitions,
+        only_builtin=not (plan.definitions or any(node.op.opaque for node in plan.nodes)),
     )
     if run:
         from gradcli.analysis.graph.execute import measure
@@ -111,7 +112,7 @@ def _checkpointing(
     """
     own = nodes[1 : skeleton.count + 1]
     sizes = [node.memory for node in own]
-    outputs = sum(map(skeleton.bytes, range(1, skeleton.count + 1)))
+    outputs = sum(skeleton.bytes[1:])
     counts = {isqrt(skeleton.count)}
     if outputs:
         counts.add(isqrt(sum(sizes) * skeleton.count // outputs))
@@ -142,7 +143,7 @@ def _modes(skeleton: Skeleton, parameters: int) -> tuple[Mode, ...]:
     assert plan.inputs is not None
     rows, shape = plan.inputs.shape[0], plan.inputs.shape
     out = sum(prod(skeleton.shapes[slot]) for slot in plan.outputs.values())
-    coupled = any(node.op.layer_traits(node.options).couples_rows for node in plan.nodes)
+    coupled = any(traits.couples_rows for traits in skeleton.traits)
     by_row = not coupled and rows > 1 and out % rows == 0
     share = rows if by_row else 1
     modes = [Mode(_OUTPUTS, _INPUTS, prod(shape) // share, out // share, by_row)]

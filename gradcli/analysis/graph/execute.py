@@ -30,7 +30,7 @@ def measure(
         peaks.append(peak)
     first, second = gradients
     differing = (name for name in first if first[name].tobytes() != second[name].tobytes())
-    return Measured(*peaks, next(differing, ""))
+    return Measured(peaks[0], peaks[1], next(differing, ""))
 
 
 def execute(model: Model, steps: Iterable[Step]) -> dict[str, Array]:
@@ -41,7 +41,7 @@ def execute(model: Model, steps: Iterable[Step]) -> dict[str, Array]:
     run = _Run(model)
     with np.errstate(all="ignore"):  # an overflow shows in the values
         for step in steps:
-            getattr(run, step.does)(step.index)
+            getattr(run, step.does)(step.at)
     return run.gradients_by_name()
 
 
@@ -58,9 +58,7 @@ class _Run:
         self.gradients: dict[str, Array] = {}
 
     def run(self, index: int) -> None:
-        self.values[index + 1], _ = self.network.run_node(
-            index, self.values, self.model.parameters
-        )
+        self.values[index + 1], _ = self.network.run_node(index, self.values, self.model.parameters)
 
     def keep(self, index: int) -> None:
         self.values[index + 1], self.pullbacks[index] = self.network.run_node(

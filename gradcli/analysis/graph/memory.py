@@ -32,15 +32,19 @@ class _Memory:
         self.has_value = [False] * len(skeleton.shapes)
         self.has_cotangent = [False] * len(skeleton.shapes)
         self.with_gradient: set[str] = set()
+        self.gradients = {
+            name: prod(plan.shape) * skeleton.itemsize
+            for name, plan in skeleton.plan.parameters.items()
+        }
 
     def run(self, steps: Iterable[Step]) -> int:
         for step in steps:
             if step.does in ("run", "keep"):
-                self._evaluate(step.index, keeps=step.does == "keep")
+                self._evaluate(step.at, keeps=step.does == "keep")
             elif step.does == "forget":
-                self._forget(step.index)
+                self._forget(step.at)
             elif step.does == "pull":
-                self._pull(step.index)
+                self._pull(step.at)
             else:
                 self._lose()
         return self.peak
@@ -54,7 +58,7 @@ class _Memory:
         owner = self.skeleton.owner[slot]
         self.views[owner] += 1
         self.has_value[slot] = True
-        return self.skeleton.bytes(slot) if owner == slot else 0
+        return self.skeleton.bytes[slot] if owner == slot else 0
 
     def _forget(self, slot: int) -> None:
         owner = self.skeleton.owner[slot]
@@ -63,7 +67,7 @@ class _Memory:
         self.has_value[slot] = False
         self.views[owner] -= 1
         if owner and not self.views[owner]:
-            self.held -= self.skeleton.bytes(owner)
+            self.held -= self.skeleton.bytes[owner]
 
     def _evaluate(self, index: int, *, keeps: bool) -> None:
         skeleton, slot = self.skeleton, index + 1
@@ -71,7 +75,7 @@ class _Memory:
         scratch = 0 if cost is None else cost.scratch[0] * skeleton.itemsize
         kept = skeleton.kept(cost) + self._objects(index)
         again = self.has_value[slot]
-        new = skeleton.bytes(slot) if again and skeleton.owner[slot] == slot else 0
+        new = skeleton.bytes[slot] if again and skeleton.owner[slot] == slot else 0
         if not again:
             new = self._hold(slot)
         self._reach(new + kept + scratch)
@@ -82,34 +86,31 @@ class _Memory:
         node = skeleton.plan.nodes[index]
         cost = node.cost
         scratch = 0 if cost is None else cost.scratch[1] * skeleton.itemsize
-        cotangents = sum(map(skeleton.bytes, node.inputs))
-        gradients = sum(map(self._gradient, node.parameters.values()))
+        cotangents = sum(skeleton.bytes[slot] for slot in node.inputs)
+        gradients = sum(self.gradients[name] for name in node.parameters.values())
         self._reach(cotangents + gradients + scratch)
         for slot in node.inputs:
             if self.has_cotangent[slot]:
-                self._reach(cotangents + gradients + skeleton.bytes(slot))  # the sum of two
+                self._reach(cotangents + gradients + skeleton.bytes[slot])  # the sum of two
             else:
-                self.held += skeleton.bytes(slot)
+                self.held += skeleton.bytes[slot]
                 self.has_cotangent[slot] = True
         for name in node.parameters.values():
             if name not in self.with_gradient:
-                self.held += self._gradient(name)
+                self.held += self.gradients[name]
                 self.with_gradient.add(name)
         self.has_cotangent[index + 1] = False
-        self.held -= skeleton.bytes(index + 1) + skeleton.kept(cost) + self._objects(index)
+        self.held -= skeleton.bytes[index + 1] + skeleton.kept(cost) + self._objects(index)
 
     def _objects(self, index: int) -> int:
         """One for the node, and of a recurrent one for each gate of each step."""
         node = self.skeleton.plan.nodes[index]
-        recurs = node.op.layer_traits(node.options).recurs
+        recurs = self.skeleton.traits[index].recurs
         if recurs is None:
             return _OBJECTS
         outputs, units = self.skeleton.plan.parameters[node.parameters[recurs]].shape
         steps = self.skeleton.shapes[node.inputs[0]][1]
         return _OBJECTS * (1 + steps * outputs // units)
-
-    def _gradient(self, name: str) -> int:
-        return prod(self.skeleton.plan.parameters[name].shape) * self.skeleton.itemsize
 
     def _lose(self) -> None:
         """All losses and penalties are worked out, and then pulled back one after the other."""
@@ -122,11 +123,11 @@ class _Memory:
             self._reach(values + skeleton.kept(cost) + forward * item)
             own += values + skeleton.kept(cost)
             self.held = before + own
-            seeds.append((plan.slot, skeleton.bytes(plan.slot), values, backward * item))
+            seeds.append((plan.slot, skeleton.bytes[plan.slot], values, backward * item))
         penalties = []
         for term in skeleton.plan.terms:
             for name in term.parameters:
-                size = self._gradient(name)
+                size = self.gradients[name]
                 cost = term.op.cost_at(skeleton.plan.parameters[name].shape, term.options)
                 forward, backward = (0, 0) if cost is None else cost.scratch
                 self._reach(size + skeleton.kept(cost) + max(forward * item, size))

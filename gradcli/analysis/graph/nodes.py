@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from gradcli.analysis.graph.report import GraphNode, Live
-from gradcli.core.cost import Cost, Operations
+from gradcli.core.cost import NOTHING, Cost, Operations
 from gradcli.core.op import Activation, Shape
 from gradcli.engine.model import INPUTS
 from gradcli.spec.plan import LossPlan, Plan, TermPlan
@@ -57,7 +57,7 @@ class LossCost:
 
 
 class Skeleton:
-    """A plan's slots: their shapes, who reads them, and where their memory is.
+    """A plan's slots: their shapes and bytes, who reads them, and where their memory is.
 
     `read_by[slot]` are the nodes that read it, in order, and `ends` the slots that the losses read.
     `gets_gradient[slot]` says that a loss depends on it.
@@ -69,6 +69,8 @@ class Skeleton:
         self.count = len(plan.nodes)
         self.shapes: list[Shape] = [plan.inputs.shape, *(node.shape for node in plan.nodes)]
         self.itemsize = np.dtype(plan.dtype).itemsize
+        self.traits = [node.op.layer_traits(node.options) for node in plan.nodes]
+        self.bytes = [prod(shape) * self.itemsize for shape in self.shapes]
         self.losses = [LossCost(loss, self.shapes[loss.slot]) for loss in plan.losses]
         self.ends = [loss.slot for loss in plan.losses]
         self.read_by: list[list[int]] = [[] for _ in self.shapes]
@@ -110,10 +112,6 @@ class Skeleton:
     def name(self, slot: int) -> str:
         return self.plan.nodes[slot - 1].name if slot else INPUTS
 
-    def bytes(self, slot: int) -> int:
-        """Of a slot's value, wherever its memory is."""
-        return prod(self.shapes[slot]) * self.itemsize
-
     def kept(self, cost: Cost | None) -> int:
         """Bytes that a pullback keeps, as far as that is known."""
         return 0 if cost is None else cost.kept * self.itemsize + cost.flags
@@ -121,9 +119,9 @@ class Skeleton:
     def levels(self, *, in_time: bool = False) -> list[int]:
         """The longest path to each slot, in nodes; or in time steps of those that have such."""
         levels = [0]
-        for node in self.plan.nodes:
+        for node, traits in zip(self.plan.nodes, self.traits, strict=True):
             steps = 1
-            if in_time and node.op.layer_traits(node.options).recurs is not None:
+            if in_time and traits.recurs is not None:
                 steps = self.shapes[node.inputs[0]][1]
             levels.append(steps + max(levels[slot] for slot in node.inputs))
         return levels
@@ -133,18 +131,18 @@ class Skeleton:
         until: list[list[int]] = [[] for _ in range(self.count + 1)]
         for slot, last in enumerate(self.last_read):
             until[max(last, 0)].append(slot)
-        values, size = 1, self.bytes(0)
+        values, size = 1, self.bytes[0]
         most, at, largest, largest_at = values, INPUTS, size, INPUTS
         for index, node in enumerate(self.plan.nodes):
             values += 1
-            size += self.bytes(index + 1)
+            size += self.bytes[index + 1]
             if values > most:
                 most, at = values, node.name
             if size > largest:
                 largest, largest_at = size, node.name
             for slot in until[index]:
                 values -= 1
-                size -= self.bytes(slot)
+                size -= self.bytes[slot]
         return Live(most, at, largest, largest_at)
 
     def joins(self) -> list[int]:
@@ -169,8 +167,8 @@ def nodes_of(skeleton: Skeleton) -> tuple[GraphNode, ...]:
     for index, node in enumerate(plan.nodes):
         cost = node.cost
         parameters = sum(prod(plan.parameters[name].shape) for name in node.parameters.values())
-        output = 0 if cost is not None and cost.is_view else skeleton.bytes(index + 1)
-        back = cost is not None and skeleton.gets_gradient[index + 1]
+        output = 0 if cost is not None and cost.is_view else skeleton.bytes[index + 1]
+        reached = skeleton.gets_gradient[index + 1]
         found.append(
             GraphNode(
                 name=node.name,
@@ -180,11 +178,7 @@ def nodes_of(skeleton: Skeleton) -> tuple[GraphNode, ...]:
                 shape=node.shape,
                 parameters=parameters,
                 forward=None if cost is None else cost.forward,
-                backward=cost.backward + Operations(elements=joins[index])
-                if cost is not None and back
-                else None
-                if cost is None
-                else Operations(),
+                backward=_backward(cost, joins[index] if reached else None),
                 memory=output + skeleton.kept(cost),
                 level=levels[index + 1],
                 line=node.line,
@@ -192,13 +186,22 @@ def nodes_of(skeleton: Skeleton) -> tuple[GraphNode, ...]:
         )
     ends = [_loss(skeleton, position, levels) for position in range(len(plan.losses))]
     ends += [_penalty(skeleton, term) for term in plan.terms]
-    return tuple([*found, *ends, *_sum(ends)])
+    return (*found, *ends, *_sum(ends))
+
+
+def _backward(cost: Cost | None, joined: int | None) -> Operations | None:
+    """With what joins several cotangents of one value; nothing where no loss depends on the node.
+
+    None where it is not known.
+    """
+    if joined is None:
+        return NOTHING
+    return None if cost is None else cost.backward + Operations(elements=joined)
 
 
 def _input(skeleton: Skeleton) -> GraphNode:
-    nothing = Operations()
     return GraphNode(
-        INPUTS, "input", "data", (), skeleton.shapes[0], 0, nothing, nothing, 0, level=0
+        INPUTS, "input", "data", (), skeleton.shapes[0], 0, NOTHING, NOTHING, 0, level=0
     )
 
 
@@ -225,7 +228,8 @@ def _loss(skeleton: Skeleton, position: int, levels: Sequence[int]) -> GraphNode
 def _penalty(skeleton: Skeleton, term: TermPlan) -> GraphNode:
     """A penalty on parameters: what it costs on all of them together."""
     plan = skeleton.plan
-    forward, backward, kept, count = Operations(), Operations(), 0, 0
+    forward = Operations(elements=max(len(term.parameters) - 1, 0))  # one sum of them all
+    backward, kept, count = NOTHING, 0, 0
     trained = {
         name
         for index, node in enumerate(plan.nodes)
@@ -252,7 +256,7 @@ def _sum(ends: Sequence[GraphNode]) -> list[GraphNode]:
     names = tuple(end.name for end in ends)
     level = 1 + max(end.level for end in ends)
     added = Operations(elements=len(ends) - 1)
-    return [GraphNode(_LOSS, "sum", "sum", names, (), 0, added, Operations(), 0, level)]
+    return [GraphNode(_LOSS, "sum", "sum", names, (), 0, added, NOTHING, 0, level)]
 
 
 def _of_loss(name: str) -> str:

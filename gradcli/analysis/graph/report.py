@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import envelope
-from gradcli.core.cost import Operations
+from gradcli.core.cost import NOTHING, Operations
 from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = [
@@ -190,8 +190,8 @@ class GraphResult:
     depth: int = 0
     depth_in_time: int = 0
     live: Live = Live(0, "", 0, "")
-    forward: Operations = Operations()
-    backward: Operations = Operations()
+    forward: Operations = NOTHING
+    backward: Operations = NOTHING
     uncounted: tuple[str, ...] = ()
     parameter_bytes: int = 0
     data_bytes: int = 0

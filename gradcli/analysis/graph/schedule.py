@@ -17,7 +17,7 @@ class Step(NamedTuple):
     """
 
     does: Literal["run", "keep", "forget", "loss", "pull"]
-    index: int = 0
+    at: int = 0
 
 
 def checkpoints_of(skeleton: Skeleton, segments: Sequence[range]) -> list[bool]:
