@@ -253,4 +253,3 @@ def test_blocks_within_blocks_as_deep_as_a_spec_goes() -> None:
     report = gradcli.graph(spec)
     for language, read in READERS.items():
         assert max(map(len, read(render(report, language, Surface())).blocks.values())) == 14
-    assert max(map(cell_len, render(report, "table", Surface(width=60)).splitlines())) <= 60

@@ -178,7 +178,7 @@ class GraphResult:
     `memory`.
     """
 
-    in_json: ClassVar = Shape(without=("errors", "only_builtin"))
+    in_json: ClassVar = Shape(without=("only_builtin",))
 
     spec: str
     name: str
