@@ -365,3 +365,15 @@ def test_saved_values_reach_the_pullback() -> None:
         RNG.standard_normal(5),
     )
     assert report.passed, report
+
+
+@pytest.mark.parametrize("largest", range(5))
+def test_of_errors_that_tie_the_one_of_the_largest_gradient_is_shown(largest: int) -> None:
+    """All are off by the same factor: rounding must not choose, which differs by machine."""
+    x = np.array([0.3, 0.7, 1.1, 1.3, 1.7])
+    x[largest] = 9.1
+    report = gradcli.gradcheck(lambda x: np.sum(x**3), lambda x: 6 * x**2, x)
+    (tensor,) = report.tensors
+    assert tensor.wrong == 5
+    assert tensor.worst is not None
+    assert tensor.worst.index == (largest,)

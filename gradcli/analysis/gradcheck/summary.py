@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from gradcli.analysis.gradcheck.evidence import Evidence
@@ -9,8 +11,12 @@ from gradcli.analysis.gradcheck.report import TensorResult, Worst
 from gradcli.analysis.gradcheck.rule import Outcome, detectable, graded_error
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.verdict import Verdict, grade_of
+from gradcli.core.arrays import Array
 
 __all__ = ["summarise"]
+
+_TIED: Final = 1e-9
+"""Relative difference of two errors that may be rounding: which is larger differs by machine."""
 
 
 def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
@@ -37,7 +43,7 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
         rank = np.where(graded, error, -1.0) if graded.any() else absolute
         if verdict == "inconclusive":
             rank = np.where(outcome == Outcome.UNDECIDED, absolute, -1.0)
-        at = int(rank.argmax())
+        at = _largest_of_the_worst(rank, evidence.n)
         worst = Worst(
             tuple(int(i) for i in np.unravel_index(checked[at], subject.shape)),
             float(evidence.a[at]),
@@ -68,3 +74,11 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
         wrong=int((outcome == Outcome.FAIL).sum()),
         line=subject.line,
     )
+
+
+def _largest_of_the_worst(rank: Array, numeric: Array) -> int:
+    """Where the rank is highest; of those that tie, as all do that a factor makes, the largest."""
+    peak = int(rank.argmax())
+    tied = rank >= rank[peak] * (1 - _TIED)
+    tied[peak] = True
+    return int(np.where(tied, np.nan_to_num(np.abs(numeric)), -1.0).argmax())
