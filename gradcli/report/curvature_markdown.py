@@ -38,6 +38,12 @@ def _result(result: CurvatureResult, quiet: bool) -> list[str]:
     parts.append(table(words.MATRIX_HEADINGS, rows, range(1, len(words.MATRIX_HEADINGS))))
     parts += [escaped(line) for line in words.undefined_lines(result)]
     parts += [escaped(words.relation_words(relation)) for relation in result.relations]
+    blocks = [
+        [code(layer), *map(escaped, numbers)]
+        for layer, *numbers in map(words.block_cells, result.blocks)
+    ]
+    parts.append(table(words.BLOCK_HEADINGS, blocks, range(1, len(words.BLOCK_HEADINGS))))
+    parts.append(escaped(words.block_words(result)))
     if result.steps:
         cells = [words.step_cells(step) for step in result.steps if not step.undefined]
         steps = [list(map(escaped, row)) for row in cells]

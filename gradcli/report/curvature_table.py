@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import RenderableType
@@ -11,7 +12,7 @@ from gradcli.analysis.curvature.report import CurvatureReport, CurvatureResult, 
 from gradcli.errors import ExitCode
 from gradcli.report import curvature_words as words
 from gradcli.report.frames import frames
-from gradcli.report.layout import Piece, paragraph, table, text
+from gradcli.report.layout import Piece, end_of, paragraph, table, text
 from gradcli.report.surface import Style, Surface
 from gradcli.report.words import plural
 
@@ -66,6 +67,7 @@ def _result(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
         drawn += paragraph(surface, (line, "faint"), indent=2)
     for relation in result.relations:
         drawn += paragraph(surface, words.relation_words(relation), indent=2, hanging=True)
+    drawn += [Text(), *_blocks(result, surface)]
     if result.steps:
         drawn += [Text(), *_steps(result, surface)]
     return drawn
@@ -92,21 +94,21 @@ def draw_spectrum(spectrum: Spectrum, surface: Surface) -> list[RenderableType]:
     return [] if drawn is None else [drawn]
 
 
+def _blocks(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
+    """A row for each layer."""
+    cells = [words.block_cells(block) for block in result.blocks]
+    names = [end_of(row[0], surface.width // 3, surface) for row in cells]
+    rows = [[name, *row[1:]] for name, row in zip(names, cells, strict=True)]
+    legend = paragraph(surface, (words.block_words(result), "faint"), indent=2)
+    return [*_fitting(words.BLOCK_HEADINGS, rows, surface), *legend]
+
+
 def _steps(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
-    """A row for each step, with as many columns as fit, and what else there is to say."""
+    """A row for each step, and what else there is to say."""
     steps = [step for step in result.steps if not step.undefined]
     cells = [words.step_cells(step) for step in steps]
     styles = [words.step_style(step) for step in steps]
-    drawn: list[RenderableType] = []
-    for count in range(len(words.STEP_HEADINGS), 2, -1):
-        rows = [
-            [text(surface, (cell, style)) for cell in row[:count]]
-            for row, style in zip(cells, styles, strict=True)
-        ]
-        fitting = table(surface, words.STEP_HEADINGS[:count], rows, right=range(1, count), indent=2)
-        if fitting is not None:
-            drawn.append(fitting)
-            break
+    drawn = _fitting(words.STEP_HEADINGS, cells, surface, styles)
     drawn += paragraph(surface, (words.STEP_LEGEND, "faint"), indent=2)
     for line in words.step_notes(result):
         drawn += paragraph(surface, line, indent=2, hanging=True)
@@ -114,16 +116,29 @@ def _steps(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
 
 
 def _matrices(result: CurvatureResult, surface: Surface) -> list[RenderableType]:
-    """A row for each matrix, with as many columns as fit."""
+    """A row for each matrix."""
     cells = [words.matrix_cells(each) for each in result.spectra.values() if not each.undefined]
-    for count in range(len(words.MATRIX_HEADINGS), 2, -1):
-        rows = [[text(surface, cell) for cell in row[:count]] for row in cells]
-        headings = words.MATRIX_HEADINGS[:count]
-        drawn = table(surface, headings, rows, right=range(1, count), indent=2)
+    return _fitting(words.MATRIX_HEADINGS, cells, surface)
+
+
+def _fitting(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    surface: Surface,
+    styles: Sequence[Style] = (),
+) -> list[RenderableType]:
+    """A table with as many of the columns as fit, the first ones; lines where that is too few."""
+    shown = styles or [""] * len(cells)
+    for count in range(len(headings), 2, -1):
+        rows = [
+            [text(surface, (cell, style)) for cell in row[:count]]
+            for row, style in zip(cells, shown, strict=True)
+        ]
+        drawn = table(surface, headings[:count], rows, right=range(1, count), indent=2)
         if drawn is not None:
             return [drawn]
     return [
         line
         for row in cells
-        for line in paragraph(surface, f"{row[0]}: {row[1]} to {row[2]}", indent=2)
+        for line in paragraph(surface, f"{row[0]}: {row[1]}, {row[2]}", indent=2)
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from gradcli.analysis.curvature.report import (
+    Block,
     Crosscheck,
     CurvatureReport,
     CurvatureResult,
@@ -21,6 +22,7 @@ from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
 __all__ = [
+    "BLOCK_HEADINGS",
     "MATRIX_HEADINGS",
     "NAMES",
     "STEP_HEADINGS",
@@ -28,6 +30,8 @@ __all__ = [
     "STEP_NAMES",
     "Bin",
     "amount",
+    "block_cells",
+    "block_words",
     "bins",
     "curvature_status",
     "exit_line",
@@ -49,6 +53,10 @@ NAMES: Final[dict[Matrix, str]] = {
     "empirical_fisher": "empirical Fisher",
 }
 
+BLOCK_HEADINGS: Final = (
+    *("layer", "smallest", "largest", "trace", "share", "gradient", "parameters"),
+)
+
 STEP_NAMES: Final[dict[StepMethod, str]] = {
     "gradient": "gradient",
     "newton": "Newton",
@@ -63,8 +71,8 @@ STEP_HEADINGS: Final = (
 
 STEP_LEGEND: Final = (
     "predicted: how far the loss falls by the method's own quadratic model; actual: how far it "
-    "does; length: of the step; gradient: its norm thereafter; products with the matrix, and "
-    "numbers of memory, that it takes"
+    "does; length: of the step; gradient: its norm thereafter; products with the matrix that "
+    "it takes, and numbers that it keeps"
 )
 
 MATRIX_HEADINGS: Final = ("matrix", "smallest", "largest", "trace", "norm", "rank", "negative")
@@ -220,6 +228,29 @@ def undefined_lines(result: CurvatureResult) -> list[str]:
         for spectrum in result.spectra.values()
         if spectrum.undefined
     ]
+
+
+def block_cells(block: Block) -> list[str]:
+    """A row of the table of layers; see `BLOCK_HEADINGS`."""
+    return [
+        block.layer,
+        give_or_take(block.smallest, block.smallest_error),
+        give_or_take(block.largest, block.largest_error),
+        give_or_take(block.trace, block.trace_error),
+        _NOTHING if block.share is None else f"{block.share:.0%}",
+        figure(block.gradient_norm, 3),
+        f"{block.parameters:,}",
+    ]
+
+
+def block_words(result: CurvatureResult) -> str:
+    """How to read the table of layers, and what it does not hold."""
+    said = "each layer's block of the Hessian, all other layers held"
+    shares = [block.share for block in result.blocks]
+    known = sum(share for share in shares if share is not None)
+    if None in shares or not known:
+        return said
+    return f"{said}; share: of its squared entries, {1 - known:.0%} of which are between layers"
 
 
 def relation_words(relation: Relation) -> str:

@@ -8,11 +8,13 @@ import numpy as np
 
 from gradcli.analysis.curvature.crosscheck import crosscheck
 from gradcli.analysis.curvature.exact import assemble
+from gradcli.analysis.curvature.layers import blocks_of, sampled_blocks
 from gradcli.analysis.curvature.options import CurvatureOptions, method_for
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.relations import relations_of
 from gradcli.analysis.curvature.report import (
     MATRICES,
+    Block,
     Crosscheck,
     CurvatureReport,
     CurvatureResult,
@@ -74,6 +76,7 @@ def analyse_curvature(
         crosscheck=checked,
         spectra=spectra,
         relations=relations_of(plan, found.images),
+        blocks=found.blocks,
         steps=steps,
         passes=dict(products.passes),
         builtin=not plan.definitions,
@@ -82,11 +85,12 @@ def analyse_curvature(
 
 
 class _Matrices(Record):
-    """What is known of each matrix, how it is solved, and the images of the same vectors."""
+    """What is known of each matrix, how it is solved, the images of the same vectors, and blocks."""
 
     spectra: dict[Matrix, Spectrum]
     solvers: dict[Matrix, Solver]
     images: dict[Matrix, Array]
+    blocks: tuple[Block, ...] = ()
 
 
 def _exact(products: Products, progress: Progress | None) -> _Matrices:
@@ -102,7 +106,7 @@ def _exact(products: Products, progress: Progress | None) -> _Matrices:
         found.images[matrix] = dense.matrix
         if progress is not None:
             progress("matrices", done + 1, len(MATRICES))
-    return found
+    return found.replace(blocks=blocks_of(products, found.images["hessian"]))
 
 
 def _sampled(
@@ -126,7 +130,8 @@ def _sampled(
         )
         found.spectra[matrix] = spectrum
         found.solvers[matrix] = ByProducts(products, spectrum, options.iterations)
-    return found
+    images = found.images["hessian"]
+    return found.replace(blocks=sampled_blocks(products, probes, images, options.tolerance, seed))
 
 
 def _verdict(checked: Crosscheck, hessian: Spectrum, *, by_differences: bool) -> Verdict:

@@ -13,6 +13,7 @@ from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = [
     "MATRICES",
+    "Block",
     "Crosscheck",
     "CurvatureReport",
     "CurvatureResult",
@@ -106,6 +107,26 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
+class Block:
+    """One layer's block of the Hessian: the curvature by its parameters, all others held.
+
+    Errors are as in `Spectrum`. `share` is that of ‖H‖²_F in the block, None where the matrix was
+    not assembled; what the blocks lack of one is between layers.
+    """
+
+    layer: str
+    parameters: int
+    smallest: float
+    smallest_error: float
+    largest: float
+    largest_error: float
+    trace: float
+    trace_error: float
+    share: float | None
+    gradient_norm: float
+
+
+@dataclass(frozen=True)
 class Relation:
     """How far a matrix is from another: ‖A - B‖_F relative to ‖B‖_F, or what probes tell of it.
 
@@ -191,6 +212,7 @@ class CurvatureResult:
     crosscheck: Crosscheck | None = None
     spectra: Mapping[Matrix, Spectrum] = field(default_factory=dict)
     relations: tuple[Relation, ...] = ()
+    blocks: tuple[Block, ...] = ()
     steps: tuple[Step, ...] = ()
     passes: Mapping[str, int] = field(default_factory=dict)
     builtin: bool = True
@@ -242,6 +264,7 @@ class CurvatureResult:
             "relations": [
                 {**asdict(relation), "coincide": relation.coincide} for relation in self.relations
             ],
+            "blocks": [asdict(block) for block in self.blocks],
             "steps": [step.to_dict() for step in self.steps],
             "passes": dict(self.passes),
         }
