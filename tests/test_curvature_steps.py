@@ -12,7 +12,6 @@ import gradcli
 from gradcli.analysis.curvature.lbfgs import Descent, Pair, direction, minimise
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import CurvatureResult, Step
-from gradcli.analysis.curvature.solve import conjugate_gradients
 from gradcli.core.arrays import Array
 from gradcli.report.render import render
 from gradcli.report.surface import FILE
@@ -105,18 +104,6 @@ def test_a_saddle_has_no_steps() -> None:
     assert (hessian.negative, hessian.zero, hessian.positive) == (2, 2, 2)
     assert hessian.largest == pytest.approx(-hessian.smallest)
     assert "a saddle point" in render(gradcli.curvature("specs/saddle.yaml"), "table", FILE)
-
-
-def test_conjugate_gradients_solve_what_numpy_solves(rng: np.random.Generator) -> None:
-    root = rng.standard_normal((20, 20))
-    matrix, right = root @ root.T + np.eye(20), rng.standard_normal(20)
-    x, taken, residual = conjugate_gradients(lambda v: matrix @ v, right, 100)
-    np.testing.assert_allclose(x, np.linalg.solve(matrix, right), rtol=1e-7)
-    assert taken <= 60
-    assert residual < 1e-10
-    singular = np.diag([1.0, 2.0, 0.0])
-    x, _, _ = conjugate_gradients(lambda v: singular @ v, np.array([1.0, 2.0, 0.0]), 10)
-    np.testing.assert_allclose(x, [1.0, 1.0, 0.0], rtol=1e-12)
 
 
 def inverse_hessian(pairs: list[tuple[Array, Array]]) -> Array:

@@ -42,7 +42,7 @@ __all__ = ["command"]
     "--iterations",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Most steps of Lanczos' method.  [default: 300]",
+    help="Most steps of Lanczos' method.  [default: 300, fewer where that would take long]",
 )
 @click.option(
     "--tolerance",

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.analysis.curvature.crosscheck import crosscheck
 from gradcli.analysis.curvature.exact import assemble
 from gradcli.analysis.curvature.layers import blocks_of, sampled_blocks
-from gradcli.analysis.curvature.options import CurvatureOptions, method_for
+from gradcli.analysis.curvature.options import CurvatureOptions, method_for, steps_for
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.relations import relations_of
 from gradcli.analysis.curvature.report import (
@@ -59,7 +59,8 @@ def analyse_curvature(
     if method == "exact":
         found = _exact(products, progress)
     else:
-        found = _sampled(products, options, model.plan.seed, progress)
+        most = steps_for(products.network, products.size, options)
+        found = _sampled(products, options, most, model.plan.seed, progress)
     plan, spectra = model.plan, found.spectra
     steps: tuple[Step, ...] = ()
     if options.steps:
@@ -85,7 +86,7 @@ def analyse_curvature(
 
 
 class _Matrices(Record):
-    """What is known of each matrix, how it is solved, the images of the same vectors, and blocks."""
+    """What is known of each matrix, how it is solved, and the images of the same vectors."""
 
     spectra: dict[Matrix, Spectrum]
     solvers: dict[Matrix, Solver]
@@ -110,7 +111,7 @@ def _exact(products: Products, progress: Progress | None) -> _Matrices:
 
 
 def _sampled(
-    products: Products, options: CurvatureOptions, seed: int, progress: Progress | None
+    products: Products, options: CurvatureOptions, most: int, seed: int, progress: Progress | None
 ) -> _Matrices:
     found = _Matrices({}, {}, {})
     probes = signs(np.random.default_rng([seed, 1]), options.probes, products.size)
@@ -122,16 +123,16 @@ def _sampled(
 
         def on_step(step: int, done: int = done) -> None:
             if progress is not None:
-                most = options.iterations
                 progress("products", done * most + step, len(MATRICES) * most)
 
         spectrum, found.images[matrix] = sampled_spectrum(
-            products, matrix, probes, options.iterations, options.tolerance, on_step
+            products, matrix, probes, most, options.tolerance, on_step
         )
         found.spectra[matrix] = spectrum
-        found.solvers[matrix] = ByProducts(products, spectrum, options.iterations)
+        found.solvers[matrix] = ByProducts(products, spectrum, most)
     images = found.images["hessian"]
-    return found.replace(blocks=sampled_blocks(products, probes, images, options.tolerance, seed))
+    blocks = sampled_blocks(products, probes, images, most, options.tolerance, seed)
+    return found.replace(blocks=blocks)
 
 
 def _verdict(checked: Crosscheck, hessian: Spectrum, *, by_differences: bool) -> Verdict:

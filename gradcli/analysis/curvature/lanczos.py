@@ -16,38 +16,55 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 
-__all__ = ["Ritz", "lanczos"]
+__all__ = ["Ritz", "lanczos", "outermost"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
 class Ritz(Record):
-    """Ritz values in ascending order, their error bounds, vectors of the outermost two, and steps.
+    """Ritz values in ascending order, T's eigenvectors as columns, and the basis that T is in.
 
-    `weights` are the squared first entries of T's eigenvectors: how much of the start is in each.
-    `complete` says that the Krylov space was exhausted, so that all its eigenvalues are exact.
+    `residual` is β, by which the basis fails to be invariant. `complete` says that the Krylov space
+    of the start was exhausted, so that all its eigenvalues are exact.
     """
 
     values: Array
-    errors: Array
-    weights: Array
-    lowest: Array
-    highest: Array
-    steps: int
+    inner: Array
+    basis: Array
+    residual: float
     complete: bool
+
+    @property
+    def steps(self) -> int:
+        """The products taken."""
+        return len(self.values)
+
+    @property
+    def errors(self) -> Array:
+        """A bound for each Ritz value on the distance to the nearest eigenvalue."""
+        rounding = _EPS * np.abs(self.values).max(initial=0.0) * np.sqrt(self.basis.shape[1])
+        return np.asarray(np.maximum(np.abs(self.residual * self.inner[-1]), rounding))
+
+    @property
+    def weights(self) -> Array:
+        """How much of the start is in each: the squared first entries of the eigenvectors of T."""
+        return np.asarray(self.inner[0] ** 2)
+
+    def vector(self, position: int) -> Array:
+        """The Ritz vector of a value."""
+        return np.asarray(self.basis.T @ self.inner[:, position])
 
 
 def lanczos(
     times: Callable[[Array], Array],
     start: Array,
     most: int,
-    tolerance: float,
+    enough: Callable[[Ritz], bool],
     on_step: Callable[[int], None] | None = None,
 ) -> Ritz:
-    """Steps from `start` until both outermost Ritz values are known to the relative tolerance.
+    """Steps from `start` until what is known is `enough`; at most so many products.
 
-    `times` multiplies a vector by the symmetric matrix; at most `most` products are taken. The
-    tolerance is relative to the larger of the two in size.
+    `times` multiplies a vector by the symmetric matrix.
     """
     size = len(start)
     most = min(most, size)
@@ -55,7 +72,7 @@ def lanczos(
     basis[0] = start / np.linalg.norm(start)
     diagonal: list[float] = []
     beside: list[float] = []
-    complete = False
+    look = _APART
     for step in range(most):
         image = times(basis[step])
         diagonal.append(float(basis[step] @ image))
@@ -63,41 +80,33 @@ def lanczos(
         for _ in range(2):  # once more, or rounding lets eigenvalues that are found come again
             image = image - known.T @ (known @ image)
         beta = float(np.linalg.norm(image))
-        beside.append(beta)
-        largest = max(map(abs, (*diagonal, *beside)))
-        complete = beta <= size * _EPS * largest
+        complete = beta <= size * _EPS * max(map(abs, (*diagonal, *beside, beta)))
         if on_step is not None:
             on_step(step + 1)
-        if complete or step + 1 == most or _settled(diagonal, beside, tolerance):
-            break
+        last = complete or step + 1 == most
+        if last or step + 1 == look:
+            look += max(_APART, look // 4)
+            found = Ritz(*_eigen(diagonal, beside), known, beta, complete)
+            if last or enough(found):
+                return found
+        beside.append(beta)
         basis[step + 1] = image / beta
-    values, inner = _eigen(diagonal, beside)
-    steps = len(diagonal)
-    errors = np.abs(beside[-1] * inner[-1])
-    errors = np.maximum(errors, _EPS * np.abs(values).max(initial=0.0) * np.sqrt(size))
-    return Ritz(
-        values,
-        errors,
-        inner[0] ** 2,
-        basis[:steps].T @ inner[:, 0],
-        basis[:steps].T @ inner[:, -1],
-        steps,
-        complete,
-    )
+    raise AssertionError("at least one step is taken")  # pragma: no cover
+
+
+_APART = 5  # least steps between looks at the Ritz values, which take the cube of their number
 
 
 def _eigen(diagonal: list[float], beside: list[float]) -> tuple[Array, Array]:
-    off = beside[: len(diagonal) - 1]
-    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
     return values, vectors
 
 
-_EVERY = 5  # steps between looks at the Ritz values, which take the cube of their number
+def outermost(tolerance: float) -> Callable[[Ritz], bool]:
+    """Whether both outermost values are known to the tolerance, relative to the larger one."""
 
+    def enough(ritz: Ritz) -> bool:
+        allowed = tolerance * float(np.abs(ritz.values).max())
+        return bool(max(ritz.errors[0], ritz.errors[-1]) <= allowed)
 
-def _settled(diagonal: list[float], beside: list[float], tolerance: float) -> bool:
-    if len(diagonal) % _EVERY:
-        return False
-    values, inner = _eigen(diagonal, beside)
-    errors = np.abs(beside[-1] * inner[-1, [0, -1]])
-    return bool(errors.max() <= tolerance * np.abs(values).max())
+    return enough

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcli.analysis.curvature.lanczos import lanczos
+from gradcli.analysis.curvature.lanczos import lanczos, outermost
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Block
 from gradcli.analysis.curvature.trace import estimate, signs
@@ -42,7 +42,7 @@ def blocks_of(products: Products, hessian: Array) -> tuple[Block, ...]:
 
 
 def sampled_blocks(
-    products: Products, probes: Array, images: Array, tolerance: float, seed: int
+    products: Products, probes: Array, images: Array, most: int, tolerance: float, seed: int
 ) -> tuple[Block, ...]:
     """Each layer's block: the outermost eigenvalues by Lanczos, the trace over probes of the whole.
 
@@ -58,7 +58,7 @@ def sampled_blocks(
             return products.times("hessian", whole)[0, place]
 
         start = signs(np.random.default_rng([seed, 3, position]), 1, width)[0]
-        ritz = lanczos(times, start, _STEPS, tolerance)
+        ritz = lanczos(times, start, min(_STEPS, most), outermost(tolerance))
         trace = estimate((probes * images)[:, place].sum(axis=1))
         found.append(
             Block(

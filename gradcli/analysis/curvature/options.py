@@ -12,10 +12,11 @@ from gradcli.engine.network import Network
 from gradcli.errors import UsageError
 from gradcli.spec.memory import in_bytes
 
-__all__ = ["CurvatureOptions", "method_for"]
+__all__ = ["CurvatureOptions", "method_for", "steps_for"]
 
 _EXACT = 1000  # parameters up to which all eigenvalues take a second or so,
 _WORK = 2e9  # and multiply-adds of as many forward passes
+_FEWEST, _MOST = 20, 300  # steps of Lanczos' method where none are asked for
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class CurvatureOptions:
     """How a curvature analysis is run.
 
     `method` None is the exact one where that takes a few seconds. `probes` is the number of random
-    vectors behind a trace, `iterations` the most steps that Lanczos takes, and `tolerance`,
+    vectors behind a trace, `iterations` the most steps that Lanczos takes (None: as many as
+    are a matter of seconds, and fit in memory), and `tolerance`,
     relative to the largest eigenvalue, where it stops. `history` is the number of pairs that L-BFGS
     keeps, and of its steps; `damping` is added to the matrices that steps are solved from, None for
     what it takes (see `steps_from`). Without `steps` none is tried. Raises UsageError for anything
@@ -32,7 +34,7 @@ class CurvatureOptions:
 
     method: Literal["exact", "lanczos"] | None = None
     probes: int = 32
-    iterations: int = 300
+    iterations: int | None = None
     tolerance: float = 1e-8
     history: int = 10
     damping: float | None = None
@@ -44,6 +46,8 @@ class CurvatureOptions:
             raise UsageError(f"method: expected exact or lanczos, got {self.method!r}")
         for name, least in (("probes", 2), ("iterations", 2), ("history", 1)):
             value = getattr(self, name)
+            if value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 hint = f"expected a whole number of at least {least}"
                 raise UsageError(f"{name}: {hint}, got {value!r}")
@@ -63,10 +67,39 @@ def method_for(network: Network, parameters: int, options: CurvatureOptions) -> 
         cheap = parameters <= _EXACT and Costs(network).forward * parameters <= _WORK
         return "exact" if cheap and needed <= options.max_memory else "lanczos"
     if options.method == "exact" and needed > options.max_memory:
+        vectors = _vectors(options) + (options.iterations or _FEWEST)
         raise UsageError(
             f"the exact matrices of {parameters:,} parameters need about {in_bytes(needed)} of "
             f"memory, more than the {in_bytes(options.max_memory)} allowed: --method lanczos needs "
-            f"about {in_bytes(8 * parameters * (options.iterations + 2 * options.probes))}, and "
-            "--max-memory raises what is allowed"
+            f"{in_bytes(8 * parameters * vectors)} or more, and --max-memory raises what is allowed"
         )
     return options.method
+
+
+def steps_for(network: Network, parameters: int, options: CurvatureOptions) -> int:
+    """The most steps of Lanczos: those asked for, or a few seconds' worth that fit in memory.
+
+    Each step keeps a vector. Raises UsageError, with what would fit, where it is too many.
+    """
+    room = options.max_memory // (8 * parameters) - _vectors(options)
+    if (options.iterations or _FEWEST) > room:
+        needed = 8 * parameters * (_vectors(options) + (options.iterations or _FEWEST))
+        fit = (
+            f"--iterations {room} fits"
+            if room >= _FEWEST
+            else f"--max-memory {in_bytes(needed).replace(' ', '')} allows it"
+        )
+        raise UsageError(
+            f"{options.iterations or _FEWEST} steps of Lanczos with {parameters:,} parameters need "
+            f"about {in_bytes(needed)} of memory, more than the {in_bytes(options.max_memory)} "
+            f"allowed: {fit}"
+        )
+    if options.iterations is not None:
+        return options.iterations
+    worth = int(_WORK // max(1, Costs(network).forward))
+    return min(room, _MOST, max(_FEWEST, worth))
+
+
+def _vectors(options: CurvatureOptions) -> int:
+    """Vectors of all parameters that are kept beside those of Lanczos: probes and their images."""
+    return 5 * options.probes + 2 * options.history

@@ -158,7 +158,7 @@ class Step:
     none, None where it was not needed. It took so many `products` with the matrix, `gradients`
     beyond the one at the point, and `numbers` of memory beside the network. `flat` is the share of
     the gradient in directions of no curvature, which the step leaves alone; `residual` what
-    conjugate gradients left of the equation, relative to the gradient. L-BFGS has `taken` several
+    products left of the equation, relative to the gradient. L-BFGS has `taken` several
     steps.
     """
 

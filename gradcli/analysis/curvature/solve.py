@@ -1,4 +1,4 @@
-"""Solving (A + λI) s = -g: from the eigenvectors of A, or by conjugate gradients from products.
+"""Solving (A + λI) s = -g: from the eigenvectors of A, or by Lanczos' method from products.
 
 An indefinite A is shifted until its smallest eigenvalue has turned into its own size: the step then
 goes down along directions of negative curvature, about as far as their curvature allows elsewhere.
@@ -6,20 +6,22 @@ goes down along directions of negative curvature, about as far as their curvatur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from gradcli.analysis.curvature.exact import Dense
+from gradcli.analysis.curvature.lanczos import Ritz, lanczos
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Matrix, Spectrum
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 
-__all__ = ["ByEigenvectors", "ByProducts", "Solution", "Solver", "conjugate_gradients"]
+__all__ = ["ByEigenvectors", "ByProducts", "Solution", "Solver"]
 
-_CG_TOLERANCE = 1e-10
+_SOLVED = 1e-10  # residual relative to the gradient
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class Solution(Record):
@@ -41,11 +43,10 @@ class Solution(Record):
 class Solver(Protocol):
     """Whatever solves for the step of one matrix; `damping` None adds what it takes to descend.
 
-    Raises ValueError where the matrix with the damping given is not positive. One that
-    `keeps_products` solves again without taking any.
+    Raises ValueError where the matrix with the damping given is not positive. Solving again, with
+    another damping, takes no further products.
     """
 
-    keeps_products: bool
     largest: float
 
     def solve(self, gradient: Array, damping: float | None) -> Solution: ...
@@ -66,8 +67,6 @@ def _shift(smallest: float, error: float, damping: float | None) -> float:
 
 class ByEigenvectors:
     """From an assembled matrix: p products, p² numbers."""
-
-    keeps_products = True
 
     def __init__(self, dense: Dense) -> None:
         self._dense = dense
@@ -91,14 +90,17 @@ class ByEigenvectors:
 
 
 class ByProducts:
-    """By conjugate gradients, from products alone: four vectors of memory."""
+    """From products alone: Lanczos from the gradient, in whose basis A is tridiagonal.
 
-    keeps_products = False
+    The basis is the same for every damping, so that all are solved from the same products. It keeps
+    a vector for each product.
+    """
 
     def __init__(self, products: Products, spectrum: Spectrum, most: int) -> None:
         self._products = products
         self._spectrum = spectrum
         self._most = most
+        self._ritz: Ritz | None = None
         self.largest = max(abs(spectrum.smallest), abs(spectrum.largest))
 
     def times(self, vector: Array) -> Array:
@@ -107,38 +109,25 @@ class ByProducts:
 
     def solve(self, gradient: Array, damping: float | None) -> Solution:
         shift = _shift(self._spectrum.smallest, self._spectrum.smallest_error, damping)
-        step, taken, residual = conjugate_gradients(
-            lambda v: self.times(v) + shift * v, -gradient, self._most
-        )
-        return Solution(step, shift, taken, 4 * len(gradient), residual=residual)
+        if self._ritz is None:
+            enough = partial(self._is_solved, shift)
+            self._ritz = lanczos(self.times, gradient, self._most, enough)
+        ritz = self._ritz
+        norm = float(np.linalg.norm(gradient))
+        step = -norm * (ritz.basis.T @ (ritz.inner @ self._share(ritz, shift)))
+        size = len(gradient)
+        residual = self._residual(ritz, shift)
+        return Solution(step, shift, ritz.steps, ritz.steps * size, residual=residual)
 
+    def _share(self, ritz: Ritz, shift: float) -> Array:
+        """(T + λ)⁻¹ of the first unit vector, by eigenvectors of T, none where T + λ is zero."""
+        shifted = ritz.values + shift
+        rounding = self._products.size * _EPS * self.largest
+        curved = shifted > rounding
+        return np.where(curved, ritz.inner[0] / np.where(curved, shifted, 1.0), 0.0)
 
-def conjugate_gradients(
-    times: Callable[[Array], Array], right: Array, most: int
-) -> tuple[Array, int, float]:
-    """x with A x = right, the products taken, and the residual relative to `right`.
+    def _residual(self, ritz: Ritz, shift: float) -> float:
+        return abs(ritz.residual * float(ritz.inner[-1] @ self._share(ritz, shift)))
 
-    It ends where a direction of no curvature is met, or the residual stops shrinking (Hestenes and
-    Stiefel, 1952).
-    """
-    x = np.zeros_like(right)
-    residual = right.copy()
-    along = residual.copy()
-    square = first = float(residual @ residual)
-    best, least = x, first
-    taken = 0
-    while taken < most and square > _CG_TOLERANCE**2 * first:
-        image = times(along)
-        taken += 1
-        curvature = float(along @ image)
-        if curvature <= np.finfo(float).eps * float(along @ along):
-            break
-        length = square / curvature
-        x = x + length * along
-        residual = residual - length * image
-        after = float(residual @ residual)
-        along = residual + after / square * along
-        square = after
-        if square < least:
-            best, least = x, square
-    return best, taken, float(np.sqrt(least / first)) if first else 0.0
+    def _is_solved(self, shift: float, ritz: Ritz) -> bool:
+        return self._residual(ritz, shift) <= _SOLVED

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradcli.analysis.curvature.exact import Dense
-from gradcli.analysis.curvature.lanczos import lanczos
+from gradcli.analysis.curvature.lanczos import lanczos, outermost
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Matrix, Spectrum
 from gradcli.analysis.curvature.trace import estimate
@@ -59,7 +59,7 @@ def sampled_spectrum(
     def times(vector: Array) -> Array:
         return products.times(matrix, vector[None]).reshape(-1)
 
-    ritz = lanczos(times, probes[0], most, tolerance, on_step)
+    ritz = lanczos(times, probes[0], most, outermost(tolerance), on_step)
     return (
         Spectrum(
             matrix,

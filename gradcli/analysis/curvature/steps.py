@@ -73,12 +73,11 @@ def _damped_step(
     first = _model_step(products, method, solver, hessian, damping)
     if damping is not None or first.undefined or first.actual > 0:
         return first
-    spent, best = first.products, first
+    best = first
     for power in range(_LEAST_DAMPING, _MOST_DAMPING):
         more = first.damping + 10.0**power * solver.largest
         tried = _model_step(products, method, solver, hessian, more)
-        spent += 0 if solver.keeps_products else tried.products
-        best = tried.replace(undamped=first.actual, products=spent)
+        best = tried.replace(undamped=first.actual)
         if tried.actual >= _ENOUGH * tried.predicted:
             break
     return best

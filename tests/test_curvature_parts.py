@@ -1,0 +1,110 @@
+"""The curvature layer by layer, and what memory and time allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcli
+from gradcli.analysis.curvature.exact import assemble
+from gradcli.analysis.curvature.options import CurvatureOptions, method_for, steps_for
+from gradcli.analysis.curvature.products import Products
+from gradcli.analysis.curvature.solve import ByProducts
+from gradcli.analysis.curvature.spectra import sampled_spectrum
+from gradcli.analysis.curvature.trace import signs
+from gradcli.errors import UsageError
+
+NETWORKS: dict[str, tuple[Any, list[int]]] = {
+    "dense": ([{"dense": 5}, "tanh", {"dense": {"units": 3, "name": "head"}}], [6, 4]),
+    "lstm": ([{"lstm": {"units": 3, "output": "last"}}, {"dense": 3}], [4, 5, 3]),
+    "residual": ([{"dense": 4}, {"residual": [{"dense": 4}, "relu"]}, {"dense": 3}], [6, 4]),
+}
+
+
+def spec_of(network: list[Any], shape: list[int], loss: Any = "cross_entropy") -> dict[str, Any]:
+    data = {"inputs": {"shape": shape}, "targets": "auto"}
+    return {"gradcli": 1, "data": data, "network": network, "loss": loss}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_blocks_are_those_of_the_assembled_hessian(name: str) -> None:
+    model = gradcli.load(spec_of(*NETWORKS[name]))
+    products = Products(model)
+    hessian = assemble(products, "hessian").matrix
+    exact = gradcli.curvature(model).results[0].blocks
+    sampled = gradcli.curvature(model, method="lanczos", probes=200).results[0].blocks
+    assert sum(block.parameters for block in exact) == products.size
+    assert sum(block.trace for block in exact) == pytest.approx(np.trace(hessian))
+    squares, start = 0.0, 0
+    for one, other in zip(exact, sampled, strict=True):
+        own = [w for key, w in model.parameters.items() if key.startswith(f"{one.layer}.")]
+        assert sum(w.size for w in own) == one.parameters == other.parameters
+        place = slice(start, start + one.parameters)
+        start = place.stop
+        values = np.linalg.eigvalsh(hessian[place, place])
+        assert one.largest == pytest.approx(values[-1], rel=1e-10)
+        assert one.smallest == pytest.approx(values[0], rel=1e-8, abs=1e-14)
+        assert one.share is not None
+        squares += one.share * float(np.sum(hessian**2))
+        assert one.share * np.sum(hessian**2) == pytest.approx(np.sum(hessian[place, place] ** 2))
+        assert abs(other.largest - one.largest) <= other.largest_error + 1e-12
+        assert abs(other.trace - one.trace) < 5 * other.trace_error + 1e-12
+        assert other.gradient_norm == one.gradient_norm
+
+
+def test_the_layers_of_heads_and_of_the_loss_are_blocks_too() -> None:
+    (result,) = gradcli.curvature("specs/multi_task_uncertainty.yaml").results
+    names = [block.layer for block in result.blocks]
+    assert len(set(names)) == len(names)
+    assert any(name.startswith("loss") for name in names)
+
+
+def test_every_damping_is_solved_from_the_same_products(rng: np.random.Generator) -> None:
+    """(G + λI) s = -g as numpy solves it, with no further products for another λ."""
+    products = Products(gradcli.load(spec_of(*NETWORKS["dense"])))
+    dense = assemble(products, "gauss_newton").matrix
+    probes = signs(rng, 4, products.size)
+    spectrum, _ = sampled_spectrum(products, "gauss_newton", probes, 60, 1e-10)
+    solver = ByProducts(products, spectrum, 60)
+    g = products.gradient
+    solver.solve(g, 1e-3)
+    taken = products.passes["gauss_newton"]
+    for damping in (1e-2, 1.0, 100.0):
+        found = solver.solve(g, damping)
+        expected = np.linalg.solve(dense + damping * np.eye(len(g)), -g)
+        np.testing.assert_allclose(found.step, expected, rtol=1e-7, atol=1e-12)
+        assert found.residual < 1e-9
+    assert products.passes["gauss_newton"] == taken
+
+
+def test_lanczos_within_memory_and_time() -> None:
+    model = gradcli.load(
+        spec_of([{"dense": 400}, "tanh", {"dense": 400}, {"dense": 10}], [32, 100])
+    )
+    network, size = model.network, sum(w.size for w in model.parameters.values())
+    assert method_for(network, size, CurvatureOptions()) == "lanczos"
+    free = steps_for(network, size, CurvatureOptions())
+    assert 20 <= free <= 300
+    tight = CurvatureOptions(max_memory=8 * size * 230)
+    assert steps_for(network, size, tight) <= 50
+    asked = CurvatureOptions(max_memory=8 * size * 230, iterations=100)
+    with pytest.raises(UsageError, match="--iterations 50 fits"):
+        steps_for(network, size, asked)
+    with pytest.raises(UsageError, match="--max-memory"):
+        steps_for(network, size, CurvatureOptions(max_memory=8 * size * 30))
+
+
+def test_memory_stays_within_what_is_said() -> None:
+    """Measured with tracemalloc: the whole of a sampled analysis within its estimate."""
+    import tracemalloc
+
+    model = gradcli.load(spec_of([{"dense": 200}, "tanh", {"dense": 200}, {"dense": 5}], [8, 100]))
+    size = sum(w.size for w in model.parameters.values())
+    tracemalloc.start()
+    gradcli.curvature(model, method="lanczos", iterations=30, probes=8, history=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    estimate = 8 * size * (30 + 5 * 8 + 2 * 3)
+    assert peak < estimate + 2 * (24 << 20)  # and the chunks in which products are taken
