@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         loss,
         paper,
         schema,
+        train,
     )
     from gradcli.errors import SpecError
 
@@ -40,6 +41,7 @@ __all__ = [
     "loss",
     "paper",
     "schema",
+    "train",
 ]
 
 

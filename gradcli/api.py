@@ -14,6 +14,7 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.calls.curvature import curvature
 from gradcli.calls.functions import check_vjp, gradcheck
 from gradcli.calls.graph import graph
+from gradcli.calls.training import train
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, UsageError, UserCodeError
 from gradcli.sources import (
@@ -52,6 +53,7 @@ __all__ = [
     "schema",
     "template",
     "templates",
+    "train",
 ]
 
 
@@ -332,7 +334,7 @@ def explain(
 def catalogue(
     kind: str | None = None, *, search: Sequence[str] = (), where: Sequence[str] = ()
 ) -> ListReport:
-    """What there is of a kind (activations, layers, losses, terms, initializers, rules, concepts).
+    """What there is of a kind, such as losses or rules.
 
     Every word of `search` is in a name or summary of what is listed, and every property of `where`
     holds, or does not where it begins with `not-`. Raises UsageError for an unknown kind or

@@ -24,6 +24,7 @@ def plan_of(
     max_memory: int,
     *,
     keeps_network: bool = True,
+    whole_data: bool = False,
 ) -> Plan:
     """The plan of a spec: a file, a mapping, or a text with the name to show for it.
 
@@ -37,6 +38,7 @@ def plan_of(
             allow_python=allow_python,
             max_memory=max_memory,
             keeps_network=keeps_network,
+            whole_data=whole_data,
             check_codes=check_codes,
             overrides=overrides,
         )
@@ -45,6 +47,7 @@ def plan_of(
         allow_python=allow_python,
         max_memory=max_memory,
         keeps_network=keeps_network,
+        whole_data=whole_data,
         check_codes=check_codes,
         overrides=overrides,
     )

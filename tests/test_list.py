@@ -81,7 +81,7 @@ def test_a_property_and_its_absence_make_the_whole() -> None:
     ("kind", "where", "message"),
     [
         ("loses", (), "did you mean losses?"),
-        ("?", (), "there are activations, layers, losses, terms, initializers, rules, concepts"),
+        ("?", (), "there are activations, layers, losses, terms, initializers, optimizers"),
         ("losses", ("convx",), "did you mean convex?"),
         ("losses", ("not-convx",), "did you mean convex?"),
         ("initializers", ("zzz",), "there are "),

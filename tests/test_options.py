@@ -54,6 +54,7 @@ def running(base: str, quiet: Use) -> dict[str, Use]:
 
 
 FLOW = "flow --depth 4 --width 8 --batch 4 --seeds 2 --no-remedies"
+TRAIN = "train net.yaml --steps 2"
 TWO = "loss cross_entropy --targets 0.5,0.5"
 
 USES = {
@@ -141,6 +142,29 @@ USES = {
         Use("curvature net.yaml", "--dtype float32"),
         Use("curvature layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
     ),
+    "train": running(TRAIN, Use(TRAIN, "--quiet", gone="update/weight"))
+    | named(
+        Use("train net.yaml", "--steps 3", "in 3 steps"),
+        Use(TRAIN, "--batch 2", "batches of 2"),
+        Use(TRAIN, "--optimizer adam:beta1=0.5", "adam:beta1=0.5"),
+        Use(TRAIN, "--lr 0.25", "learning rate 0.25"),
+        Use(TRAIN, "--schedule cosine", "cosine"),
+        Use(f"{TRAIN} --format json", "--anneal mse=linear", '"mse": 1.0'),
+        Use(TRAIN, "--clip norm=1e-3", "by norm 0.001 cuts 2 of 2"),
+        Use(TRAIN, "--accumulate 2", "2 of them a step"),
+        Use(TRAIN, "--precision mixed", "mixed"),
+        Use(f"{TRAIN} --precision mixed", "--loss-scale 8", "2^3"),
+        Use(TRAIN, "--curriculum self_paced", "self_paced"),
+        Use(TRAIN, "--check-every 2", "step 2 pass"),
+        Use(TRAIN, "--approximations", "top 1%"),
+        Use(f"{TRAIN} --lr 1e200", "--fail-on diverged", "--fail-on diverged", codes=(0, 1)),
+        Use(TRAIN, "--log steps.jsonl", '{"number": 2'),
+        Use(TRAIN, "--save-weights kept.npz", "run/steps"),
+        Use("train net.yaml --steps 4", "--resume run.npz", "after the 1 before"),
+        Use(f"{TRAIN} --format json", "--seed 7", '"seed": 7'),
+        Use(TRAIN, "--dtype float32", "float32"),
+        Use("train layer.yaml --steps 2", "--allow-python", gone="SP018", codes=(2, 0)),
+    ),
     "explain": told("explain huber"),
     "list": told("list terms")
     | named(
@@ -172,6 +196,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("folder.md").mkdir()
     api.template("function").write(Path("python.yaml"))
     api.template("layer").write(Path("layer.yaml"))
+    api.train("net.yaml", steps=1, save_weights="run.npz")
     return tmp_path
 
 
@@ -184,7 +209,7 @@ def run(line: str) -> tuple[int, str]:
     result = CliRunner().invoke(main, arguments, env={"FORCE_COLOR": "1"} if forced else {})
     files = [path for path in sorted(Path().iterdir()) if path.is_file()]
     made = [path for path in files if before.get(path) != path.read_bytes()]
-    texts = [f"{path}: {path.read_text('utf-8')}" for path in made]
+    texts = [f"{path}: {path.read_text('utf-8', 'replace')}" for path in made]
     for path in made:
         path.unlink()
         if path in before:

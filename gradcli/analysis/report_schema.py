@@ -17,6 +17,7 @@ from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.analysis.graph.report import GraphReport
 from gradcli.analysis.in_json import PROBLEM, Shape
 from gradcli.analysis.losses.report import LossReport
+from gradcli.analysis.training.report import TrainReport
 from gradcli.analysis.verdict import SCHEMA, Report
 from gradcli.core.record import Record
 from gradcli.errors import ExitCode, InternalError, SpecProblem
@@ -24,7 +25,7 @@ from gradcli.errors import ExitCode, InternalError, SpecProblem
 __all__ = ["REPORTS", "report_schema"]
 
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport, GraphReport),
+    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport, GraphReport, TrainReport),
     *(ExplainReport, ListReport),
 )
 """What commands give as JSON: a new kind of report is entered here, and nowhere else."""

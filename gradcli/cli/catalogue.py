@@ -38,8 +38,8 @@ def command(
 ) -> ExitCode:
     """List what there is of a KIND, or everything.
 
-    Kinds: activations, layers, losses, terms, initializers, rules, concepts. A property holds with
-    the defaults; `gradcli explain NAME` shows all of them.
+    Kinds: activations, layers, losses, terms, initializers, optimizers, schedules, curricula,
+    rules, concepts. A property holds with the defaults; `gradcli explain NAME` shows all of them.
     """
     from gradcli import api
 

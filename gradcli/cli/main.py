@@ -23,6 +23,7 @@ def _put_version(ctx: click.Context, param: click.Parameter, value: bool) -> Non
     commands_in={
         "check": ("gradcli.cli.check", "Compare every gradient of specs with a numeric one."),
         "flow": ("gradcli.cli.flow", "Gradient norms layer by layer: will this network train?"),
+        "train": ("gradcli.cli.train", "A short run: gradients over steps, clipping, schedules."),
         "loss": ("gradcli.cli.loss", "A loss: curve, gradient, and properties that are checked."),
         "curvature": ("gradcli.cli.curvature", "How a loss curves: Hessian, Fisher, and steps."),
         "graph": ("gradcli.cli.graph", "A network as a graph: operations, memory, checkpoints."),

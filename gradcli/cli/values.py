@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "assignments",
+    "choice",
+    "choices_by_name",
+    "clip",
     "entries",
     "gates",
+    "loss_scale",
     "memory",
     "numbers",
     "report_files",
     "require",
     "topics_and_specs",
+    "training_gates",
 ]
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -110,15 +115,94 @@ def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """What flow can fail on; several in one value are separated by commas."""
-    names = tuple(part.strip() for text in value for part in text.split(",") if part.strip())
-    if not names:
+    if not value:
         return ()
     from gradcli.analysis.flow.report import GATES
 
+    return _named(value, GATES)
+
+
+def training_gates(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What a training run can fail on; several in one value are separated by commas."""
+    if not value:
+        return ()
+    from gradcli.analysis.training.report import GATES
+
+    return _named(value, GATES)
+
+
+def _named(value: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(part.strip() for text in value for part in text.split(",") if part.strip())
     for name in names:
-        if name not in GATES:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(GATES)}.")
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}.")
     return names
+
+
+def choice(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """The name of an op, with options behind a colon: `adam:beta1=0.8,eps=1e-6`."""
+    return None if value is None else _choice(value)
+
+
+def _choice(value: str) -> Any:
+    name, colon, options = (piece.strip() for piece in value.partition(":"))
+    if not colon:
+        return name
+    found = {}
+    for part in options.split(","):
+        key, equals, meant = (piece.strip() for piece in part.partition("="))
+        if not (key and equals and meant):
+            raise click.BadParameter(f"{part!r} is not PARAM=VALUE, such as end=0.1.")
+        found[key] = _scalar(meant)
+    return {name: found}
+
+
+def _scalar(text: str) -> float | bool | str:
+    """A number, true or false, or a word, as a spec has it."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def choices_by_name(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """WHAT=NAME:... by what each is for."""
+    found: dict[str, Any] = {}
+    for part in value:
+        name, equals, meant = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and meant):
+            raise click.BadParameter(f"{part!r} is not WHAT=NAME, such as temperature=cosine.")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice.")
+        found[name] = _choice(meant)
+    return found or None
+
+
+def clip(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, float] | None:
+    """`norm=1` or `value=0.5`."""
+    if value is None:
+        return None
+    kind, _, limit = (piece.strip() for piece in value.partition("="))
+    number = _scalar(limit)
+    if kind in ("norm", "value") and isinstance(number, float) and 0 < number < float("inf"):
+        return {kind: number}
+    raise click.BadParameter(f"{value!r} is neither norm=C nor value=C with a number above 0.")
+
+
+def loss_scale(ctx: click.Context, param: click.Parameter, value: str | None) -> float | str | None:
+    """`dynamic`, or a number above 0."""
+    if value is None or value == "dynamic":
+        return value
+    number = _scalar(value)
+    if isinstance(number, float) and 0 < number < float("inf"):
+        return number
+    raise click.BadParameter(f"{value!r} is neither dynamic nor a number above 0.")
 
 
 def assignments(

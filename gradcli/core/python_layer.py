@@ -102,6 +102,13 @@ class PlacedLayer(NodeOp, kw_only=True):
     is_single: bool = False
     is_lenient: bool = False
 
+    def placed(self, name: str, shape: Shape, options: Options) -> PlacedLayer:
+        """The same class as a node for an input of another shape."""
+        if shape == self.shape:
+            return self
+        definition = PythonLayer(name=self.name, function=self.function)
+        return definition.placed(name, shape, options)
+
     def output_shape(self, shapes: tuple[Shape, ...], options: Options) -> Shape:
         assert self.out is not None
         return self.out

@@ -59,6 +59,8 @@ REFERENCES: Final[dict[str, str]] = {
     "gneiting2007": "Gneiting and Raftery, Strictly proper scoring rules, prediction, and "
     "estimation, Journal of the American Statistical Association 102, 2007",
     "goodfellow2016": "Goodfellow, Bengio, Courville, Deep Learning, MIT Press 2016",
+    "goyal2017": "Goyal, Dollár, Girshick, Noordhuis, Wesolowski, Kyrola, Tulloch, Jia, He, "
+    "Accurate, large minibatch SGD: training ImageNet in 1 hour, arXiv 1706.02677, 2017",
     "grandvalet2005": "Grandvalet and Bengio, Semi-supervised learning by entropy minimization, "
     "NeurIPS 2004",
     "green1990": "Green, Bayesian reconstructions from emission tomography data using a modified "
@@ -98,6 +100,7 @@ REFERENCES: Final[dict[str, str]] = {
     "learning with importance sampling, ICML 2018",
     "kendall2018": "Kendall, Gal, Cipolla, Multi-task learning using uncertainty to weigh losses "
     "for scene geometry and semantics, CVPR 2018",
+    "kingma2015": "Kingma and Ba, Adam: a method for stochastic optimization, ICLR 2015",
     "klambauer2017": "Klambauer, Unterthiner, Mayr, Hochreiter, Self-normalizing neural networks, "
     "NeurIPS 2017",
     "koenker1978": "Koenker and Bassett, Regression quantiles, Econometrica 46, 1978",
@@ -117,6 +120,7 @@ REFERENCES: Final[dict[str, str]] = {
     "liu2019": "Liu, Johns, Davison, End-to-end multi-task learning with attention, CVPR 2019",
     "loshchilov2017": "Loshchilov and Hutter, SGDR: stochastic gradient descent with warm "
     "restarts, ICLR 2017",
+    "loshchilov2019": "Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019",
     "maas2013": "Maas, Hannun, Ng, Rectifier nonlinearities improve neural network acoustic "
     "models, ICML workshop 2013",
     "martens2020": "Martens, New insights and perspectives on the natural gradient method, "
@@ -137,6 +141,8 @@ REFERENCES: Final[dict[str, str]] = {
     "6, 1994",
     "pereyra2017": "Pereyra, Tucker, Chorowski, Kaiser, Hinton, Regularizing neural networks by "
     "penalizing confident output distributions, ICLR workshop 2017",
+    "polyak1964": "Polyak, Some methods of speeding up the convergence of iteration methods, USSR "
+    "Computational Mathematics and Mathematical Physics 4, 1964",
     "poole2016": "Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli, Exponential expressivity in deep "
     "neural networks through transient chaos, NeurIPS 2016",
     "press2007": "Press, Teukolsky, Vetterling, Flannery, Numerical Recipes, 3rd edition, "
@@ -172,6 +178,8 @@ REFERENCES: Final[dict[str, str]] = {
     "functions, SIAM Review 40, 1998",
     "srivastava2014": "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout: a simple "
     "way to prevent neural networks from overfitting, JMLR 15, 2014",
+    "sutskever2013": "Sutskever, Martens, Dahl, Hinton, On the importance of initialization and "
+    "momentum in deep learning, ICML 2013",
     "szegedy2016": "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, Rethinking the Inception "
     "architecture for computer vision, CVPR 2016",
     "tibshirani1996": "Tibshirani, Regression shrinkage and selection via the lasso, Journal of "

@@ -16,17 +16,21 @@ from gradcli.core.op import (
     Term,
     Weighting,
 )
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 
 __all__ = [
     "CATALOGUE",
     "Catalogue",
     "activation",
+    "curriculum",
     "initializer",
     "layer",
     "loss",
     "macro",
     "nearest",
+    "optimizer",
     "output_term",
+    "schedule",
     "term",
     "weighting",
 ]
@@ -148,3 +152,18 @@ def weighting(name: str, **fields: Any) -> Callable[[Function], Function]:
 def initializer(name: str, **fields: Any) -> Callable[[Function], Function]:
     """Define an initializer; see `Initializer` for the fields."""
     return _registering(Initializer, name, fields)
+
+
+def optimizer(name: str, **fields: Any) -> Callable[[Function], Function]:
+    """Define a rule for the steps of a training run; see `Optimizer` for the fields."""
+    return _registering(Optimizer, name, fields)
+
+
+def schedule(name: str, **fields: Any) -> Callable[[Function], Function]:
+    """Define how a number changes over a training run; see `Schedule` for the fields."""
+    return _registering(Schedule, name, fields)
+
+
+def curriculum(name: str, **fields: Any) -> Callable[[Function], Function]:
+    """Define which examples are trained on when; see `Curriculum` for the fields."""
+    return _registering(Curriculum, name, fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradcli.ops import (
     activations,
     classification,
+    curricula,
     dense,
     distributions,
     dropout,
@@ -15,18 +16,21 @@ from gradcli.ops import (
     metric_learning,
     multi_task,
     normalization,
+    optimizers,
     output_terms,
     penalties,
     rectifiers,
     recurrent,
     residual,
     robust,
+    schedules,
     softmax,
 )
 
 __all__ = [
     "activations",
     "classification",
+    "curricula",
     "dense",
     "distributions",
     "dropout",
@@ -37,11 +41,13 @@ __all__ = [
     "metric_learning",
     "multi_task",
     "normalization",
+    "optimizers",
     "output_terms",
     "penalties",
     "rectifiers",
     "recurrent",
     "residual",
     "robust",
+    "schedules",
     "softmax",
 ]

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
-from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
+from gradcli.report.finding_lines import finding_lines, meanings
 from gradcli.report.frames import frames
 from gradcli.report.layout import Piece, end_of, paragraph, table, table_width, text
 from gradcli.report.remedy_words import (
@@ -22,7 +22,7 @@ from gradcli.report.remedy_words import (
     remedy_status,
 )
 from gradcli.report.surface import Style, Surface
-from gradcli.report.words import SEVERITY, plural
+from gradcli.report.words import plural
 
 __all__ = ["draw_report"]
 
@@ -53,11 +53,7 @@ def draw_report(
     code = report.exit_code
     style: Style = "doubt" if code == ExitCode.UNDECIDED else "bad" if code else "good"
     drawn += paragraph(surface, (words.exit_line(report), style))
-    codes = sorted({found.code for found in report.findings})
-    if codes and not quiet:
-        meaning = f"what they mean: gradcli explain {' '.join(codes)}"
-        drawn += paragraph(surface, meaning, indent=2, hanging=True)
-    return drawn
+    return drawn if quiet else [*drawn, *meanings(report.findings, surface)]
 
 
 def _network(
@@ -80,7 +76,7 @@ def _network(
     if not quiet:
         drawn += _remedies(result, surface)
     for found in result.findings:
-        drawn += [Text(), *_finding(found, surface)]
+        drawn += [Text(), *finding_lines(found, surface)]
     return drawn
 
 
@@ -113,17 +109,6 @@ def _remedies(result: FlowResult, surface: Surface) -> list[RenderableType]:
         change, _, after, verdict = remedy_cells(result, remedy)
         lines += paragraph(surface, f"{change}: {after}, {verdict}", label="  remedy", indent=13)
     return lines
-
-
-def _finding(found: Finding, surface: Surface) -> list[Text]:
-    symbol, style = SEVERITY[found.severity]
-    place = f"  {found.file}:{found.line}" if found.file and found.line else ""
-    head = f"  {symbol} {found.code} {found.name}", style
-    where = f" in {found.where}{place}"
-    return [
-        *paragraph(surface, head, where, indent=4, hanging=True),
-        *paragraph(surface, found.message, indent=4),
-    ]
 
 
 def _layers(result: FlowResult, surface: Surface, all_layers: bool) -> list[RenderableType]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-__all__ = ["encode", "jsonable"]
+__all__ = ["encode", "encode_line", "jsonable"]
 
 
 def jsonable(value: Any) -> Any:
@@ -36,3 +36,8 @@ def jsonable(value: Any) -> Any:
 def encode(document: Mapping[str, Any]) -> str:
     """The document, indented, keys in their own order; ASCII, so that no locale can spoil it."""
     return json.dumps(jsonable(document), indent=2, allow_nan=False) + "\n"
+
+
+def encode_line(document: Mapping[str, Any]) -> str:
+    """The document on a line of its own."""
+    return json.dumps(jsonable(document), allow_nan=False) + "\n"

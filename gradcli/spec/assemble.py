@@ -49,7 +49,7 @@ def assemble(
         for option in (SEED, DTYPE)
     }
     head.update({key: given[key] for key in head if key in given})
-    written = read_sections(known, problems)
+    written = read_sections(known, context)
     sections = {
         section: {**written.get(section, {}), **given.get(section, {})}
         for section in SECTIONS
@@ -87,6 +87,7 @@ def assemble(
         memory=memory,
         lines=problems.lines,
         buffers={**layout.buffers, **parts.losses.buffers},
+        batch=None if parts.data is None else parts.data.batch,
     )
 
 

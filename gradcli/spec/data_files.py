@@ -29,9 +29,12 @@ from gradcli.spec.plan import ParameterPlan
 from gradcli.spec.problems import did_you_mean
 from gradcli.spec.read_arrays import ArraySource, finite, representable
 
-__all__ = ["DataFile", "read_weights"]
+__all__ = ["RUN", "DataFile", "read_weights"]
 
 Read = TypeVar("Read")
+
+RUN: Final = "run/"
+"""Before the names of what a training run keeps in a file beside the weights, to go on from."""
 
 SUFFIXES: Final = (".npz", ".npy", ".csv")
 
@@ -131,6 +134,7 @@ def read_weights(
 ) -> dict[str, Array]:
     """Arrays of an .npz file by name of parameter or buffer, as float64.
 
+    What a training run keeps beside them is left alone.
     Unknown names, wrong shapes, and numbers that a buffer may not hold are noted.
     """
     problems = context.problems
@@ -154,6 +158,8 @@ def read_weights(
         return {}
     weights: dict[str, Array] = {}
     for name in _guarded(npz_names, path, node, context) or []:
+        if name.startswith(RUN):
+            continue
         plan = known.get(name)
         if plan is None:
             hint = did_you_mean(name, list(known))

@@ -37,7 +37,8 @@ class Context(Record):
     """What all readers of one file share. `folder` is what paths in the spec are relative to.
 
     `broken` are definitions whose problems have been noted: to use one is no further mistake.
-    `keeps_network` says that the whole network will be in memory at once, `check_codes` lists the
+    `keeps_network` says that the whole network will be in memory at once, `whole_data` that all
+    rows of the data are wanted, of which `batch` says how many at a time. `check_codes` lists the
     codes that a check can find (any code may be expected where it is None), and `single` says that
     data and weights will be used in float32.
     """
@@ -49,6 +50,7 @@ class Context(Record):
     allow_python: bool
     broken: frozenset[str] = frozenset()
     keeps_network: bool = True
+    whole_data: bool = False
     check_codes: Callable[[], Collection[str]] | None = None
     single: bool = False
 

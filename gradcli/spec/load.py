@@ -26,6 +26,7 @@ def load_plan(
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     keeps_network: bool = True,
+    whole_data: bool = False,
     check_codes: Callable[[], Collection[str]] | None = None,
     overrides: Mapping[str, Any] | None = None,
     name: str | None = None,
@@ -37,8 +38,9 @@ def load_plan(
     e.g. `{"seed": 3, "check": {"require": "good"}}`; None counts as not given. `name` is what a
     spec is called that does not say so itself, by default its file's. Paths in a mapping are
     relative to the working folder. Without `keeps_network`, `max_memory` is not meant for all of
-    the network at once. `check_codes` lists the codes that `expect: {check: ...}` may name; without
-    it, whatever looks like one.
+    the network at once. With `whole_data` all rows of the data are taken, of which `data: {batch}`
+    is how many are meant at a time. `check_codes` lists the codes that `expect: {check: ...}` may
+    name; without it, whatever looks like one.
 
     Raises SpecError with every problem of the spec, UsageError for an override of the wrong type.
     """
@@ -51,6 +53,7 @@ def load_plan(
             max_memory,
             allow_python,
             keeps_network=keeps_network,
+            whole_data=whole_data,
             check_codes=check_codes,
         )
         try:
@@ -68,6 +71,7 @@ def load_plan(
         allow_python=allow_python,
         max_memory=max_memory,
         keeps_network=keeps_network,
+        whole_data=whole_data,
         check_codes=check_codes,
         overrides=overrides,
         name=name or os.path.splitext(file)[0],
@@ -83,6 +87,7 @@ def load_text(
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     keeps_network: bool = True,
+    whole_data: bool = False,
     check_codes: Callable[[], Collection[str]] | None = None,
     overrides: Mapping[str, Any] | None = None,
     name: str | None = None,
@@ -103,6 +108,7 @@ def load_text(
         max_memory,
         allow_python,
         keeps_network=keeps_network,
+        whole_data=whole_data,
         check_codes=check_codes,
     )
     return assemble(root, context, overrides or {}, name or "stdin")

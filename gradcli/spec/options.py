@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from gradcli.core.op import Op
 from gradcli.core.param import Param
 from gradcli.core.record import Record
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 
 __all__ = [
     "DTYPES",
@@ -14,14 +16,18 @@ __all__ = [
     "FLOW_VERDICTS",
     "GRADES",
     "ORACLES",
+    "PRECISIONS",
     "SECTIONS",
+    "TRAIN_GATES",
     "Alternative",
+    "OpOption",
     "Option",
     "Readable",
 ]
 
 GRADES: Final = ("excellent", "good", "acceptable")
 DTYPES: Final = ("float64", "float32")
+PRECISIONS: Final = ("float64", "float32", "mixed")
 ORACLES: Final = ("auto", "complex", "ladder", "central", "forward")
 FLOW_VERDICTS: Final = ("vanishing", "exploding", "healthy", "undetermined")
 FLOW_GATES: Final = (
@@ -38,6 +44,23 @@ FLOW_GATES: Final = (
     "unlike-theory",
 )
 """What `fail_on` can name: verdicts, and findings by the names of their rules."""
+
+
+TRAIN_GATES: Final = (
+    "diverged",
+    "non-finite",
+    "plateau",
+    "loss-spike",
+    "clipped-often",
+    "large-updates",
+    "units-lost",
+    "underflow",
+    "conflict",
+    "no-active-triplets",
+    "collapse",
+    "check-failed",
+)
+"""What `fail_on` of a training run can name: findings by the names of their rules."""
 
 
 class Readable(Protocol):
@@ -83,6 +106,22 @@ class Option(Record):
         raise ValueError(f"expected {self.expected()}")
 
 
+class OpOption(Record):
+    """An option that is an op of the catalogue: its name, or one name with its options.
+
+    With `by_name` it is a mapping of several such, by what each is for.
+    """
+
+    name: str
+    op_class: type[Op]
+    by_name: bool = False
+
+    def expected(self) -> str:
+        """What a value has to be, in words."""
+        one = f"the name of a {self.op_class.kind}, or one with its options"
+        return f"a mapping of names, each to {one}" if self.by_name else one
+
+
 def _param(param: Param) -> Alternative:
     return Alternative(param.expected(), param.convert, param)
 
@@ -124,20 +163,38 @@ def _several(one: Alternative) -> Alternative:
     return Alternative(f"{one.words}, or a list of such", accept, one)
 
 
-def _mapping() -> Alternative:
-    def accept(value: Any) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
+def _clip() -> Alternative:
+    """{norm: 1.0} or {value: 0.5}, as a pair."""
+    limit = Param("", 0.0, above=0)
+
+    def accept(value: Any) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            value = dict([value])
+        if isinstance(value, dict) and len(value) == 1:
+            ((kind, most),) = value.items()
+            if kind in ("norm", "value"):
+                return kind, limit.convert(most)
         raise ValueError
 
-    return Alternative("a mapping", accept, {"type": "object"})
+    one = {"type": "number", "exclusiveMinimum": 0}
+    form = {
+        "type": "object",
+        "properties": {"norm": one, "value": one},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return Alternative("{norm: NUMBER} or {value: NUMBER} with a number above 0", accept, form)
 
 
-def _table(**options: tuple[Alternative, ...]) -> dict[str, Option]:
-    return {name: Option(name, alternatives) for name, alternatives in options.items()}
+def _table(**options: tuple[Alternative, ...] | OpOption) -> dict[str, Option | OpOption]:
+    return {
+        name: given if isinstance(given, OpOption) else Option(name, given)
+        for name, given in options.items()
+    }
 
 
-SECTIONS: Final[dict[str, dict[str, Option]]] = {
+SECTIONS: Final[dict[str, dict[str, Option | OpOption]]] = {
     "check": _table(
         require=(_one_of(*GRADES), _number(above=0)),
         entries=(_one_of("all"), _count()),
@@ -160,13 +217,18 @@ SECTIONS: Final[dict[str, dict[str, Option]]] = {
     ),
     "train": _table(
         steps=(_count(),),
-        batch=(_count(),),
-        optimizer=(_text(), _mapping()),
+        batch=(_one_of("all"), _count()),
+        optimizer=OpOption("optimizer", Optimizer),
         lr=(_number(above=0),),
-        schedule=(_text(), _mapping()),
-        clip=(_number(above=0), _text(), _mapping()),
+        schedule=OpOption("schedule", Schedule),
+        anneal=OpOption("anneal", Schedule, by_name=True),
+        clip=(_clip(),),
         accumulate=(_count(),),
-        precision=(_text(),),
+        precision=(_one_of(*PRECISIONS),),
+        loss_scale=(_one_of("dynamic"), _number(above=0)),
+        curriculum=OpOption("curriculum", Curriculum),
+        check_every=(_count(),),
+        fail_on=(_several(_one_of(*TRAIN_GATES)),),
     ),
 }
 """Sections by name, their options by name with underscores; commands write hyphens."""

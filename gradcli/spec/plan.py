@@ -213,7 +213,8 @@ class Plan(Record):
     "outputs". `targets` and `inputs` are absent (None, empty) for a spec of definitions alone.
     `sections` are the option sections `check`, `flow`, `train` as written, names checked, with
     underscores for hyphens. `weights` are the parameters and buffers that are stated. `memory` is
-    the estimate in bytes, `lines` the text of the spec.
+    the estimate in bytes, `lines` the text of the spec. `batch` is how many rows it means at a
+    time, as far as it says so.
     """
 
     file: str
@@ -234,6 +235,7 @@ class Plan(Record):
     memory: int = 0
     lines: tuple[str, ...] = ()
     buffers: Mapping[str, Buffer] = MappingProxyType({})
+    batch: int | None = None
 
     def python_problem(self, error: UserCodeError) -> SpecProblem:
         """The problem that a user's Python raised when it was run."""

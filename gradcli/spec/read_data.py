@@ -41,11 +41,12 @@ class Target(Record):
 
 
 class Data(Record):
-    """Inputs and targets, by their names, as far as they could be read."""
+    """Inputs and targets, by their names, as far as they could be read; `batch` as written."""
 
     node: Node
     inputs: ArraySource | None
     targets: Mapping[str, Target]
+    batch: int | None = None
 
 
 def targets_of(output: str) -> str:
@@ -62,12 +63,13 @@ def read_data(node: Node, heads: Heads, context: Context) -> Data | None:
     batch: int | None = None
     if "batch" in known:
         batch = read_value(known["batch"], BATCH, problems, fallback=None)
+    rows = None if context.whole_data else batch
     file: DataFile | None = None
     if "file" in known:
         # zipfile and csv take a while to import, and most specs read no file
         from gradcli.spec.data_files import DataFile
 
-        file = DataFile(known["file"], batch, context)
+        file = DataFile(known["file"], rows, context)
     inputs = None
     if "inputs" in known:
         inputs = _read(known["inputs"], "inputs", file, context)
@@ -79,7 +81,7 @@ def read_data(node: Node, heads: Heads, context: Context) -> Data | None:
         )
         problems.add("SP008", "data has no inputs", node, hint=hint, at_key=True)
     targets = {
-        name: Target() if child is None else _target(child, name, batch, file, context)
+        name: Target() if child is None else _target(child, name, rows, file, context)
         for name, child in _target_nodes(known.get("targets"), heads, context).items()
     }
     if inputs is not None and (0 in inputs.shape or not inputs.shape):
@@ -89,8 +91,8 @@ def read_data(node: Node, heads: Heads, context: Context) -> Data | None:
         if batch > inputs.shape[0]:
             message = f"batch is {batch}, but inputs have {inputs.shape[0]} rows"
             problems.add("SP009", message, known["batch"])
-        inputs = inputs.first(batch)
-    return Data(node, inputs, targets)
+        inputs = inputs if rows is None else inputs.first(rows)
+    return Data(node, inputs, targets, batch)
 
 
 def _target_nodes(node: Node | None, heads: Heads, context: Context) -> Mapping[str, Node | None]:
@@ -116,13 +118,13 @@ def _target_nodes(node: Node | None, heads: Heads, context: Context) -> Mapping[
 
 
 def _target(
-    node: Node, name: str, batch: int | None, file: DataFile | None, context: Context
+    node: Node, name: str, rows: int | None, file: DataFile | None, context: Context
 ) -> Target:
     if node.says(DRAWN):
         return Target(is_drawn=True)
     source = _read(node, name if name == TARGETS else f"targets of {name}", file, context)
-    if source is not None and source.shape and batch is not None:
-        source = source.first(batch)
+    if source is not None and source.shape and rows is not None:
+        source = source.first(rows)
     return Target(source)
 
 

@@ -11,9 +11,16 @@ from gradcli.core.param import Param
 from gradcli.errors import UsageError
 from gradcli.spec.fields import INVALID, Context, fields, read_value
 from gradcli.spec.nodes import Node
-from gradcli.spec.options import DTYPES, FLOW_VERDICTS, SECTIONS, Alternative, Option
+from gradcli.spec.options import (
+    DTYPES,
+    FLOW_VERDICTS,
+    SECTIONS,
+    Alternative,
+    OpOption,
+    Option,
+)
 from gradcli.spec.plan import Expectation
-from gradcli.spec.problems import Problems
+from gradcli.spec.read_choice import choice_of, read_choice
 
 __all__ = [
     "DTYPE",
@@ -49,17 +56,23 @@ EXPECTED: Final[Mapping[str, Param | Option]] = MappingProxyType(
 """What can be expected, by command."""
 
 
-def read_sections(known: Mapping[str, Node], problems: Problems) -> dict[str, dict[str, Any]]:
+def read_sections(known: Mapping[str, Node], context: Context) -> dict[str, dict[str, Any]]:
     """The options of each section that the spec has, by name with underscores."""
     sections: dict[str, dict[str, Any]] = {}
     for section, options in SECTIONS.items():
         if section not in known or known[section].value is None:
             continue
-        written = fields(known[section], tuple(options), problems, section) or {}
+        written = fields(known[section], tuple(options), context.problems, section) or {}
         sections[section] = {
-            name: read_value(child, options[name], problems) for name, child in written.items()
+            name: _read_option(child, options[name], context) for name, child in written.items()
         }
     return sections
+
+
+def _read_option(node: Node, option: Option | OpOption, context: Context) -> Any:
+    if isinstance(option, OpOption):
+        return read_choice(node, option, context)
+    return read_value(node, option, context.problems)
 
 
 def read_expectation(node: Node | None, context: Context) -> Expectation:
@@ -115,7 +128,9 @@ def checked_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _converted(option: Param | Option, value: Any) -> Any:
+def _converted(option: Param | Option | OpOption, value: Any) -> Any:
+    if isinstance(option, OpOption):
+        return choice_of(value, option)
     try:
         converted = option.convert(value)
     except ValueError as error:

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any, Final
 
-from gradcli.core.op import Initializer, Loss, Op, OutputTerm, Term, Weighting
+from gradcli.core.op import (
+    Initializer,
+    Loss,
+    Op,
+    OutputTerm,
+    Term,
+    Weighting,
+)
 from gradcli.core.param import REQUIRED, Param
 from gradcli.core.registry import CATALOGUE
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 
 __all__ = ["default_of", "example_of", "example_options"]
 
@@ -83,6 +91,20 @@ def _(op: Initializer) -> str:
     options = example_options(op)
     init = f"{{{_entry(op.name, options)}}}" if options else op.name
     return f"network:\n  - dense: {{units: 16, init: {init}}}"
+
+
+@example_of.register(Optimizer)
+@example_of.register(Schedule)
+@example_of.register(Curriculum)
+def _(op: Op) -> str:
+    options = example_options(op)
+    if not options:
+        return f"train: {{{op.kind}: {op.name}}}"
+    entry = f"train:\n  {op.kind}: {{{_entry(op.name, options)}}}"
+    if all(len(line) <= _WIDTH for line in entry.splitlines()):
+        return entry
+    lines = (f"      {key}: {_written(value)}" for key, value in options.items())
+    return "\n".join(["train:", f"  {op.kind}:", f"    {op.name}:", *lines])
 
 
 def _entry(name: str, options: Mapping[str, Any]) -> str:

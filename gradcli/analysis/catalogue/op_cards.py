@@ -24,6 +24,7 @@ from gradcli.core.op import (
 )
 from gradcli.core.param import REQUIRED
 from gradcli.core.registry import CATALOGUE
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 from gradcli.core.traits import stated
 from gradcli.diagnostics.concept import flowing
 
@@ -86,8 +87,10 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
 
 def _variable(op: Op) -> str:
     """What the op's formulas are in, and its derivative with respect to."""
-    if isinstance(op, Weighting):
+    if isinstance(op, (Weighting, Curriculum)):
         return "L"
+    if isinstance(op, (Optimizer, Schedule)):
+        return "w, g" if isinstance(op, Optimizer) else "done"
     return "p" if isinstance(op, Loss) else "w" if isinstance(op, Term) else "x"
 
 
@@ -132,6 +135,8 @@ def _forms(op: Op) -> Iterator[Form]:
         texts: tuple[Gradient | Callable[..., Gradient], ...] = (op.formula, op.gradient)
     elif isinstance(op, (Activation, Term, Weighting)):
         texts = (op.formula, op.derivative)
+    elif isinstance(op, (Optimizer, Schedule, Curriculum)):
+        texts = (op.formula, "")
     else:
         return
 
@@ -185,6 +190,11 @@ def _(op: Weighting, options: Options) -> Facts:
 @_facts.register
 def _(op: Term, options: Options) -> Facts:
     return [("sum over", "every entry of the parameters with two or more axes")]
+
+
+@_facts.register
+def _(op: Optimizer, options: Options) -> Facts:
+    return [("learning rate", f"{op.rate:g} where a spec writes none")]
 
 
 @_facts.register

@@ -24,6 +24,7 @@ from gradcli.core.op import (
 )
 from gradcli.core.param import REQUIRED, Param
 from gradcli.core.registry import CATALOGUE, nearest
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 from gradcli.diagnostics.concept import all_concepts
 from gradcli.diagnostics.explanation import sections
 from gradcli.diagnostics.rules import all_rules
@@ -39,6 +40,9 @@ _OPS: Final[Mapping[str, tuple[type[Op], ...]]] = MappingProxyType(
         "losses": (Loss, Weighting),
         "terms": (Term, OutputTerm),
         "initializers": (Initializer,),
+        "optimizers": (Optimizer,),
+        "schedules": (Schedule,),
+        "curricula": (Curriculum,),
     }
 )
 

@@ -1,4 +1,4 @@
-"""Entries that name an op: layers, losses, terms, initializers; a name, or one with options.
+"""Entries that name an op: a layer, a loss, an initializer, ...; a name, or one with options.
 
 Where a spec defines ops of its own an entry may name one of those as well, and no schema can tell
 which there are. The definitions are therefore written twice: `layer`, and `own_layer` for such a
@@ -11,9 +11,18 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from gradcli.core.op import Initializer, Loss, Macro, Op, OutputTerm, Term, Weighting
+from gradcli.core.op import (
+    Initializer,
+    Loss,
+    Macro,
+    Op,
+    OutputTerm,
+    Term,
+    Weighting,
+)
 from gradcli.core.param import REQUIRED
 from gradcli.core.registry import Catalogue
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 from gradcli.spec.read_loss import SUM
 from gradcli.spec.read_network import CLASSES, RESERVED
 from gradcli.spec.read_network import KEYS as NETWORK_KEYS
@@ -54,7 +63,8 @@ _NOTHING: Final[Mapping[str, Schema]] = MappingProxyType({})
 def entry_definitions(catalogue: Catalogue) -> dict[str, Schema]:
     """Everything that names ops, for specs with and without definitions of their own."""
     found: dict[str, Schema] = {
-        "initializer": _entry(_ops(catalogue, Initializer), _NOTHING, _NOTHING, own=False)
+        op_class.kind: _entry(_ops(catalogue, op_class), _NOTHING, _NOTHING, own=False)
+        for op_class in (Initializer, Optimizer, Schedule, Curriculum)
     }
     for own in (False, True):
         prefix = OWN if own else ""

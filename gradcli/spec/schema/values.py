@@ -9,7 +9,7 @@ from typing import Any, Final
 from gradcli.core.param import REQUIRED, Param
 from gradcli.errors import InternalError
 from gradcli.spec.fields import NAME
-from gradcli.spec.options import Alternative, Option
+from gradcli.spec.options import Alternative, OpOption, Option
 
 __all__ = [
     "FORMULA",
@@ -112,8 +112,12 @@ def _form(param: Param, forms: Mapping[str, Schema]) -> Schema:
     return {"type": param.kind, **bounds}
 
 
-def option_schema(option: Option | Param) -> Schema:
+def option_schema(option: Option | OpOption | Param) -> Schema:
     """What an option of a section takes."""
+    if isinstance(option, OpOption):
+        one = ref(option.op_class.kind)
+        named = {"type": "object", "additionalProperties": one}
+        return {**(named if option.by_name else one), "description": option.expected()}
     if isinstance(option, Param):
         return param_schema(option, {})
     schema = either(*map(_alternative, option.alternatives))

@@ -1,0 +1,96 @@
+"""Which examples a run sees, and in which order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcli.core.arrays import Array
+from gradcli.engine.model import Model, generator
+from gradcli.errors import UsageError
+
+__all__ = ["Batches"]
+
+
+class Batches:
+    """The rows of each batch, by its number: a function of the seed, whatever came before.
+
+    Rows that a loss reads together, such as a pair, stay together. Where a loss mines its triples,
+    the two rows of such a group are of one class, and classes take turns, so that a batch has both
+    positives and negatives.
+    """
+
+    def __init__(self, model: Model, size: int | None, seed: int) -> None:
+        """Raises UsageError where a batch of `size` (None: all rows) cannot be made."""
+        assert model.plan.inputs is not None
+        self.rows = model.plan.inputs.shape[0]
+        self.seed = seed
+        self.classes = _classes(model)
+        self.group = 2 if self.classes is not None else _group(model)
+        self.size = self.rows if size is None else min(size, self.rows)
+        if self.size % self.group and self.size < self.rows:
+            raise UsageError(
+                f"batch: the loss reads rows in groups of {self.group}; {self.size} is no multiple"
+            )
+        if self.classes is not None and self.size < 4:
+            raise UsageError("batch: mining needs at least two rows of each of two classes, so 4")
+        self.a_pass = self.rows // self.size
+        """Batches in one pass over the data."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a batch is all of the data."""
+        return self.size == self.rows
+
+    def at(self, number: int) -> Array:
+        """The rows of the batch of this number, counted from 0."""
+        if self.whole:
+            return np.arange(self.rows)
+        passes, position = divmod(number, self.a_pass)
+        order = self._order(generator(self.seed, f"order of pass {passes}"))
+        return order[position * self.size : (position + 1) * self.size]
+
+    def drawn(self, number: int, weights: Array) -> Array:
+        """Rows drawn with chances in proportion to their weights, each once where there are enough.
+
+        Raises UsageError where rows belong together.
+        """
+        if self.group > 1:
+            raise UsageError("curriculum: only for losses that take rows one by one")
+        rng = generator(self.seed, f"batch {number}")
+        enough = int(np.count_nonzero(weights)) >= self.size
+        chances = weights / weights.sum()
+        return np.sort(rng.choice(self.rows, self.size, replace=not enough, p=chances))
+
+    def _order(self, rng: np.random.Generator) -> Array:
+        if self.classes is None:
+            groups = rng.permutation(self.rows // self.group)
+            return np.asarray(groups[:, None] * self.group + np.arange(self.group)).ravel()
+        return _in_turns(self.classes, rng)
+
+
+def _group(model: Model) -> int:
+    """How many rows the losses read together."""
+    sizes = {len(each.op.rows_at(each.options)) for each in model.plan.losses}
+    return int(np.lcm.reduce(sorted(sizes))) if sizes else 1
+
+
+def _classes(model: Model) -> Array | None:
+    """The classes of the rows, where a loss mines by them."""
+    for each in model.plan.losses:
+        if each.op.reads_at(each.options) == "identities" and each.target is not None:
+            return np.asarray(model.targets[each.target]).ravel()
+    return None
+
+
+def _in_turns(classes: Array, rng: np.random.Generator) -> Array:
+    """Pairs of rows of one class, the classes taking turns as long as they last."""
+    waiting = []
+    for each in np.unique(classes):
+        own = rng.permutation(np.flatnonzero(classes == each))
+        waiting.append([tuple(own[i : i + 2]) for i in range(0, len(own) - 1, 2)])
+    order: list[tuple[int, ...]] = []
+    while any(waiting):
+        for position in rng.permutation(len(waiting)):
+            if waiting[position]:
+                order.append(waiting[position].pop())
+    return np.asarray(order).ravel()

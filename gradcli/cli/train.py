@@ -1,0 +1,133 @@
+"""`gradcli train`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradcli.cli import values
+from gradcli.cli.finish import Output, read_sources
+from gradcli.cli.group import Command
+from gradcli.cli.options import output_options, run_options
+from gradcli.errors import ExitCode
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["command"]
+
+_COUNT = click.IntRange(min=1)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_CHOICE = "NAME[:PARAM=VALUE,...]"
+
+
+@click.command(
+    "train",
+    cls=Command,
+    examples=(
+        "gradcli train specs/digits.yaml --steps 200 --optimizer adam",
+        "gradcli train specs/digits.yaml --lr 0.5 --clip norm=1 --schedule cosine",
+        "gradcli train specs/digits.yaml --steps 50 --check-every 25 --log steps.jsonl",
+        "gradcli train specs/digits.yaml --precision mixed --fail-on non-finite,underflow",
+    ),
+)
+@click.argument("spec", metavar="SPEC")
+@click.option("--steps", type=_COUNT, metavar="N", help="Steps of the run.  [default: 100]")
+@click.option(
+    "--batch",
+    metavar="N|all",
+    callback=values.entries,
+    help="Examples in a batch.  [default: what the spec's data say, or 32]",
+)
+@click.option(
+    "--optimizer",
+    metavar=_CHOICE,
+    callback=values.choice,
+    help="Rule of the steps; see gradcli list optimizers.  [default: sgd]",
+)
+@click.option(
+    "--lr", type=_POSITIVE, metavar="NUMBER", help="Learning rate.  [default: the optimizer's own]"
+)
+@click.option(
+    "--schedule",
+    metavar=_CHOICE,
+    callback=values.choice,
+    help="How the learning rate changes; see gradcli list schedules.  [default: constant]",
+)
+@click.option(
+    "--anneal",
+    metavar=f"WHAT={_CHOICE}",
+    multiple=True,
+    callback=values.choices_by_name,
+    help="A schedule for a number of the loss, such as temperature, or for the weight of a "
+    "summand. Repeatable.",
+)
+@click.option(
+    "--clip",
+    metavar="norm=C|value=C",
+    callback=values.clip,
+    help="Clip the gradient before each step, by its norm or by its entries.",
+)
+@click.option(
+    "--accumulate",
+    type=_COUNT,
+    metavar="N",
+    help="Batches whose mean gradient makes a step.  [default: 1]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float64", "float32", "mixed"]),
+    help="Of the network; mixed is float16 with weights in float32.  [default: the spec's dtype]",
+)
+@click.option(
+    "--loss-scale",
+    metavar="NUMBER|dynamic",
+    callback=values.loss_scale,
+    help="Factor on the loss in mixed precision.  [default: dynamic]",
+)
+@click.option(
+    "--curriculum",
+    metavar=_CHOICE,
+    callback=values.choice,
+    help="Which examples are trained on when; see gradcli list curricula.",
+)
+@click.option(
+    "--check-every", type=_COUNT, metavar="N", help="Check the gradients after every N steps."
+)
+@click.option(
+    "--approximations",
+    is_flag=True,
+    help="Compare sparse, quantised, sampled and float16 gradients with the exact one.",
+)
+@click.option(
+    "--fail-on",
+    metavar="WHAT",
+    multiple=True,
+    callback=values.training_gates,
+    help="Exit 1 if this is found, e.g. diverged,non-finite. Repeatable.",
+)
+@click.option("--log", metavar="FILE.jsonl", help="Write every step to a file as it is done.")
+@click.option("--save-weights", metavar="FILE.npz", help="Keep the weights at the end of the run.")
+@click.option("--resume", metavar="FILE.npz", help="Go on with a run that was kept.")
+@run_options
+@output_options
+def command(spec: str, log: str | None, out: Output, **options: Any) -> ExitCode:
+    """Train for some steps, and watch the gradients: a diagnosis, not a training framework.
+
+    SPEC is a file, or - for standard input; its whole data are used. A section `train:` holds the
+    same options.
+
+    Exit codes: 0 nothing asked for was found, 1 it was or a check on the way failed, 2 invalid
+    input.
+    """
+    from gradcli import api
+
+    sources, text = read_sources((spec,))
+    with ExitStack() as stack:
+        if log is not None:
+            from gradcli.cli.step_log import step_log
+
+            options["on_step"] = stack.enter_context(step_log(log))
+        return out.run(api.train, *sources, text=text, partial=True, **options)
