@@ -165,6 +165,14 @@ USES = {
         Use(TRAIN, "--dtype float32", "float32"),
         Use("train layer.yaml --steps 2", "--allow-python", gone="SP018", codes=(2, 0)),
     ),
+    "graph": running("graph net.yaml", Use("graph net.yaml", "--quiet", gone="tanh_1"))
+    | named(
+        Use("graph net.yaml", "--run", "measured"),
+        Use("graph deep.yaml", "--all", "dense_22"),
+        Use("graph net.yaml --format json", "--seed 7", '"seed": 7'),
+        Use("graph net.yaml", "--dtype float32"),
+        Use("graph layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
+    ),
     "explain": told("explain huber"),
     "list": told("list terms")
     | named(
@@ -179,6 +187,8 @@ USES = {
 SPECS = {
     "net": "data: {inputs: {shape: [4, 3]}, targets: auto}\n"
     "network: [{dense: 2}, tanh, {dense: 2}]\nloss: mse",
+    "deep": "data: {inputs: {shape: [4, 3]}, targets: auto}\n"
+    "network: [{repeat: {times: 40, layers: [{dense: 3}, tanh]}}]\nloss: mse",
     "wrong": "define:\n  a: {kind: activation, forward: x**2, derivative: 3 * x}",
     "vacuous": "define:\n  a: {kind: activation, forward: 0 * x, derivative: 0 * x}",
     "undecided": "define:\n"
