@@ -176,7 +176,7 @@ def test_what_cannot_be_a_report_is_refused_before_the_check(
 def test_a_plot_and_a_report_do_not_share_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradcli.report.flow_plot.require_plotting", lambda: None)
+    monkeypatch.setattr("gradcli.report.figure.require_plotting", lambda: None)
     arguments = ["flow", "--depth", "2", "--plot", "a.svg", "--report", "./a.svg"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2

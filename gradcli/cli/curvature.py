@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcli.cli import complete
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
 from gradcli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["command"]
 
@@ -22,7 +25,7 @@ __all__ = ["command"]
     examples=(
         "gradcli curvature specs/quickstart.yaml",
         "gradcli curvature specs/digits.yaml --method lanczos --probes 100",
-        "gradcli curvature specs/quickstart.yaml --format json",
+        "gradcli curvature specs/least_squares.yaml --report curvature.svg",
     ),
 )
 @click.argument("spec", metavar="SPEC", shell_complete=complete.files)
@@ -67,10 +70,21 @@ __all__ = ["command"]
     metavar="N",
     help="Pairs that L-BFGS keeps, and steps that it takes.  [default: 10]",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    callback=values.plot_file,
+    help="Draw the spectra into a .svg or .png file (needs matplotlib).",
+)
 @run_options
 @output_options
 def command(
-    spec: str, steps: bool | None, damping: float | None, out: Output, **options: Any
+    spec: str,
+    steps: bool | None,
+    damping: float | None,
+    plot: Path | None,
+    out: Output,
+    **options: Any,
 ) -> ExitCode:
     """Show how a loss curves at its parameters: Hessian, Gauss-Newton, Fisher, and steps by them.
 
@@ -82,4 +96,4 @@ def command(
 
     sources, text = read_sources((spec,))
     call = partial(api.curvature, steps=steps is not False, damping=damping)  # 0 is meant, too
-    return out.run(call, *sources, text=text, **options)
+    return out.with_plot(plot).run(call, *sources, text=text, **options)

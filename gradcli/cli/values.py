@@ -102,7 +102,7 @@ def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return None
     from pathlib import Path
 
-    from gradcli.report.flow_plot import require_plotting
+    from gradcli.report.figure import require_plotting
 
     path = Path(value)
     if path.suffix not in (".svg", ".png"):

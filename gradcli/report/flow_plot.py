@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from gradcli.analysis.flow.report import FlowReport, FlowResult
-from gradcli.errors import UsageError
-from gradcli.files import write_file
 from gradcli.report import flow_words as words
+from gradcli.report.figure import save_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["curves", "require_plotting", "save_plot"]
-
-
-def require_plotting() -> None:
-    """Raises UsageError, with what to install, where matplotlib cannot be imported."""
-    try:
-        import matplotlib.figure  # noqa: F401  (takes a while, and only figures need it)
-    except ImportError as error:
-        raise UsageError(
-            f"a plot needs matplotlib ({error}): pip install 'gradcli[plot]'"
-        ) from None
+__all__ = ["curves", "save_plot"]
 
 
 def curves(result: FlowResult) -> dict[str, tuple[list[int], list[float]]]:
@@ -56,32 +45,12 @@ def curves(result: FlowResult) -> dict[str, tuple[list[int], list[float]]]:
 
 
 def save_plot(report: FlowReport, path: Path) -> None:
-    """Write a figure with one picture for each network; the kind of file is that of its suffix.
-
-    Raises UsageError where there is nothing to draw, where matplotlib is not installed, or where
-    the file cannot be written.
-    """
-    require_plotting()
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    drawn = [result for result in report.results if result.layers]
-    if not drawn:
-        raise UsageError(f"{path} was not written: nothing was measured that could be drawn")
-    # texts stay texts, and the same report gives the same bytes
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gradcli"}):
-        figure = Figure(figsize=(8, 4.5 * len(drawn)), layout="constrained")
-        pictures = figure.subplots(len(drawn), squeeze=False)[:, 0]
-        for axes, result in zip(pictures, drawn, strict=True):
-            _draw(axes, result)
-        picture = io.BytesIO()
-        kind = path.suffix[1:]
-        metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(picture, format=kind, dpi=150, metadata=metadata)
-    write_file(path, picture.getvalue())
+    """Write a figure with one picture for each network; see `save_figure`."""
+    drawn = (result for result in report.results if result.layers)
+    save_figure([partial(_draw, result) for result in drawn], path)
 
 
-def _draw(axes: Any, result: FlowResult) -> None:
+def _draw(result: FlowResult, axes: Any) -> None:
     styles = {"bound": ":", "prediction": "--"}
     found = curves(result)
     lines = {}
