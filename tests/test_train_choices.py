@@ -284,3 +284,12 @@ def test_approximations_of_a_trained_network_are_told() -> None:
     assert "batches of 64" in names
     half = next(row for row in result.approximations if row.name == "mixed precision")
     assert 1e-5 < half.bias < 1e-2  # of float16's 5e-4
+
+
+def test_schedules_are_drawn_where_they_are_explained() -> None:
+    (card,) = gradcli.explain("schedules").to_dict()["results"]
+    names = [op.name for op in CATALOGUE.all(Schedule)]
+    assert list(card["curves"]) == names
+    assert card["curves"]["linear"] == tuple(1 - done / 40 for done in range(41))
+    (own,) = gradcli.explain("warm_up").to_dict()["results"]
+    assert list(own["curves"]) == ["warm_up"]

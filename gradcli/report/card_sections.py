@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import singledispatch
 from typing import Any, Final, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from gradcli.analysis.catalogue.cards import (
 )
 from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.diagnostics.explanation import HEADINGS, key_of
+from gradcli.report.bars import bars
 from gradcli.report.step_curve import curve_lines, curve_words
 from gradcli.report.trait_words import claim_words
 
@@ -114,6 +115,7 @@ def _(card: ConceptCard) -> Iterator[Section]:
     yield from _listed("Formulas", concept.formulas, "formula")
     yield from _often_wrong(card.to_dict()["often_wrong"])
     yield from _offers(concept.offers)
+    yield from _curves(card.curves)
     if concept.example:
         yield Section("In a spec", (Block(concept.example, "code"),))
     yield from _see(card.see)
@@ -142,11 +144,20 @@ def _(card: OpCard) -> Iterator[Section]:
     facts += [Block(text, label=label) for label, text in claim_words(card.kind, card.claims)]
     if facts:
         yield Section("Properties", (*_circumstances(card), *facts))
+    yield from _curves(card.curves)
     yield Section("In a spec", (Block(card.example, "code"),))
     yield from _offers(card.offers)
     yield from _often_wrong(card.often_wrong)
     yield from _see(card.see)
     yield from _references(card.references)
+
+
+def _curves(curves: Mapping[str, Sequence[float]]) -> Iterator[Section]:
+    """Factors over a run as bars, a line a schedule."""
+    if curves:
+        width = max(map(len, curves))
+        lines = (f"{name:<{width}}  {bars(factors)}" for name, factors in curves.items())
+        yield Section("Over a run", (Block("\n".join(lines), "code"),))
 
 
 def _formulas(card: OpCard, form: Form) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gradcli.analysis.training.report import LayerStep, Step, TrainReport, TrainResult
 from gradcli.errors import ExitCode
+from gradcli.report.bars import decades
 from gradcli.report.words import Status, plural
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "hardest_rows",
     "layer_rows",
     "makeup",
-    "spark",
     "step_columns",
     "step_rows",
     "summary",
@@ -28,8 +28,7 @@ __all__ = [
 ]
 
 _NOTHING: Final = "–"
-_LEVELS: Final = "▁▂▃▄▅▆▇█"
-_SPARK: Final = 16
+_BARS: Final = 16
 _ROWS: Final = 12
 """Steps that a table shows."""
 
@@ -218,7 +217,7 @@ def layer_rows(result: TrainResult) -> list[tuple[str, ...]]:
         rows.append(
             (
                 first.name,
-                spark([layer.gradient_norm for layer in over]),
+                decades([layer.gradient_norm for layer in over], _BARS) or _NOTHING,
                 figure(first.gradient_norm),
                 figure(last.gradient_norm),
                 figure(ratios[len(ratios) // 2] if ratios else None, 2),
@@ -234,25 +233,6 @@ def _change(over: Sequence[LayerStep], kind: str) -> str:
     if first is None or last is None:
         return _NOTHING
     return share(last) if first == last else f"{share(first)} to {share(last)}"
-
-
-def spark(values: Sequence[float]) -> str:
-    """A row of bars, in decades from the least to the largest of the values."""
-    known = [math.log10(value) for value in values if 0 < value < math.inf]
-    if not known:
-        return _NOTHING
-    low, high = min(known), max(known)
-    count = min(_SPARK, len(values))
-    bars = []
-    for cell in range(count):
-        own = values[cell * len(values) // count : (cell + 1) * len(values) // count]
-        logs = [math.log10(value) for value in own if 0 < value < math.inf]
-        if not logs:
-            bars.append("×" if any(not math.isfinite(value) for value in own) else " ")
-            continue
-        place = (sum(logs) / len(logs) - low) / max(high - low, 0.3)
-        bars.append(_LEVELS[min(len(_LEVELS) - 1, int(place * len(_LEVELS)))])
-    return "".join(bars)
 
 
 APPROXIMATION_HEADINGS: Final = ("instead of the gradient", "bias", "variance", "cosine", "bytes")

@@ -56,8 +56,8 @@ class OpCard(Record, kw_only=True):
     `derivative_of` is the variable of its formulas. `elementwise` is false where these are of one
     row; the derivative of an activation is then its pullback of a cotangent g. `claims` are its
     traits at the options `claimed_at`, verified by the laws of `gradcli.testing`. `facts` are
-    further properties, a label and a text each. `example` is a piece of a spec, `offers` are
-    commands about the op with what each does.
+    further properties, a label and a text each. `curves` are factors over a run, by schedule.
+    `example` is a piece of a spec, `offers` are commands about the op with what each does.
     """
 
     kind: str
@@ -74,6 +74,7 @@ class OpCard(Record, kw_only=True):
     claims: Mapping[str, Any]
     claimed_at: Mapping[str, Any]
     facts: tuple[tuple[str, str], ...]
+    curves: Mapping[str, tuple[float, ...]]
     example: str
     offers: tuple[tuple[str, str], ...]
     often_wrong: str
@@ -160,10 +161,11 @@ def spec_errors() -> Mapping[str, SpecErrorCard]:
 
 
 class ConceptCard(Record):
-    """A concept; `see` holds what it names and what names it."""
+    """A concept; `see` holds what it names and what names it, `curves` the schedules among it."""
 
     concept: Concept
     see: tuple[str, ...] = ()
+    curves: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
     in_json: ClassVar = Shape(
         without=("concept",),
@@ -200,6 +202,7 @@ class ConceptCard(Record):
             "offers": dict(concept.offers),
             "example": concept.example,
             "see": self.see,
+            "curves": dict(self.curves),
             "references": cited(concept.references),
         }
 

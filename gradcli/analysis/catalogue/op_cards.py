@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import singledispatch
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 from gradcli.core.traits import stated
 from gradcli.diagnostics.concept import flowing
 
-__all__ = ["claims_of", "learned_by", "op_card"]
+__all__ = ["claims_of", "curves_of", "learned_by", "op_card"]
 
 Facts = list[tuple[str, str]]
 
@@ -45,6 +45,7 @@ READS: Final = {
 }
 """What targets are, by what a loss reads."""
 
+_RUN: Final = 40
 _FANS: Final = (256, 128)
 _SHAPE: Final = (4, 5, 6)
 
@@ -77,12 +78,24 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         claims=claims_of(op),
         claimed_at=options,
         facts=tuple(_facts(op, options)),
+        curves=curves_of((op,)),
         example=example_of(op),
         offers=_offers(op),
         often_wrong=flowing(op.often_wrong),
         see=see,
         references=op.references,
     )
+
+
+def curves_of(ops: Iterable[Op]) -> dict[str, tuple[float, ...]]:
+    """The factors of the schedules among the ops over a run of 40 steps, as their examples are."""
+    return {
+        op.name: tuple(
+            float(op.function(done, _RUN, **example_options(op))) for done in range(_RUN + 1)
+        )
+        for op in ops
+        if isinstance(op, Schedule)
+    }
 
 
 def _variable(op: Op) -> str:

@@ -12,9 +12,10 @@ from gradcli.analysis.catalogue.cards import (
     SpecErrorCard,
     spec_errors,
 )
-from gradcli.analysis.catalogue.op_cards import op_card
+from gradcli.analysis.catalogue.op_cards import curves_of, op_card
 from gradcli.core.op import Op
 from gradcli.core.registry import CATALOGUE
+from gradcli.core.training_op import Schedule
 from gradcli.diagnostics.concept import Concept, all_concepts
 from gradcli.diagnostics.rules import Rule, all_rules
 from gradcli.errors import UsageError
@@ -97,7 +98,9 @@ def _card(topic: Topic) -> Card:
     if isinstance(topic, Op):
         return op_card(topic, _naming(topic.name))
     if isinstance(topic, Concept):
-        return ConceptCard(topic, topic.see)
+        named = [CATALOGUE.find(name, Schedule) for name in topic.see]
+        curves = curves_of(each for each in named if each is not None)
+        return ConceptCard(topic, topic.see, curves)
     if isinstance(topic, SpecErrorCard):
         return topic
     return RuleCard(topic, _naming(topic.code))

@@ -35,6 +35,10 @@ CONCEPTS: Final = (
                 "gradcli flow --depth 50 --gain 2",
                 "what clipping by norm and by value would do to an exploding gradient",
             ),
+            (
+                "gradcli train specs/digits.yaml --clip norm=0.5",
+                "how often it cuts, by how much, and how the other kind would turn the gradient",
+            ),
         ),
         see=("exploding-gradient", "GC105", "GF102"),
         references=("pascanu2013",),
@@ -56,7 +60,13 @@ CONCEPTS: Final = (
             "L = Σ_i v_i(t)·L_i",
             "self-paced: v_i = 1 if L_i < λ(t), else 0: the minimiser of Σ v_i L_i − λ Σ v_i",
         ),
-        see=("annealing", "mining"),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --curriculum self_paced",
+                "a run on easy examples first, and the hardest ones at its end",
+            ),
+        ),
+        see=("easy_to_hard", "self_paced", "adaptive", "annealing", "mining"),
         references=("bengio2009", "kumar2010"),
     ),
     Concept(
@@ -80,8 +90,21 @@ CONCEPTS: Final = (
             The linear and the cosine form for a temperature, without a floor. Both reach zero,
             where z/T is not defined, and the linear one goes on below it.
             """,
-        see=("temperature", "curriculum"),
-        references=("loshchilov2017",),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --schedule cosine",
+                "a run whose learning rate falls along a cosine",
+            ),
+            (
+                "gradcli train specs/digits.yaml --anneal temperature=exponential:end=0.5",
+                "a temperature that falls by half",
+            ),
+        ),
+        see=(
+            *("constant", "exponential", "linear", "cosine", "step", "warm_up"),
+            *("temperature", "curriculum"),
+        ),
+        references=("loshchilov2017", "goyal2017"),
     ),
     Concept(
         name="gradient-accumulation",
@@ -97,6 +120,12 @@ CONCEPTS: Final = (
             statistics are of each small batch.
             """,
         formulas=("g = (1/k) Σ_j g_j  for k batches of equal size",),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --batch 16 --accumulate 4",
+                "the steps of batches of 64, in a quarter of the memory",
+            ),
+        ),
         often_wrong="""
             The sum without 1/k: a gradient, hence a step, k times too large. With batches of
             different sizes each has to be weighted by its rows.
@@ -124,6 +153,10 @@ CONCEPTS: Final = (
                 "in which layer each format underflows, and whether a loss scale helps",
             ),
             (
+                "gradcli train specs/digits.yaml --precision mixed",
+                "a run in float16, with the loss scale at each step",
+            ),
+            (
                 "gradcli check specs/digits.yaml --dtype float32",
                 "float32 gradients, judged as their precision deserves",
             ),
@@ -143,6 +176,12 @@ CONCEPTS: Final = (
             check compares the gradient of one fixed batch, which is exact for that batch.
             """,
         formulas=("E[g_batch] = ∇L,  Var[g_batch] = σ²/B for B independent examples",),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --approximations",
+                "the gradient of random batches beside that of all data: bias and variance",
+            ),
+        ),
         see=("negative-sampling", "gradient-accumulation", "sparse-gradient"),
         references=("robbins1951",),
     ),
@@ -159,6 +198,12 @@ CONCEPTS: Final = (
             chance of being chosen, at the price of more variance.
             """,
         formulas=("random: ĝ_i = g_i/π_i with probability π_i, else 0:  E[ĝ] = g",),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --approximations",
+                "the largest and random entries beside the exact gradient: bias, variance, bytes",
+            ),
+        ),
         see=("quantized-gradient", "stochastic-gradient"),
         references=("aji2017", "lin2018"),
     ),
@@ -175,6 +220,12 @@ CONCEPTS: Final = (
             below, and is right on average.
             """,
         formulas=("Q(g) = l with probability 1 − (g − l)/h, else l + h:  E[Q(g)] = g",),
+        offers=(
+            (
+                "gradcli train specs/digits.yaml --approximations",
+                "eight bits an entry beside the exact gradient: bias, variance, bytes",
+            ),
+        ),
         see=("sparse-gradient", "mixed-precision", "GC112"),
         references=("alistarh2017",),
     ),
