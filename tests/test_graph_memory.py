@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graph_specs import ALL, CONSISTENT, HEADS, MIXED, RECURRENT, SPECS, graph_of, mlp
+from graph_specs import ALL, CONSISTENT, HEADS, MIXED, RECURRENT, SPECS, graph_of, mlp, node
 
 import gradcli
 from gradcli.analysis.graph import Operations
@@ -165,3 +165,27 @@ def test_nothing_is_allocated_for_a_network_beyond_the_memory() -> None:
     report = gradcli.graph(spec, max_memory=2**28, run=True)
     assert report.verdict == "invalid"
     assert "of memory" in str(report)
+
+
+def test_definitions_cost_what_their_formulas_write() -> None:
+    """x·sigmoid(2·x) takes three operations; with a claim its backward those of the claim."""
+    layers = [{"repeat": {"times": 30, "layers": [{"dense": 40}, "own"]}}, {"dense": 1}]
+    own = {"kind": "activation", "forward": "x * sigmoid(2 * x)"}
+    claimed = {**own, "derivative": "sigmoid(2 * x) * (1 + 2 * x * (1 - sigmoid(2 * x)))"}
+    for definition, backward in ((own, 9), (claimed, 9 + 1)):
+        spec = {
+            **mlp(1, width=40, rows=200),
+            "define": {"own": definition},
+            "network": layers,
+        }
+        result = graph_of(spec, run=True)
+        found = node(result, "own_1")
+        assert (found.forward, found.backward) == (
+            Operations(elements=3 * 200 * 40),
+            Operations(elements=backward * 200 * 40),
+        )
+        assert result.measured is not None
+        assert result.checkpointing is not None
+        assert result.measured.plain_peak == pytest.approx(result.plain_peak, rel=0.2)
+        planned = result.checkpointing.peak
+        assert result.measured.checkpointed_peak == pytest.approx(planned, rel=0.2)

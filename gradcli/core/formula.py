@@ -81,6 +81,11 @@ class Formula:
         """Whether each entry of the result reads that entry of the variables only."""
         return all(step.function.elementwise for step in self.steps if isinstance(step, Apply))
 
+    @property
+    def operations(self) -> int:
+        """The operators and functions that it writes, each of which counts as one."""
+        return sum(isinstance(step, Apply) for step in self.steps)
+
     def evaluate(
         self,
         env: Environment,

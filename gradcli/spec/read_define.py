@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.core.cost import Cost, per_element
 from gradcli.core.formula import Formula
 from gradcli.core.op import Activation, Layer, Loss, Macro, Op, Term, Weighting
 from gradcli.core.param import Param
@@ -275,6 +276,17 @@ def _texts(forward: Formula, claim: Formula | None) -> tuple[str, str]:
     return forward.text, "" if claim is None else claim.text
 
 
+def _cost(forward: Formula, claim: Formula | None) -> Callable[..., Cost]:
+    """As the formulas are written; a formula without a claim is differentiated step by step.
+
+    What is held on the way depends on the functions in it, and is about so much.
+    """
+    steps = forward.operations
+    if claim is not None:
+        return per_element(steps, claim.operations + 1, scratch=(3, 4))
+    return per_element(steps, 3 * steps, scratch=(3, 2 + 2 * steps))
+
+
 def _op_params(params: dict[str, float]) -> tuple[Param, ...]:
     return tuple(Param(name, value) for name, value in params.items())
 
@@ -302,6 +314,7 @@ def _activation(
         params=_op_params(params),
         formula=formula,
         derivative=derivative,
+        cost=_cost(forward, claim),
     )
 
 
@@ -320,5 +333,10 @@ def _loss(name: str, params: dict[str, float], forward: Formula, claim: Formula 
     formula, gradient = _texts(forward, claim)
     function.__doc__ = f"Defined by the spec: {formula}."
     return Loss(
-        name=name, function=function, params=_op_params(params), formula=formula, gradient=gradient
+        name=name,
+        function=function,
+        params=_op_params(params),
+        formula=formula,
+        gradient=gradient,
+        cost=_cost(forward, claim),
     )
