@@ -58,6 +58,8 @@ REFERENCES: Final[dict[str, str]] = {
     "neural networks, AISTATS 2010",
     "gneiting2007": "Gneiting and Raftery, Strictly proper scoring rules, prediction, and "
     "estimation, Journal of the American Statistical Association 102, 2007",
+    "golub2013": "Golub and Van Loan, Matrix Computations, 4th edition, Johns Hopkins University "
+    "Press 2013",
     "goodfellow2016": "Goodfellow, Bengio, Courville, Deep Learning, MIT Press 2016",
     "goyal2017": "Goyal, Dollár, Girshick, Noordhuis, Wesolowski, Kyrola, Tulloch, Jia, He, "
     "Accurate, large minibatch SGD: training ImageNet in 1 hour, arXiv 1706.02677, 2017",

@@ -91,11 +91,19 @@ CONCEPTS: Final = (
             """,
         offers=(
             (
+                "gradcli graph specs/residual_tanh.yaml",
+                "the nodes of a network, its depth and width, and what they cost",
+            ),
+            (
+                "gradcli graph specs/residual_tanh.yaml --format mermaid",
+                "the same as a drawing; also --format dot",
+            ),
+            (
                 "gradcli check specs/residual_tanh.yaml",
                 "every node's pullback is also checked alone where a gradient is wrong",
             ),
         ),
-        see=("chain-rule", "activation-memory", "gradient-checkpointing"),
+        see=("chain-rule", "live-values", "activation-memory", "gradient-checkpointing"),
         references=("griewank2008",),
     ),
     Concept(
@@ -134,7 +142,7 @@ CONCEPTS: Final = (
             to check them.
             """,
         formulas=("J v = d/dt f(x + t·v) at t = 0", "J v = Im f(x + i·h·v)/h  (complex step)"),
-        see=("reverse-mode", "jacobian", "complex-step"),
+        see=("forward-or-reverse", "reverse-mode", "jacobian", "complex-step"),
         references=("griewank2008", "squire1998"),
     ),
     Concept(
@@ -158,7 +166,7 @@ CONCEPTS: Final = (
                 "a backward that is not linear in its cotangent is no pullback",
             ),
         ),
-        see=("forward-mode", "cotangent", "jacobian", "backpropagation"),
+        see=("forward-or-reverse", "forward-mode", "cotangent", "jacobian", "backpropagation"),
         references=("griewank2008",),
     ),
     Concept(
