@@ -79,6 +79,8 @@ def test_json_holds_all_that_a_card_shows(name: str) -> None:
                     numbers = {f"{float(found):.4g}" for found in NUMBER.findall(known)}
                     shown = {f"{float(found):.4g}" for found in NUMBER.findall(text)}
                     assert shown <= numbers, text
+                elif section.heading == "Over a run":  # bars, of numbers in the JSON
+                    assert set(text.split()[::2]) == set(card.to_dict()["curves"])
                 else:
                     pieces = text.split(", ") if section.heading == "See also" else [text]
                     assert all(piece in known for piece in pieces), text
