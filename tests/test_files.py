@@ -129,6 +129,23 @@ def test_a_disk_that_is_full_keeps_the_old_report(folder: Path, small_disk: list
     assert listed() == ["out.json", "right.yaml"]
 
 
+def test_a_folder_that_takes_no_files_keeps_the_old_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused by the system call, since a folder's permissions do not bind everybody."""
+    Path("out.json").write_text("old")
+
+    def refuse(*arguments: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("gradcli.files.os.open", refuse)
+    result = check("--report", "out.json")
+    assert result.exit_code == 2
+    assert "✓ pass  right" in result.stdout
+    assert result.stderr == "gradcli: out.json cannot be written: Permission denied\n"
+    assert Path("out.json").read_text() == "old"
+
+
 def test_a_report_that_cannot_be_written_does_not_keep_the_others(folder: Path) -> None:
     Path("taken.md").mkdir()
     Path("gone").mkdir()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from jsonschema import Draft202012Validator
 from test_flow_paper import QUICK
 
 import gradcli
+from gradcli import analysis
 from gradcli.analysis.in_json import Shape
 from gradcli.analysis.report_schema import REPORTS, report_schema
 from gradcli.cli.main import main
@@ -38,6 +41,8 @@ COMMANDS: Final = (
     "flow specs/multi_task_uncertainty.yaml --seeds 2",
     "flow --paper",
     "flow missing.yaml",
+    "flow --critical --activation tanh",
+    "flow --critical --activation relu",
     "graph specs/residual_tanh.yaml --run",
     "graph specs/triplet_digits.yaml --timing",
     "graph missing.yaml",
@@ -102,6 +107,17 @@ def test_every_command_with_json_is_in_it_and_tried(reports: dict[str, Any]) -> 
     assert with_json == set(SCHEMA["properties"]["command"]["enum"])
     assert with_json == {document["command"] for document in reports.values()}
     assert with_json == {report.command for report in REPORTS}
+
+
+def test_every_class_of_reports_is_entered() -> None:
+    """Of a command with several, the others would hide one that is forgotten."""
+    found = set()
+    for module in pkgutil.walk_packages(analysis.__path__, f"{analysis.__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            is_ours = isinstance(value, type) and value.__module__ == module.name
+            if is_ours and getattr(value, "command", "") and "results" in value.__annotations__:
+                found.add(value)
+    assert found == set(REPORTS)
 
 
 @pytest.mark.parametrize("name", SCHEMA["$defs"])

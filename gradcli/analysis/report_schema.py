@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, g
 
 from gradcli.analysis.catalogue.report import ExplainReport, ListReport
 from gradcli.analysis.curvature.report import CurvatureReport
+from gradcli.analysis.flow.edge_report import EdgeReport
 from gradcli.analysis.flow.paper.report import PaperReport
 from gradcli.analysis.flow.report import FlowReport
 from gradcli.analysis.gradcheck.report import CheckReport
@@ -25,7 +26,8 @@ from gradcli.errors import ExitCode, InternalError, SpecProblem
 __all__ = ["REPORTS", "report_schema"]
 
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(CheckReport, FlowReport, PaperReport, LossReport, CurvatureReport, GraphReport, TrainReport),
+    *(CheckReport, FlowReport, EdgeReport, PaperReport),
+    *(LossReport, CurvatureReport, GraphReport, TrainReport),
     *(ExplainReport, ListReport),
 )
 """What commands give as JSON: a new kind of report is entered here, and nowhere else."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from gradcli.analysis.flow.theory.critical import CriticalPoint
 from gradcli.analysis.flow.theory.published import Published
+from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import envelope
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -38,6 +39,8 @@ class Setting:
     weight_std: float
     q: float | None
     chi: float
+
+    in_json: ClassVar = Shape(added={"depth_scale": None})
 
     @property
     def on_edge(self) -> bool:
@@ -77,6 +80,8 @@ class EdgeResult:
     published: tuple[tuple[Published, CriticalPoint], ...] = ()
     errors: tuple[SpecProblem, ...] = ()
 
+    in_json: ClassVar = Shape(added={"published": tuple[Mapping[str, Any], ...]})
+
     @property
     def exit_code(self) -> ExitCode:
         return ExitCode.INVALID if self.kind == "invalid" else ExitCode.OK
@@ -87,9 +92,7 @@ class EdgeResult:
 
     def to_dict(self) -> dict[str, Any]:
         if self.kind == "invalid":
-            shown = ("code", "line", "column", "key", "message", "hint")
-            errors = [{key: getattr(error, key) for key in shown} for error in self.errors]
-            return {"spec": self.spec, "verdict": "invalid", "errors": errors}
+            return invalid_result(self.spec, self.errors)
         return {
             "name": self.name,
             "kind": self.kind,

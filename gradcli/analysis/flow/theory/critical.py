@@ -9,12 +9,13 @@ Schoenholz et al. 2017). At a critical point q is at rest and χ = 1. Every q ha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from gradcli.analysis.flow.theory.curve import Curve
 from gradcli.analysis.flow.theory.normal import averages
+from gradcli.analysis.in_json import Shape
 
 __all__ = ["CriticalPoint", "critical_point", "critical_points"]
 
@@ -43,6 +44,16 @@ class CriticalPoint:
     bias_std: float
     q: float
     stretch: float
+
+    in_json: ClassVar = Shape(
+        added={
+            **dict.fromkeys(("bias_variance", "weight_variance"), float),
+            "q": float | None,
+            **dict.fromkeys(("stable", "depth_scale")),
+            "init": Mapping[str, Mapping[str, float]],
+            "bias_init": str | Mapping[str, Mapping[str, float]],
+        }
+    )
 
     @property
     def stable(self) -> bool:
