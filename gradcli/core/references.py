@@ -39,10 +39,14 @@ REFERENCES: Final[dict[str, str]] = {
     "exponential linear units (ELUs), ICLR 2016",
     "cody1969": "Cody, Rational Chebyshev approximations for the error function, Mathematics of "
     "Computation 23, 1969",
+    "cohen2021": "Cohen, Kaur, Li, Kolter, Talwalkar, Gradient descent on neural networks "
+    "typically occurs at the edge of stability, ICLR 2021",
     "collobert2004": "Collobert, Large Scale Machine Learning, thesis, Université de Paris VI 2004",
     "cortes1995": "Cortes and Vapnik, Support-vector networks, Machine Learning 20, 1995",
     "courbariaux2015": "Courbariaux, Bengio, David, BinaryConnect: training deep neural networks "
     "with binary weights during propagations, NeurIPS 2015",
+    "dauphin2014": "Dauphin, Pascanu, Gulcehre, Cho, Ganguli, Bengio, Identifying and attacking "
+    "the saddle point problem in high-dimensional non-convex optimization, NeurIPS 2014",
     "donoho1983": "Donoho and Huber, The notion of breakdown point, A Festschrift for Erich L. "
     "Lehmann, Wadsworth 1983",
     "dugas2001": "Dugas, Bengio, Bélisle, Nadeau, Garcia, Incorporating second-order functional "
@@ -54,6 +58,8 @@ REFERENCES: Final[dict[str, str]] = {
     "hyperparameter optimization and meta-learning, ICML 2018",
     "gers2000": "Gers, Schmidhuber, Cummins, Learning to forget: continual prediction with LSTM, "
     "Neural Computation 12, 2000",
+    "ghorbani2019": "Ghorbani, Krishnan, Xiao, An investigation into neural net optimization via "
+    "Hessian eigenvalue density, ICML 2019",
     "glorot2010": "Glorot and Bengio, Understanding the difficulty of training deep feedforward "
     "neural networks, AISTATS 2010",
     "gneiting2007": "Gneiting and Raftery, Strictly proper scoring rules, prediction, and "
@@ -96,6 +102,8 @@ REFERENCES: Final[dict[str, str]] = {
     "huber1964": "Huber, Robust estimation of a location parameter, Annals of Mathematical "
     "Statistics 35, 1964",
     "huber2009": "Huber and Ronchetti, Robust Statistics, 2nd edition, Wiley 2009",
+    "hutchinson1990": "Hutchinson, A stochastic estimator of the trace of the influence matrix for "
+    "Laplacian smoothing splines, Communications in Statistics 19, 1990",
     "ioffe2015": "Ioffe and Szegedy, Batch normalization: accelerating deep network training by "
     "reducing internal covariate shift, ICML 2015",
     "katharopoulos2018": "Katharopoulos and Fleuret, Not all samples are created equal: deep "
@@ -112,6 +120,8 @@ REFERENCES: Final[dict[str, str]] = {
     "2010",
     "kunstner2019": "Kunstner, Balles, Hennig, Limitations of the empirical Fisher approximation "
     "for natural gradient descent, NeurIPS 2019",
+    "lanczos1950": "Lanczos, An iteration method for the solution of the eigenvalue problem of "
+    "linear differential and integral operators, Journal of Research of the NBS 45, 1950",
     "lecun1998": "LeCun, Bottou, Orr, Müller, Efficient BackProp, Neural Networks: Tricks of the "
     "Trade, Springer 1998",
     "lin2017": "Lin, Goyal, Girshick, He, Dollár, Focal loss for dense object detection, ICCV 2017",
@@ -125,6 +135,8 @@ REFERENCES: Final[dict[str, str]] = {
     "loshchilov2019": "Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019",
     "maas2013": "Maas, Hannun, Ng, Rectifier nonlinearities improve neural network acoustic "
     "models, ICML workshop 2013",
+    "marquardt1963": "Marquardt, An algorithm for least-squares estimation of nonlinear "
+    "parameters, Journal of the SIAM 11, 1963",
     "martens2020": "Martens, New insights and perspectives on the natural gradient method, "
     "Journal of Machine Learning Research 21, 2020",
     "mezzadri2007": "Mezzadri, How to generate random matrices from the classical compact groups, "
@@ -137,6 +149,7 @@ REFERENCES: Final[dict[str, str]] = {
     "nix1994": "Nix and Weigend, Estimating the mean and variance of the target probability "
     "distribution, IEEE International Conference on Neural Networks 1994",
     "nocedal2006": "Nocedal and Wright, Numerical Optimization, 2nd edition, Springer 2006",
+    "parlett1980": "Parlett, The Symmetric Eigenvalue Problem, Prentice-Hall 1980",
     "pascanu2013": "Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural "
     "networks, ICML 2013",
     "pearlmutter1994": "Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation "
