@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcli.cli import values
+from gradcli.cli import complete, values
 from gradcli.cli.finish import Output, read_sources
 from gradcli.cli.group import Command
 from gradcli.cli.options import output_options, run_options
@@ -33,7 +33,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
         "gradcli train specs/digits.yaml --precision mixed --fail-on non-finite,underflow",
     ),
 )
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=complete.files)
 @click.option("--steps", type=_COUNT, metavar="N", help="Steps of the run.  [default: 100]")
 @click.option(
     "--batch",
@@ -108,9 +108,24 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     callback=values.training_gates,
     help="Exit 1 if this is found, e.g. diverged,non-finite. Repeatable.",
 )
-@click.option("--log", metavar="FILE.jsonl", help="Write every step to a file as it is done.")
-@click.option("--save-weights", metavar="FILE.npz", help="Keep the weights at the end of the run.")
-@click.option("--resume", metavar="FILE.npz", help="Go on with a run that was kept.")
+@click.option(
+    "--log",
+    metavar="FILE.jsonl",
+    shell_complete=complete.files,
+    help="Write every step to a file as it is done.",
+)
+@click.option(
+    "--save-weights",
+    metavar="FILE.npz",
+    shell_complete=complete.files,
+    help="Keep the weights at the end of the run.",
+)
+@click.option(
+    "--resume",
+    metavar="FILE.npz",
+    shell_complete=complete.files,
+    help="Go on with a run that was kept.",
+)
 @run_options
 @output_options
 def command(spec: str, log: str | None, out: Output, **options: Any) -> ExitCode:

@@ -241,7 +241,8 @@ def adaptive_robust(
     if learn == "all":
         a, excess = 2 * _logistic(learned[1]), -2 * _logistic(-learned[1])
     else:
-        a, excess = (np.asarray(number, p.real.dtype) for number in (alpha, alpha - 2))
+        # of one axis: without any, NumPy 1 would make float64 of them and a Python number
+        a, excess = (np.full(1, number, p.real.dtype) for number in (alpha, alpha - 2))
     shape = _shape(z * z, a, excess)
     if learn == "none":
         return shape.value, lambda g: g * z * shape.weight / width
