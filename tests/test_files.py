@@ -135,10 +135,14 @@ def test_a_folder_that_takes_no_files_keeps_the_old_report(
     """Refused by the system call, since a folder's permissions do not bind everybody."""
     Path("out.json").write_text("old")
 
-    def refuse(*arguments: object) -> int:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    known = os.open
 
-    monkeypatch.setattr("gradcli.files.os.open", refuse)
+    def refuse(path: str, flags: int, *arguments: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return known(path, flags, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
     result = check("--report", "out.json")
     assert result.exit_code == 2
     assert "✓ pass  right" in result.stdout
