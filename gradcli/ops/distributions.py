@@ -43,7 +43,7 @@ def _linear() -> LossTraits:
     formula="-sum(y*p)",
     gradient="-y",
     traits=_linear,
-    cost=per_element((0, 1), (1, 1), flags=1, scratch=(1, 0)),
+    cost=per_element((0, 1), (1, 1), flags=1),
     references=["bishop2006"],
 )
 def nll(p: Array, y: Array) -> Value:

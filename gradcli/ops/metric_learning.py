@@ -213,12 +213,12 @@ def _triplet_cost(shape: Shape, *, distance: str, mining: str, **_: Any) -> Cost
     squared = distance == "squared"
     return Cost(
         forward=Operations(
-            elements=8 * size + 2 * triples if squared else 20 * size + 14 * triples
+            elements=8 * size + 2 * triples if squared else 21 * size + 13 * triples
         ),
         backward=Operations(elements=4 * size + triples),
         kept=2 * size,
         flags=triples,
-        scratch=(3 * size if squared else 4 * size, 4 * size),
+        scratch=(3 * size if squared else 7 * size, 4 * size),
     )
 
 

@@ -27,7 +27,8 @@ LARGE: Final[tuple[Shape, ...]] = ((768, 40), (96, 10, 32))
 
 CONSTANT: Final = 4  # numbers of which there is one for all elements: an option as an array, say
 ARRAY: Final = 0.5  # of the largest one at hand: truth values, and NumPy's own buffers
-OBJECTS: Final = 6_000  # bytes of Python's own, for each step of a recurrent layer
+OBJECTS: Final = 10_000  # bytes of Python's own,
+STEP_OBJECTS: Final = 6_000  # and for each step of a recurrent layer
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ def memory(case: Case) -> None:
         new = sum(array.nbytes for array in returned if not np.shares_memory(array, g))
         own = 0 if view else y.nbytes
         size = max(array.nbytes for array in (y, *call.arguments))
-        steps = call.shape[1] if _recurs(case) else 1
-        allowed = ARRAY * size + OBJECTS * steps
+        steps = call.shape[1] if _recurs(case) else 0
+        allowed = ARRAY * size + OBJECTS + STEP_OBJECTS * steps
         kept = 8 * held.numbers + held.flags
         for what, found, stated in (
             ("forward", forward - own - kept, cost.scratch[0]),
