@@ -19,8 +19,10 @@ import gradcli
 import gradcli.ops
 from gradcli.analysis.flow.paper import PaperReport, PaperRow
 from gradcli.analysis.flow.paper import estimate as estimates
-from gradcli.analysis.flow.paper.anchor import Anchor, Experiment
+from gradcli.analysis.flow.paper.anchor import Anchor, Experiment, dense, stacked
+from gradcli.analysis.flow.paper.draw import Size
 from gradcli.analysis.flow.paper.experiments import EXPERIMENTS
+from gradcli.analysis.flow.paper.reading import mean
 from gradcli.analysis.flow.paper.run import measure_experiments
 from gradcli.cli.main import main
 from gradcli.core.references import REFERENCES
@@ -123,6 +125,39 @@ def test_a_wrong_number_is_seen(name: str) -> None:
     if row.theory is not None and not row.drawn:
         off = row.published + 2.5 * row.last_digit + 2 * row.theory_leeway + 1e-3
         assert "theory" in planted(name, f"{off:.9f}").results[0].mismatches
+
+
+def orthogonal(size: Size) -> dict[str, Any]:
+    return {"dense": {"units": size.width, "init": "orthogonal"}}
+
+
+def replaced(name: str, spec: Any) -> PaperReport:
+    """The numbers of a network, read of another one."""
+    (experiment,) = (each for each in CHEAP if name in {a.name for a in each.anchors})
+    return measure_experiments([experiment.replace(spec=spec, draws=24)])
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        ("relu-he-chi", lambda size: stacked(size, dense(size, 2.6), "relu")),
+        ("sigmoid-q", lambda size: stacked(size, dense(size, 1.5), "sigmoid")),
+        ("batch-norm-relu", lambda size: stacked(size, dense(size, 2.0), "relu")),
+        ("layer-norm-sigmoid", lambda size: stacked(size, dense(size, 1.0), "sigmoid")),
+        ("orthogonal-least", lambda size: stacked(size, dense(size, 1.0), "identity")),
+        ("gaussian-largest", lambda size: stacked(size, dense(size, 1.4), "identity")),
+        ("residual-doubles", lambda size: stacked(size, dense(size, 2.0), "relu")),
+        ("spread-one", lambda size: stacked(size, orthogonal(size), "identity")),
+        ("recurrent-sigmoid", lambda size: stacked(size, dense(size, 9.0), "tanh")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_another_network_is_seen(name: str, spec: Any) -> None:
+    """By what networks show; theory may notice as well."""
+    report = replaced(name, spec)
+    assert report.exit_code == ExitCode.WRONG
+    (row,) = (row for row in report.results if row.name == name)
+    assert "measured" in row.mismatches
 
 
 @pytest.mark.parametrize(
@@ -304,6 +339,20 @@ def test_the_command() -> None:
 def test_the_example_of_the_help(example: str) -> None:
     assert flow(*example.split()[2:]).exit_code == 0
     assert "all 3 published numbers matched" in Path("paper.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick")
+def test_ctrl_c_ends_the_command_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(draw: Any) -> float:
+        raise KeyboardInterrupt
+
+    *others, last = QUICK
+    (anchor,) = last.anchors
+    stopped = last.replace(anchors=(anchor.replace(measured=mean(stop)),))
+    monkeypatch.setattr("gradcli.analysis.flow.paper.run.EXPERIMENTS", (*others, stopped))
+    result = flow("--paper", "--format", "json")
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert len(json.loads(result.stdout)["results"]) == 2
 
 
 @pytest.mark.usefixtures("quick")

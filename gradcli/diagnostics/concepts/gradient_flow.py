@@ -224,6 +224,10 @@ CONCEPTS: Final = (
                 "gradcli flow --depth 50 --activation sigmoid",
                 "theory beside measurement, layer by layer",
             ),
+            (
+                "gradcli flow --paper",
+                "what papers state and theory derives, computed and measured again",
+            ),
         ),
         see=("edge-of-chaos", "gain", "initialization", "he-initialization"),
         references=("poole2016", "schoenholz2017"),

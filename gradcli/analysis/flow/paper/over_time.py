@@ -5,21 +5,17 @@ A step multiplies it by W_hhᵀ·diag(f'), so by at most σ_max(W_hh)·γ for f'
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from gradcli.analysis.flow.paper.anchor import Anchor, Experiment, stacked
+from gradcli.analysis.flow.paper.anchor import Anchor, Experiment, Spec, stacked
 from gradcli.analysis.flow.paper.draw import Draw, Size
 from gradcli.analysis.flow.paper.reading import largest
 
 __all__ = ["OVER_TIME"]
 
-_REFERENCES: Final = ("pascanu2013",)
-_SOURCE: Final = "Pascanu et al. 2013"
-_SIZE: Final = Size(50, 64, 16)
-_DRAWS: Final = 16
 
-
-def _rnn(size: Size, spectral_norm: float, std: float) -> dict[str, Any]:
+def _rnn(size: Size, spectral_norm: float, std: float) -> Spec:
     """A tanh network over time, all singular values of whose W_hh are the same."""
     depth, width, batch = size
     layer = {"units": width, "init": {"orthogonal": {"gain": spectral_norm}}, "output": "last"}
@@ -31,7 +27,7 @@ def _rnn(size: Size, spectral_norm: float, std: float) -> dict[str, Any]:
     }
 
 
-def _sigmoid(size: Size, spectral_norm: float, std: float) -> dict[str, Any]:
+def _sigmoid(size: Size, spectral_norm: float, std: float) -> Spec:
     """Layers of sigmoids, the first of them at its steepest."""
     layer = {"units": size.width, "init": {"orthogonal": {"gain": spectral_norm}}}
     spec = stacked(size, {"dense": layer}, "sigmoid")
@@ -51,57 +47,56 @@ def _rate(draw: Draw) -> float:
     return draw.over_time.rate
 
 
+def _network(
+    network: str,
+    spec: Callable[[Size], Spec],
+    name: str,
+    quantity: str,
+    bound: str,
+    of: Callable[[Draw], float],
+    note: str,
+) -> Experiment:
+    """A network, and what its largest of these numbers may be."""
+    anchor = Anchor(
+        name=name,
+        quantity=quantity,
+        published=bound,
+        source="Pascanu et al. 2013",
+        references=("pascanu2013",),
+        measured=largest(of),
+        note=note,
+    )
+    return Experiment(
+        network=network, spec=spec, size=Size(50, 64, 16), draws=16, anchors=(anchor,)
+    )
+
+
 OVER_TIME: Final = (
-    Experiment(
-        network="tanh over time, σ_max(W) = 0.95, γ = 1",
-        spec=lambda size: _rnn(size, 0.95, std=0.01),
-        size=_SIZE,
-        draws=_DRAWS,
-        anchors=(
-            Anchor(
-                name="recurrent-tanh",
-                quantity="largest factor: σ_max·γ",
-                published="0.95",
-                source=_SOURCE,
-                references=_REFERENCES,
-                measured=largest(_largest_step),
-                note="below 1 it has to vanish",
-            ),
-        ),
+    _network(
+        "tanh over time, σ_max(W) = 0.95, γ = 1",
+        lambda size: _rnn(size, 0.95, std=0.01),
+        "recurrent-tanh",
+        "largest factor: σ_max·γ",
+        "0.95",
+        _largest_step,
+        "below 1 it has to vanish",
     ),
-    Experiment(
-        network="sigmoid layers, σ_max(W) = 3.8, γ = 1/4",
-        spec=lambda size: _sigmoid(size, 3.8, std=0.01),
-        size=_SIZE,
-        draws=_DRAWS,
-        anchors=(
-            Anchor(
-                name="recurrent-sigmoid",
-                quantity="largest factor: σ_max·γ",
-                published="0.95",
-                source=_SOURCE,
-                references=_REFERENCES,
-                measured=largest(_largest_layer),
-                note="layers in place of steps, which do the same: there is no recurrent layer "
-                "of sigmoids",
-            ),
-        ),
+    _network(
+        "sigmoid layers, σ_max(W) = 3.8, γ = 1/4",
+        lambda size: _sigmoid(size, 3.8, std=0.01),
+        "recurrent-sigmoid",
+        "largest factor: σ_max·γ",
+        "0.95",
+        _largest_layer,
+        "layers in place of steps, which do the same: there is no recurrent layer of sigmoids",
     ),
-    Experiment(
-        network="tanh over time, σ_max(W) = 1.3, γ = 1",
-        spec=lambda size: _rnn(size, 1.3, std=1.0),
-        size=_SIZE,
-        draws=_DRAWS,
-        anchors=(
-            Anchor(
-                name="recurrent-necessary",
-                quantity="mean factor of a step",
-                published="1",
-                source=_SOURCE,
-                references=_REFERENCES,
-                measured=largest(_rate),
-                note="σ_max > 1/γ is necessary for exploding, but not enough: this one vanishes",
-            ),
-        ),
+    _network(
+        "tanh over time, σ_max(W) = 1.3, γ = 1",
+        lambda size: _rnn(size, 1.3, std=1.0),
+        "recurrent-necessary",
+        "mean factor of a step",
+        "1",
+        _rate,
+        "σ_max > 1/γ is necessary for exploding, but not enough: this one vanishes",
     ),
 )
