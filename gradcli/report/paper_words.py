@@ -25,12 +25,15 @@ __all__ = [
 HEADINGS: Final = ("published", "theory", "measured", "band")
 
 LEGEND: Final = (
-    "theory: the number as computed, which has to agree to the last digit published; band: where "
+    "theory: the number as computed, which has to agree to the last digit published, but for what "
+    "a note says; of a single draw, it has to lie in the band; band: where "
     "the published number has to lie for what the draws show and a network of this size leaves "
     "open (99.99 %); χ: the factor that a layer puts on the squared gradient"
 )
 
 _DIGITS: Final = 6
+_MOST_DECIMALS: Final = 4
+"""Of the ends of a band; of a narrower one its width says more."""
 
 
 class Group(NamedTuple):
@@ -71,12 +74,11 @@ def cells(row: PaperRow) -> tuple[str, str, str, str]:
     if row.measured is None or row.band is None:
         return published, theory, "–", "–"
     low, high = row.band
-    decimals = _DIGITS
-    if low < high < math.inf:
-        decimals = max(1, 2 - math.floor(math.log10(high - low)))
-    exact = decimals > _DIGITS
+    width = high - low
+    decimals = max(2, 1 - math.floor(math.log10(width))) if 0 < width < math.inf else _DIGITS
+    exact = decimals > _MOST_DECIMALS
     ends = [f"{value + 0.0:.{min(decimals, _DIGITS)}f}" for value in (row.measured, low, high)]
-    band = f"± {(high - low) / 2:.0e}" if exact else " to ".join(ends[1:])
+    band = f"± {width / 2:.0e}" if exact else " to ".join(ends[1:])
     return published, theory, ends[0], "–" if row.is_bound else band
 
 

@@ -92,6 +92,7 @@ RESIDUAL: Final = (
             leeway=lambda size: _few_blocks(size) + 4 / size.width,
             theory=_total,
             theory_leeway=_few_blocks,
+            note="as L grows; (1 + 1/L)^L is what theory says of 50 blocks",
         ),
     ),
     _network(
@@ -108,7 +109,7 @@ RESIDUAL: Final = (
             leeway=_a_block_more,
             theory=lambda draw: _total(draw) ** 0.5,
             theory_leeway=_a_block_more,
-            note="L = 24",
+            note="L = 24; theory adds what a finite width does, about 1/n a block",
         ),
     ),
 )
