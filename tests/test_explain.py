@@ -296,6 +296,20 @@ def test_a_card_says_what_its_op_claims() -> None:
         assert text in drawn
 
 
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [
+        ("tanh", "1 for each element forward, 11 backward"),
+        ("l2", "1 for each element forward, 2 backward"),
+        # 20 rows of 6 features, the example's 3 units: 20·3·(6 + 5 + 1), and backward three sums
+        ("dense", "720 forward and 1,359 backward for an input of 4×5×6"),
+    ],
+)
+def test_a_card_says_what_its_op_costs(topic: str, told: str) -> None:
+    (card,) = gradcli.explain(topic).results
+    assert ("operations", told) in card.facts
+
+
 def test_every_topic_has_one_card_or_several() -> None:
     assert {type(card).__name__ for card in CARDS} == {each.__name__ for each in Card.__args__}
     assert all(topics().values())

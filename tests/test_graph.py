@@ -12,6 +12,8 @@ from graph_specs import ALL, HEADS, LOSS_ALONE, MIXED, RECURRENT, graph_of, mlp,
 import gradcli
 from gradcli.engine.model import Model
 from gradcli.errors import ExitCode, UsageError
+from gradcli.report.render import render
+from gradcli.report.surface import Surface
 from gradcli.testing.counting import Counting, count_operations
 
 
@@ -161,6 +163,7 @@ def test_what_depends_on_the_data_is_not_counted() -> None:
     assert node(result, "loss.triplet").forward is None
     assert result.forward == node(result, "dense_1").forward
     assert result.forward.products > 0
+    assert "memory       at least" in render(gradcli.graph(spec), "table", Surface())
 
 
 def test_a_loaded_model_has_the_graph_of_its_spec() -> None:

@@ -115,6 +115,21 @@ def test_recomputed_operations_are_those_of_the_segments_run_twice() -> None:
     assert plan.checkpoints == tuple(names[names.index(start) - 1] for start in plan.starts[1:])
 
 
+def test_a_network_that_is_too_short_is_not_cut() -> None:
+    result = graph_of(mlp(1))
+    assert result.checkpointing is not None
+    assert result.checkpointing.peak == result.plain_peak
+    assert (result.checkpointing.segments, result.checkpointing.overhead) == (1, 0.0)
+
+
+def test_every_part_that_is_run_again_saves_memory() -> None:
+    for spec in LARGE.values():
+        result = graph_of(spec)
+        plan = result.checkpointing
+        assert plan is not None
+        assert plan.segments == 1 or plan.peak < result.plain_peak
+
+
 def test_a_gradient_that_differs_is_told() -> None:
     """A node that computes something else the second time, as a mask drawn anew would."""
     model = gradcli.load(mlp(4))

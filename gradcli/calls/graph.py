@@ -43,12 +43,12 @@ def graph(
     if isinstance(meant, Model):
         if (seed, dtype) != (None, None):
             raise UsageError("seed, dtype: a loaded model has its own; give them to load")
-        return analyse_graph(meant.plan, run=run)
+        return analyse_graph(meant.plan, run=run, progress=progress)
     try:
         overrides = stated(seed=seed, dtype=dtype)
         plan = plan_of(meant, overrides, allow_python, max_memory, keeps_network=run)
         try:
-            return analyse_graph(plan, run=run)
+            return analyse_graph(plan, run=run, progress=progress)
         except UserCodeError as error:
             raise SpecError([plan.python_problem(error)]) from None
     except SpecError as error:

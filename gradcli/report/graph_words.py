@@ -218,8 +218,9 @@ def _work(result: GraphResult) -> str:
 
 
 def _memory(result: GraphResult) -> str:
+    least = "at least " if result.uncounted else ""
     return (
-        f"{in_bytes(result.plain_peak)} at the peak of plain backpropagation, "
+        f"{least}{in_bytes(result.plain_peak)} at the peak of plain backpropagation, "
         f"{in_bytes(result.stored)} of it stored by the forward pass; beside "
         f"{in_bytes(result.parameter_bytes)} of parameters and "
         f"{in_bytes(result.data_bytes)} of data"
@@ -229,7 +230,7 @@ def _memory(result: GraphResult) -> str:
 def _checkpoints(result: GraphResult) -> str:
     plan = result.checkpointing
     if plan is None or plan.segments == 1:
-        return "none: the network is too short to be cut into segments"
+        return "none: to run a part of this network again would save no memory"
     share = plan.peak / result.plain_peak if result.plain_peak else 1.0
     kept = len(plan.checkpoints)
     return (

@@ -77,7 +77,7 @@ def op_card(op: Op, see: tuple[str, ...] = ()) -> OpCard:
         learned=learned_by(op),
         claims=claims_of(op),
         claimed_at=options,
-        facts=tuple(_facts(op, options)),
+        facts=(*_facts(op, options), *_cost(op, options)),
         curves=curves_of((op,)),
         example=example_of(op),
         offers=_offers(op),
@@ -169,6 +169,29 @@ def _forms(op: Op) -> Iterator[Form]:
         assert isinstance(formula, str)
         if formula or derivative:
             yield Form(choice, formula, derivative)
+
+
+def _cost(op: Op, options: Options) -> Facts:
+    """What an element takes, or, where elements are not alike, a few rows of features."""
+    if op.cost is None:
+        return []
+    options = {
+        name: value for name, value in options.items() if not isinstance(value, (list, dict))
+    }
+    cost = op.cost_at(_SHAPE, options)
+    if cost is None:
+        return []
+    forward, backward = cost.forward.total, cost.backward.total
+    size = math.prod(_SHAPE)
+    alike = isinstance(op, (Activation, Loss, Weighting)) and not (
+        forward % size or backward % size
+    )
+    if alike or isinstance(op, Term):
+        forward, backward = forward // size, backward // size
+        return [("operations", f"{forward} for each element forward, {backward} backward")]
+    shape = "×".join(map(str, _SHAPE))
+    said = f"{forward:,} forward and {backward:,} backward for an input of {shape}"
+    return [("operations", said)]
 
 
 @singledispatch

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import isqrt, prod
 from typing import Final
 
+from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.analysis.graph.memory import peak_of
 from gradcli.analysis.graph.nodes import Skeleton, nodes_of
 from gradcli.analysis.graph.report import (
@@ -32,7 +33,9 @@ _PARAMETERS: Final = "all parameters"
 _INPUTS: Final = "the inputs"
 
 
-def analyse_graph(plan: Plan, *, run: bool = False) -> GraphReport:
+def analyse_graph(
+    plan: Plan, *, run: bool = False, progress: Progress | None = None
+) -> GraphReport:
     """The graph of a plan; with `run`, both ways of backpropagation are tried as well.
 
     Time and memory grow linearly with the number of nodes, and nothing is allocated that the plan
@@ -76,7 +79,7 @@ def analyse_graph(plan: Plan, *, run: bool = False) -> GraphReport:
     if run:
         from gradcli.analysis.graph.execute import measure
 
-        measured = measure(Model(plan), skeleton, _whole(skeleton), segments)
+        measured = measure(Model(plan), skeleton, _whole(skeleton), segments, progress)
         verdict = result.verdict if not measured.differs else "fail"
         result = replace(result, measured=measured, verdict=verdict)
     return GraphReport((result,), plan.seed)
@@ -107,6 +110,7 @@ def _checkpointing(
 ) -> tuple[tuple[range, ...], Checkpointing]:
     """Segments of about equal memory: √n of them, or as many as the sizes ask for if that is less.
 
+    One alone where running a part again would save nothing.
     With c checkpoints of b bytes each and S bytes in all, about c·b + S/c are held, least at
     c = √(S/b) (Chen et al. 2016), which is √n where all nodes are alike.
     """
@@ -116,7 +120,7 @@ def _checkpointing(
     counts = {isqrt(skeleton.count)}
     if outputs:
         counts.add(isqrt(sum(sizes) * skeleton.count // outputs))
-    ways = [_parts(skeleton, sizes, max(count, 1)) for count in sorted(counts)]
+    ways = [_whole(skeleton), *(even_segments(sizes, count) for count in sorted(counts) if count)]
     peaks = [peak_of(skeleton, steps_of(skeleton, segments)) for segments in ways]
     peak, segments = min(zip(peaks, ways, strict=True), key=lambda way: way[0])
     kept = checkpoints_of(skeleton, segments)
@@ -131,10 +135,6 @@ def _checkpointing(
         recomputed=again,
         overhead=again.total / both_passes if both_passes else 0.0,
     )
-
-
-def _parts(skeleton: Skeleton, sizes: Sequence[int], count: int) -> tuple[range, ...]:
-    return even_segments(sizes, count) or _whole(skeleton)
 
 
 def _modes(skeleton: Skeleton, parameters: int) -> tuple[Mode, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.analysis.graph.nodes import Skeleton
 from gradcli.analysis.graph.report import Measured
 from gradcli.analysis.graph.schedule import Step, steps_of
@@ -19,11 +20,17 @@ __all__ = ["execute", "measure"]
 
 
 def measure(
-    model: Model, skeleton: Skeleton, plain: Sequence[range], checkpointed: Sequence[range]
+    model: Model,
+    skeleton: Skeleton,
+    plain: Sequence[range],
+    checkpointed: Sequence[range],
+    progress: Progress | None = None,
 ) -> Measured:
     """Run both schedules, each twice, and compare their gradients bit by bit."""
     gradients, peaks = [], []
-    for segments in (plain, checkpointed):
+    for done, segments in enumerate((plain, checkpointed)):
+        if progress is not None:
+            progress("schedules", done, 2)
         steps = list(steps_of(skeleton, segments))
         found, peak = memory_of(partial(execute, model, steps))
         gradients.append(found)
