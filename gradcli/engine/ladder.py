@@ -34,6 +34,7 @@ _ROUGH_ULPS = 1024
 _STEEP = 1.25  # growth of a slope from rung to rung; a root's is 2, a bounded slope's 1
 _STEEP_RUNGS = 6
 _STILL_RUNGS = 4
+_RISE = 8  # times the noise: the first change of a function that is level, not merely slow
 _CELLS = 2_000_000  # array elements of the contradiction test held at once
 _MOST_RUNGS = 60
 _SMALL = 1e-3  # of the scale: a number this small has a scale of its own
@@ -61,8 +62,9 @@ class Ladder(Record):
     what large steps see need not be the slope, so that nothing can be proven wrong there; or where
     the differences still grow from rung to rung at the smallest steps, as beside a pole or a root.
     `size` (E,) is the largest value of the function near the point, a small part of its scale away;
-    `rung` (E,) the smallest step that the central estimate was made of, by its place. `edge` (E,)
-    is where the function first changes, if it is level on the smallest steps, else zero.
+    `rung` (E,) the smallest step that the central estimate was made of, by its place, and `step`
+    its length. `edge` (E,) is where the function first changes, if it is level on the smallest
+    steps, else zero, and `rise` by how much it changes first.
     """
 
     central: Estimate
@@ -72,7 +74,9 @@ class Ladder(Record):
     blind: Mask
     size: Array
     rung: Array
+    step: Array
     edge: Array
+    rise: Array
     evaluations: int
 
     def take(self, entries: Array) -> Ladder:
@@ -85,7 +89,9 @@ class Ladder(Record):
             self.blind[entries],
             self.size[entries],
             self.rung[entries],
+            self.step[entries],
             self.edge[entries],
+            self.rise[entries],
             0,
         )
 
@@ -144,7 +150,10 @@ def climb(
         size = np.where(np.isfinite(size), np.fmax(size, np.abs(value)), np.abs(value))
         # where nothing changes at all, what does may be lost in the rounding of larger numbers
         edge = _edge(f_above == value, f_below == value, steps)
-        still = edge != 0
+        varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
+        varies = np.where(np.isfinite(varies), varies, 0.0)
+        rise = np.where(varies > 0, varies, np.inf).min(axis=0, initial=np.inf)
+        still = (edge != 0) & (rise > _RISE * noise.near)
         size = np.where(still, size.max(axis=0, initial=0.0), size)
         level = np.fmax(noise.at(steps), 0.5 * eps * size)
         width = h_above + h_below
@@ -154,15 +163,16 @@ def climb(
         nearby = np.where((steps <= _NEAR * scale) | still, size, 0.0)
         right, left = _one_sided(to_right, to_left, noise_of_side, eps)
         kink = _kink(left, right, to_right - to_left, noise_of_side)
-        varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
-        variation = np.where(np.isfinite(varies), varies, 0.0).max(axis=0, initial=0.0)
+        variation = varies.max(axis=0, initial=0.0)
         steep = _grows(to_right, noise_of_side) | _grows(to_left, noise_of_side)
     # noise at the level of rounding is no sign of it: the function is merely flat here
     rough = noise.near > _ROUGH_ULPS * eps * np.abs(value)
     blind: Mask = (rough & (noise.near > _BLIND * variation)) | steep
     near = np.maximum(nearby.max(axis=0, initial=0.0), np.abs(value))
-    edge = np.where(np.isfinite(edge), edge, 0.0)
-    return Ladder(central, left, right, kink, blind, near, rung, edge, int(2 * usable.sum()))
+    edge, rise = (np.where(np.isfinite(each), each, 0.0) for each in (edge, rise))
+    step = np.nan_to_num(steps[rung, np.arange(len(rung))])
+    evaluations = int(2 * usable.sum())
+    return Ladder(central, left, right, kink, blind, near, rung, step, edge, rise, evaluations)
 
 
 def _edge(same_above: Mask, same_below: Mask, steps: Array) -> Array:

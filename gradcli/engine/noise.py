@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 
-__all__ = ["POINTS", "SPACING", "Noise", "ecnoise", "jump", "measure_noise"]
+__all__ = ["FINEST", "POINTS", "SPACING", "Noise", "ecnoise", "jump", "measure_noise"]
 
 SPACING = 1e-7 * float(np.sqrt(2))
 """Spacing of the points, of the scale of x; irrational, so that no rounded value's grid is hit."""
@@ -23,11 +23,14 @@ _ATTEMPTS = 5
 _REFINEMENTS = 5
 _REFINEMENT = 256.0
 _WIDEST = 2e-2  # of the scale of x: a staircase with wider steps is no noise
-_HALVINGS = 22
-_STEPS = 2.0**16  # of a staircase that one spacing may hold; the halvings leave less of a slope
+_LASTING = 5  # halvings that leave a jump as it is, and of a slope or a root less than a fifth
+_OWN_ULPS = 2  # of a value, which it is rounded to
+_ASIDE = 32  # spacings to another window, where a single jump is not met again
 _STRAIGHT_ULPS = 8
 _DEVIATION = 12**-0.5  # standard deviation of values rounded to steps of one
-_FINEST = 16  # ulps: points closer than that see the rounding of their own positions
+FINEST = 16
+"""Ulps: points closer than that see the rounding of their own positions."""
+
 _ROUNDING = 16  # times half an ulp: a level that no finer spacing can explain away
 _ROUGH = 1e4
 
@@ -98,32 +101,45 @@ def measure_noise(
     """
     floor = 0.5 * eps * np.abs(value)
     spacing = np.broadcast_to(spacing, floor.shape)
-    finest = _FINEST * eps * spacing / SPACING
+    finest = FINEST * eps * spacing / SPACING
     first = _larger_level(along, spacing, eps, _ATTEMPTS)
-    noise = first.noise
+    noise, last = first.noise, first
     if first.is_straight.any():
-        stairs = jump(along, first.offsets, first.values) * _DEVIATION
-        noise = np.where(first.is_straight, stairs, noise)
+        steps = jump(along, first.offsets, first.values, finest, eps) * _DEVIATION
+        noise = np.where(first.is_straight, steps, noise)
+    stairs = np.zeros(noise.shape, bool)
     for _ in range(_REFINEMENTS):
         spacing = spacing / _REFINEMENT
-        is_open = (noise > _ROUNDING * floor) & (spacing >= finest)
+        is_open = (noise > _ROUNDING * floor) & (spacing >= finest) & ~stairs
         if not np.any(is_open):
             break
         finer = _larger_level(along, spacing, eps, 1)
         known = (finer.noise > 0) | finer.is_straight
         shrinks = is_open & known & (finer.noise < noise / np.sqrt(_REFINEMENT))
+        shrinks |= is_open & finer.is_still
+        if shrinks.any():
+            stairs |= shrinks & _has_stairs(along, last, finest, eps)
+            shrinks &= ~stairs
         noise = np.where(shrinks, finer.noise, noise)
-        level = is_open & finer.is_still
-        if level.any():
-            bends = jump(along, first.offsets, first.values) == 0
-            noise = np.where(level & bends, 0.0, noise)
+        last = finer
         if not np.any(shrinks | ((noise > _ROUGH * floor) & ~finer.is_still)):
             break
     return np.maximum(floor, _SAFETY * noise)
 
 
+def _has_stairs(along: Callable[[Array], Array], level: _Level, finest: Array, eps: float) -> Mask:
+    """Whether a function jumps here and there (E,): between its jumps it only looks calm."""
+    stairs: Mask = jump(along, level.offsets, level.values, finest, eps) > 0
+    if stairs.any():
+        aside = level.offsets + _ASIDE * (level.offsets[1] - level.offsets[0])
+        with np.errstate(all="ignore"):
+            values = along(aside)
+        stairs &= jump(along, aside, values, finest, eps) > 0
+    return stairs
+
+
 class _Level(Record):
-    """The noise (E,) that shows at some spacing, 0 where none does, and the last values (n, E).
+    """The noise (E,) that shows at some spacing, 0 where none does, and the values (n, E) it is of.
 
     `is_still` says that none does since most values were the same, `is_straight` that they lay on
     a line up to rounding.
@@ -143,10 +159,13 @@ def _larger_level(
     if one.is_still.all():
         return one
     other = _level(along, spacing * np.e, eps, attempts)
-    return one.replace(
-        noise=np.maximum(one.noise, other.noise),
-        is_still=one.is_still & other.is_still,
-        is_straight=one.is_straight & other.is_straight,
+    larger = other.noise > one.noise
+    return _Level(
+        np.where(larger, other.noise, one.noise),
+        one.is_still & other.is_still,
+        one.is_straight & other.is_straight,
+        np.where(larger, other.offsets, one.offsets),
+        np.where(larger, other.values, one.values),
     )
 
 
@@ -156,7 +175,7 @@ def _level(along: Callable[[Array], Array], spacing: Array, eps: float, attempts
     pending = np.ones(spacing.shape, bool)
     grow = np.zeros(spacing.shape, bool)
     places = np.arange(POINTS, dtype=float)[:, None] - POINTS // 2
-    widest = _WIDEST * spacing / SPACING
+    widest, finest = _WIDEST * spacing / SPACING, FINEST * eps * spacing / SPACING
     for attempt in range(attempts):
         offsets = places * spacing
         with np.errstate(all="ignore"):
@@ -165,7 +184,8 @@ def _level(along: Callable[[Array], Array], spacing: Array, eps: float, attempts
             level, status = ecnoise(np.where(finite, values, 0.0))
         found = pending & finite & (status == 1)
         if (found & grow).any():
-            level = np.where(grow & (jump(along, offsets, values) == 0), 0.0, level)
+            calm = jump(along, offsets, values, finest, eps) == 0
+            level = np.where(grow & calm, 0.0, level)
         noise = np.where(found, level, noise)
         pending &= ~found
         grow = (status == 0) & finite
@@ -181,22 +201,28 @@ def _level(along: Callable[[Array], Array], spacing: Array, eps: float, attempts
     return _Level(noise, is_still, straight & ~is_still, offsets, values)
 
 
-def jump(along: Callable[[Array], Array], offsets: Array, values: Array) -> Array:
+def jump(
+    along: Callable[[Array], Array], offsets: Array, values: Array, finest: Array, eps: float
+) -> Array:
     """How far the function jumps (E,), as rounded ones do, where neighbours (n, E) differ most.
 
-    Zero where it does not: there it is level on one side and bends.
+    The larger half is followed until it is as short as `finest`. Zero where nothing is left there
+    but a slope, which shrinks with the distance, or the rounding of the values themselves.
     """
     column = np.arange(values.shape[1])
     at = np.abs(np.diff(values, axis=0)).argmax(axis=0)
     low, high = offsets[at, column], offsets[at + 1, column]
     f_low, f_high = values[at, column], values[at + 1, column]
-    whole = np.abs(f_high - f_low)
-    for _ in range(_HALVINGS):
+    left = [np.abs(f_high - f_low)]
+    halvings = np.log2(np.max(np.abs(high - low) / finest, initial=1.0))
+    for _ in range(max(int(np.ceil(halvings)), _LASTING)):
         middle = (low + high) / 2
         with np.errstate(all="ignore"):
             f = along(middle[None])[0]
         is_lower = np.abs(f - f_low) >= np.abs(f_high - f)
         low, f_low = np.where(is_lower, low, middle), np.where(is_lower, f_low, f)
         high, f_high = np.where(is_lower, middle, high), np.where(is_lower, f, f_high)
-    left = np.abs(f_high - f_low)
-    return np.where(left > whole / _STEPS, left, 0.0)
+        left.append(np.abs(f_high - f_low))
+    lasts = left[-1] > left[-1 - _LASTING] / _LASTING
+    rounding = _OWN_ULPS * eps * np.fmax(np.abs(f_low), np.abs(f_high))
+    return np.where(lasts & (left[-1] > rounding), left[-1], 0.0)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcli.analysis.gradcheck.callables import Callables
+from gradcli.analysis.gradcheck.probes import moved
 from gradcli.analysis.gradcheck.report import TensorResult
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.core.arrays import Array
@@ -84,7 +85,7 @@ def _points_beside(callables: Callables) -> list[Callables]:
     return [
         replace(
             callables,
-            point=callables.moved({name: sign * move for name, move in moves.items()}, _AWAY),
+            point=moved(callables.point, {n: sign * move for n, move in moves.items()}, _AWAY),
             analytic={},
             claimed_dtypes=dict(callables.claimed_dtypes),
             complex_slopes=None,

@@ -9,21 +9,21 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcli.analysis.gradcheck.budget import sample_size, within_budget
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.probes import probes_of, widened
+from gradcli.analysis.gradcheck.probes import moved, probes_of, widened
 from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.core.arrays import Array
 from gradcli.core.user_code import USER_ERRORS
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.ladder import Estimate, position_scale
+from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import generator
 from gradcli.errors import UserCodeError
 
@@ -175,6 +175,8 @@ class Callables:
             factors=self.factors,
             ladders=self.ladders.get(name),
             whole_numbers=self.claimed_dtypes[name].kind != "f",
+            claims=partial(self._claims, name),
+            around=probes.slopes_around,
         )
 
     @cached_property
@@ -240,16 +242,7 @@ class Callables:
         moves = {name: rng.uniform(-1, 1, self.point[name].shape) for name in self.wrt}
         for call in (self.safely, self.claimed):
             with suppress(*USER_ERRORS), np.errstate(all="ignore"):
-                call(self.moved(moves, _ELSEWHERE))
-
-    def moved(self, moves: Arrays, share: float) -> Arrays:
-        """The point with some arguments moved, by such a share of their size."""
-        point = self.copies()
-        for name, move in moves.items():
-            value = point[name]
-            away = share * position_scale(value.astype(float)).reshape(value.shape)
-            point[name] = np.asarray(value + away * move, value.dtype)
-        return point
+                call(moved(self.point, moves, _ELSEWHERE))
 
     def _jitter(self, name: str) -> Array:
         """How far the claim moves when every argument moves by up to 2 ulp: largest of 4 tries.
@@ -271,6 +264,16 @@ class Callables:
                 with np.errstate(invalid="ignore"):
                     move = np.fmax(move, np.abs(gradient - self.analytic[name]))
         return np.where(np.isfinite(move), move, 0.0).ravel()
+
+    def _claims(self, name: str, entry: int, points: Array) -> Array:
+        """The claims for an entry with its coordinate at other points; NaN where there is none."""
+        found = np.full(points.shape, np.nan)
+        for at, point in enumerate(points):
+            elsewhere = self.copies()
+            elsewhere[name].reshape(-1)[entry] = point
+            with suppress(*USER_ERRORS), np.errstate(all="ignore"):
+                found[at] = np.asarray(self.claimed(elsewhere)[name], float).ravel()[entry]
+        return found
 
     def _nudged(self, rng: np.random.Generator) -> Arrays:
         point = self.copies()

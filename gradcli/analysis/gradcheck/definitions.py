@@ -146,12 +146,12 @@ def examine_callables(
         if any(found.severity == "error" for found in broken):
             return [], broken
         found = {name: examined(callables, name) for name in callables.wrt}
-        failing = [name for name, (result, _) in found.items() if result.verdict == "fail"]
-        straight = straightened(callables) if failing else None
+        unsettled = [name for name, (result, _) in found.items() if result.verdict != "pass"]
+        straight = straightened(callables) if unsettled else None
         if straight is not None:
             along, note = straight
             broken.append(note)
-            found |= {name: examined(along, name) for name in failing}
+            found |= {name: examined(along, name) for name in unsettled}
         breaks = nonlinear(callables, required)
         for name, (result, findings) in found.items():
             if name in breaks:

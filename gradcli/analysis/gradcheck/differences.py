@@ -9,9 +9,10 @@ from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 from gradcli.engine.ladder import Estimate, Ladder
 
-__all__ = ["Differences", "judge_differences"]
+__all__ = ["Differences", "is_a_step", "judge_differences"]
 
-_LEVEL = 0.01  # of the size of x: wider than the stairs that rounding makes
+_LEVEL = 0.01  # of the size of x: wider than the stairs that rounding makes,
+_STAIR = 2e-3  # and of the function's value: higher
 
 
 class Differences(Record):
@@ -70,16 +71,24 @@ def judge_differences(
     spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (denied < Outcome.UNDECIDED)
     outcome[spared] = Outcome.UNDECIDED
     u[spared] = np.maximum(u, u_sides)[spared]
-    outcome[(outcome == Outcome.FAIL) & ladder.blind & np.isfinite(a)] = Outcome.UNDECIDED
+    # a function that is zero everywhere may have been rounded to it
+    lost = (central.uncertainty == 0) & (np.abs(a) <= scale.eps)
+    unseen = (ladder.blind & np.isfinite(a)) | lost
+    outcome[(outcome == Outcome.FAIL) & unseen] = Outcome.UNDECIDED
     outcome[kink & (outcome < Outcome.UNDECIDED)] = Outcome.KINK
     # where nothing changes over a good part of the scale, zero is right, whatever is further on
-    is_level = (np.abs(ladder.edge) > _LEVEL * scale.position) & (a == 0)
-    is_level &= outcome == Outcome.UNDECIDED
+    is_level = is_a_step(ladder, scale.position) & (outcome == Outcome.UNDECIDED) & (a == 0)
     for values in (n, lows, highs):
         values[is_level] = 0.0
     u[is_level] = (scale.noise / np.where(is_level, np.abs(ladder.edge), 1.0))[is_level]
     outcome[is_level] = Outcome.BELOW_RESOLUTION
     return Differences(n, lows, highs, u, outcome, np.isfinite(u) & ~ladder.blind)
+
+
+def is_a_step(ladder: Ladder, position: Array) -> Mask:
+    """Where a function is level for longer than rounding makes it, and then rises by more."""
+    wide: Mask = np.abs(ladder.edge) > _LEVEL * position
+    return wide & (ladder.rise > _STAIR * ladder.size)
 
 
 def _between(left: Estimate, right: Estimate) -> tuple[Array, Array, Array]:

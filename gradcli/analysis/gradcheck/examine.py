@@ -6,13 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from gradcli.analysis.gradcheck.around import off_together, with_slopes_around
 from gradcli.analysis.gradcheck.crosscheck import Disagreement
 from gradcli.analysis.gradcheck.diagnose import diagnose, small_mismatch
-from gradcli.analysis.gradcheck.differences import Differences, judge_differences
+from gradcli.analysis.gradcheck.differences import Differences, is_a_step, judge_differences
 from gradcli.analysis.gradcheck.evidence import Evidence
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.projections import Projections, project, search
 from gradcli.analysis.gradcheck.report import TensorResult
+from gradcli.analysis.gradcheck.retrace import explained
 from gradcli.analysis.gradcheck.rule import Gap, Outcome, Scale, graded_error, judge, noticeable
 from gradcli.analysis.gradcheck.subject import Subject
 from gradcli.analysis.gradcheck.summary import summarise
@@ -194,9 +196,10 @@ class _Examiner:
         for window in windows:
             if not len(rest):
                 break
-            found = self._climb(rest, part=window).central
+            ladder = self._climb(rest, part=window)
+            found = ladder.central
             value[rest], uncertainty[rest] = found.value, found.uncertainty
-            was, rest = rest, rest[~self._settled(rest, found)]
+            was, rest = rest, rest[~self._settled(rest, found) | ladder.kink]
             if len(windows) == 1 and len(rest) > max(_LEARN_FROM, len(was) // 2):
                 windows += self._learned_window(rest)
         if len(rest):
@@ -278,16 +281,26 @@ class _Examiner:
         u_a = np.maximum(evidence.u_a[picked], self.jitter[self.checked[picked]])
         ladder = self._first_ladder(picked)
         first = self._judge(a, u_a, picked, ladder)
+        if np.any(first.outcome == Outcome.FAIL):
+            ladder = with_slopes_around(self.subject, self.checked[picked], a, ladder, first)
+            first = self._judge(a, u_a, picked, ladder)
+        off = off_together(self.subject, self.checked[picked], a, ladder, first, self.required)
         outcome = first.outcome
-        failing = np.flatnonzero((outcome == Outcome.FAIL) & np.isfinite(a))
-        stairs = self.subject.has_stairs(self.checked[picked[failing]], ladder.take(failing))
-        outcome[failing[stairs]] = Outcome.UNDECIDED
+        doubtful = (outcome == Outcome.FAIL) & np.isfinite(a)
+        level = (a == 0) & (outcome == Outcome.BELOW_RESOLUTION)
+        level &= ladder.rise > first.u * np.abs(ladder.edge)  # a slope that zero is too sure of
+        doubtful |= level & ~is_a_step(ladder, self.scale.position[picked])
+        asked = np.flatnonzero(doubtful & (ladder.edge != 0))
+        stairs = self.subject.has_stairs(self.checked[picked[asked]], ladder.take(asked))
+        outcome[asked[stairs]] = Outcome.UNDECIDED
         evidence.u_a[picked] = u_a
         if not self.is_given:
             evidence.put(picked, first)
         failing = np.flatnonzero(outcome == Outcome.FAIL)
         if len(failing):
             self._ask_again(evidence, picked, failing, outcome)
+        outcome[off] = Outcome.FAIL
+        evidence.u_a[picked[off]] = 0.0  # the claim jumps here, which makes it no less sure
         # a claim that is not a number is wrong where the function has a finite slope
         unknown = ~np.isfinite(a)
         outcome[unknown] = np.where(first.sloped, Outcome.FAIL, Outcome.UNDECIDED)[unknown]
@@ -308,6 +321,10 @@ class _Examiner:
             entries = picked[asked]
             ladder = self._climb(entries, _SECOND_LADDER)
             second = self._judge(evidence.a[entries], evidence.u_a[entries], entries, ladder)
+            are_explained = explained(
+                self.subject, self.checked[entries], evidence.a[entries], ladder, second
+            )
+            second.outcome[are_explained] = Outcome.UNDECIDED
             outcome[asked[second.outcome != Outcome.FAIL]] = Outcome.UNDECIDED
             if np.all(second.outcome == Outcome.FAIL):
                 break

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.core.arrays import Array
-from gradcli.engine.ladder import position_scale
+from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.line import slope_at_zero
 from gradcli.engine.model import generator
 from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
@@ -16,10 +16,12 @@ from gradcli.engine.noise import POINTS, SPACING, Noise, measure_noise
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.callables import Arrays, Callables
 
-__all__ = ["Probes", "probes_of", "widened"]
+__all__ = ["Probes", "moved", "probes_of", "widened"]
 
 _FAR = 0.25  # of the size of the arguments, still where the function is of the same kind
 _FAR_BELOW = 1e-3  # of the noise in float32, for a function that computes in float64
+_AROUND = 32.0  # steps of the differences around a kink that it is away, so that few lead across
+_POINTS_AROUND = 24
 _SAME = 64  # times the noise in float32: the same value in both
 
 
@@ -63,6 +65,30 @@ class Probes:
         slope, doubt = slope_at_zero(along, self.value, self.eps)
         return slope * size, doubt * size
 
+    def slopes_around(self, direction: Array, away: float) -> Estimate:
+        """The slopes along a direction (E,) in the argument, at random points around this one.
+
+        All arguments are moved by up to a share `away` of their size. The limits of such slopes
+        span the generalized gradient at a kink (Clarke, "Optimization and Nonsmooth Analysis",
+        1983, theorem 2.5.1).
+        """
+        callables = self._callables
+        rng = generator(callables.options.seed, f"around the kinks of {self._name}")
+        along = direction.reshape(self._tensor.shape)
+        step = (
+            away / _AROUND / float(np.abs(direction / position_scale(self._tensor.ravel())).max())
+        )
+        slopes = np.zeros(_POINTS_AROUND)
+        for at in range(_POINTS_AROUND):
+            moves = {name: rng.uniform(-1, 1, self.point[name].shape) for name in callables.wrt}
+            around = moved(self.point, moves, away)
+            x, dtype = around[self._name].astype(float), around[self._name].dtype
+            ends = [np.asarray(x + side * step * along, dtype) for side in (1, -1)]
+            above, below = (callables.safely({**around, self._name: end}) for end in ends)
+            slopes[at] = (above - below) / (2 * step)
+        slopes = slopes[np.isfinite(slopes)]
+        return Estimate(slopes, np.full(slopes.shape, self.near / step))
+
     @cached_property
     def near(self) -> float:
         """The noise at the point."""
@@ -94,8 +120,9 @@ class Probes:
         def along(offsets: Array) -> Array:
             points = centre + np.multiply.outer(offsets.ravel(), self._direction)
             if len(offsets) == POINTS:  # evenly spaced, and so they have to remain
-                width = np.ptp(offsets) / (POINTS - 1) * self._direction
-                places = np.arange(POINTS) - POINTS // 2
+                spacing = np.ptp(offsets) / (POINTS - 1)
+                places = np.round(offsets.ravel() / spacing)
+                width = spacing * self._direction
                 points = centre + np.multiply.outer(places, _on_the_grid(width, centre, dtype))
             return np.array([[self._at(np.asarray(at, dtype))] for at in points])
 
@@ -119,6 +146,16 @@ def probes_of(callables: Callables, name: str) -> Probes:
     if not abs(wide.value - own.value) <= _SAME * own.near:
         return own
     return wide if wide.near <= _FAR_BELOW * own.near else own
+
+
+def moved(point: Arrays, moves: Arrays, share: float) -> Arrays:
+    """A copy of a point with some arguments moved, by such a share of their size."""
+    found = {name: value.copy() for name, value in point.items()}
+    for name, move in moves.items():
+        value = found[name]
+        away = share * position_scale(value.astype(float)).reshape(value.shape)
+        found[name] = np.asarray(value + away * move, value.dtype)
+    return found
 
 
 def widened(point: Arrays) -> Arrays:

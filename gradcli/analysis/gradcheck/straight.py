@@ -75,7 +75,7 @@ def _note(callables: Callables, lines: Lines) -> Finding:
     message = (
         f"{len(units)} {'output sits' if len(units) == 1 else 'outputs sit'} exactly at a kink "
         f"(the first at {[int(i) for i in units[0]]}); the slopes chosen are between the one-sided "
-        "ones of each output, and what fails without them was compared along these"
+        "ones of each output, and what does not pass without them was compared along these"
     )
     found = callables.finding("GC201", message)
     shown = [[int(i) for i in unit] for unit in units[:32]]

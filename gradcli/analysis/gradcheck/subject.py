@@ -13,7 +13,7 @@ from gradcli.analysis.gradcheck.report import Kind
 from gradcli.core.arrays import Array, Mask
 from gradcli.core.record import Record
 from gradcli.engine.ladder import Estimate, Ladder, Probe, climb, position_scale, rungs
-from gradcli.engine.noise import Noise, jump
+from gradcli.engine.noise import FINEST, Noise, jump
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.mismatch import Branch, Contribution, RowGradients
@@ -51,6 +51,8 @@ class Subject(Record):
     format that holds nothing else. The last ones serve to say what is wrong: `branches()` are
     conditions of the function at each entry, `contributions()` what the gradient is the sum of,
     `by_row` what each row of a batch adds to it. With `ladders` none is climbed twice.
+    Of users' functions `claims(entry, points)` are the claims for an entry with its coordinate
+    elsewhere, `around(direction, away)` slopes along a direction (E,) that share of its size off.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Subject(Record):
     by_row: RowGradients | None = None
     oracle: str = "complex"
     ladders: RememberedLadders | None = None
+    claims: Callable[[int, Array], Array] | None = None
+    around: Callable[[Array, float], Estimate] | None = None
 
     @cached_property
     def rho(self) -> Array:
@@ -97,17 +101,18 @@ class Subject(Record):
         return climb(self.probe, entries, x, value, steps, noise, self.eps_f, scale)
 
     def has_stairs(self, entries: Array, ladder: Ladder) -> Mask:
-        """Whether the function at some entries is level, and jumps further on.
+        """Whether the function at some entries, where it is level, jumps further on.
 
         So do functions whose result is rounded. If that is more than their noise was measured to
         be, their differences say nothing of the slope of what was rounded.
         """
-        stairs: Mask = np.zeros(len(entries), bool)
-        at = np.flatnonzero(ladder.edge)
-        if len(at):
-            x = self.x[entries[at]]
-            offsets = np.stack([np.zeros(len(at)), ladder.edge[at]])
-            values = self.probe(entries[at], x + offsets)
-            found = jump(lambda moved: self.probe(entries[at], x + moved), offsets, values)
-            stairs[at] = found > _HIGH * self.noise(entries[at]).near
+        x = self.x[entries]
+        offsets = np.stack([np.zeros(len(x)), ladder.edge])
+        finest = FINEST * self.eps_f * self.rho[entries]
+
+        def along(moved: Array) -> Array:
+            return self.probe(entries, x + moved)
+
+        found = jump(along, offsets, along(offsets), finest, self.eps_f)
+        stairs: Mask = found > _HIGH * self.noise(entries).near
         return stairs

@@ -1,0 +1,96 @@
+"""Claims held against what the function gains along a path, where single slopes cannot be seen.
+
+A difference quotient sees a slope only over a distance at which the function's change rises above
+its noise. Where the slope itself changes within that distance (beside a kink, a spike, a root),
+what is seen is not the slope at the point, and a claim that differs from it may be right. But a
+right gradient adds up: its integral along a path is what the function gains there (the fundamental
+theorem of calculus), whatever it does on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from gradcli.analysis.gradcheck.differences import Differences
+from gradcli.analysis.gradcheck.rule import Gap, Outcome
+from gradcli.analysis.gradcheck.subject import Subject
+from gradcli.core.arrays import Array, Mask
+from gradcli.engine.ladder import Ladder
+from gradcli.engine.noise import ecnoise
+
+__all__ = ["explained"]
+
+_SEEN = 8  # times the noise: a gain in which a mismatch shows
+_BESIDE = 1e-10  # of the size of x: so near that the slope is the one at the point
+_CELLS = 24  # of a path, each with a claim at its middle
+_NOISES = 4  # of the gain, whose ends have one each
+_ROUGH = 4  # times what claims differ from a line: that of a jump, or the noise of all together
+_SAFETY = 3  # times the noise at an end of a path, since it is an estimate
+_ENDS = 1 + 1e-4 * np.arange(-4, 5)  # of the distance: where it is measured
+_CLOSER = 2.0 ** -np.array([12, 24, 36, 48])  # of the distance: where a claim may be like itself
+
+
+def explained(
+    subject: Subject, entries: Array, a: Array, ladder: Ladder, found: Differences
+) -> Mask:
+    """Failing claims a that explain the function as far off as the mismatch can be seen at all."""
+    explained = np.zeros(len(a), bool)
+    claims = subject.claims
+    if claims is None:
+        return explained
+    rho, noise = subject.rho[entries], subject.noise(entries)
+    doubt = Gap.between(a, found.low, found.high).distance
+    level = np.maximum(noise.near, subject.eps_f * ladder.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = _SEEN * level / doubt
+    far = np.where(ladder.step > rho, ladder.step, 0.0)
+    distance = np.maximum(seen, far)
+    level = np.maximum(level, noise.at(distance[None])[0])
+    hidden = (found.outcome == Outcome.FAIL) & np.isfinite(a) & ~ladder.kink
+    for at in np.flatnonzero(hidden & ((seen > _BESIDE * rho) | (far > 0))):
+        entry = entries[at : at + 1]
+        explained[at] = _adds_up(
+            lambda points, entry=entry: subject.probe(entry, points[:, None])[:, 0],
+            partial(claims, int(entry[0])),
+            float(subject.x[entry[0]]),
+            float(distance[at]),
+            float(level[at]),
+            float(doubt[at]),
+        )
+    return explained
+
+
+def _adds_up(
+    value: Callable[[Array], Array],
+    claims: Callable[[Array], Array],
+    x: float,
+    distance: float,
+    noise: float,
+    doubt: float,
+) -> bool:
+    """Whether claimed slopes explain the gain of a function along the paths on both sides of x.
+
+    `value` and `claims` give the function and its claimed slope at points (K,), NaN where they
+    cannot; `noise` is how noisy the function is along the path, `doubt` the difference between the
+    claim and the slope that was measured. A claim at x that no other nearby is like is another's.
+    """
+    here = float(claims(np.array([x]))[0])
+    is_like = False
+    start = float(value(np.array([x]))[0])
+    for side in (distance, -distance):
+        middles = x + side * (np.arange(_CELLS) + 0.5) / _CELLS
+        slopes = claims(middles)
+        ends = value(x + side * _ENDS)
+        gain = ends[len(ends) // 2] - start
+        level = max(noise, _SAFETY * float(ecnoise(ends[:, None])[0][0]))
+        rough = np.abs(np.diff(slopes, 2)).max()  # of smooth claims there is little left
+        slack = _NOISES * level + _ROUGH * rough * distance / _CELLS
+        with np.errstate(invalid="ignore"):
+            if not abs(gain - side * slopes.mean()) <= slack:
+                return False
+        near = np.concatenate([slopes, claims(x + side * _CLOSER)])
+        is_like |= bool((np.abs(near - here) <= doubt / 2).any())
+    return is_like
