@@ -53,7 +53,7 @@ def explained(
     for at in np.flatnonzero(hidden & ((seen > _BESIDE * rho) | (far > 0))):
         entry = entries[at : at + 1]
         explained[at] = _adds_up(
-            lambda points, entry=entry: subject.probe(entry, points[:, None])[:, 0],
+            partial(_value, subject, entry),
             partial(claims, int(entry[0])),
             float(subject.x[entry[0]]),
             float(distance[at]),
@@ -61,6 +61,10 @@ def explained(
             float(doubt[at]),
         )
     return explained
+
+
+def _value(subject: Subject, entry: Array, points: Array) -> Array:
+    return subject.probe(entry, points[:, None])[:, 0]
 
 
 def _adds_up(
@@ -78,19 +82,18 @@ def _adds_up(
     claim and the slope that was measured. A claim at x that no other nearby is like is another's.
     """
     here = float(claims(np.array([x]))[0])
-    is_like = False
     start = float(value(np.array([x]))[0])
-    for side in (distance, -distance):
-        middles = x + side * (np.arange(_CELLS) + 0.5) / _CELLS
-        slopes = claims(middles)
-        ends = value(x + side * _ENDS)
-        gain = ends[len(ends) // 2] - start
-        level = max(noise, _SAFETY * float(ecnoise(ends[:, None])[0][0]))
-        rough = np.abs(np.diff(slopes, 2)).max()  # of smooth claims there is little left
-        slack = _NOISES * level + _ROUGH * rough * distance / _CELLS
-        with np.errstate(invalid="ignore"):
+    is_like = False
+    with np.errstate(invalid="ignore", over="ignore"):
+        for side in (distance, -distance):
+            slopes = claims(x + side * (np.arange(_CELLS) + 0.5) / _CELLS)
+            ends = value(x + side * _ENDS)
+            gain = ends[len(ends) // 2] - start
+            level = max(noise, _SAFETY * float(ecnoise(ends[:, None])[0][0]))
+            rough = np.abs(np.diff(slopes, 2)).max()  # of smooth claims there is little left
+            slack = _NOISES * level + _ROUGH * rough * distance / _CELLS
             if not abs(gain - side * slopes.mean()) <= slack:
                 return False
-        near = np.concatenate([slopes, claims(x + side * _CLOSER)])
-        is_like |= bool((np.abs(near - here) <= doubt / 2).any())
+            near = np.concatenate([slopes, claims(x + side * _CLOSER)])
+            is_like |= bool((np.abs(near - here) <= doubt / 2).any())
     return is_like
