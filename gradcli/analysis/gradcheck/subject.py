@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Large", "Subject"]
 
 _HIGH = 8  # times the noise: a stair that is no part of it
+_STAIRS = 8  # that a step of the ladder may climb at once; if lower, it is a slope that it climbs
 
 
 class Large(Record):
@@ -114,5 +115,6 @@ class Subject(Record):
             return self.probe(entries, x + moved)
 
         found = jump(along, offsets, along(offsets), finest, self.eps_f)
-        stairs: Mask = found > _HIGH * self.noise(entries).near
+        high = np.maximum(_HIGH * self.noise(entries).near, ladder.rise / _STAIRS)
+        stairs: Mask = found > high
         return stairs
