@@ -288,7 +288,7 @@ class _Examiner:
         outcome = first.outcome
         doubtful = (outcome == Outcome.FAIL) & np.isfinite(a)
         level = (a == 0) & (outcome == Outcome.BELOW_RESOLUTION)
-        level &= ladder.rise > first.u * np.abs(ladder.edge)  # a slope that zero is too sure of
+        level &= ladder.rise > np.where(level, first.u, 0.0) * np.abs(ladder.edge)  # too sure
         doubtful |= level & ~is_a_step(ladder, self.scale.position[picked])
         asked = np.flatnonzero(doubtful & (ladder.edge != 0))
         stairs = self.subject.has_stairs(self.checked[picked[asked]], ladder.take(asked))
