@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import gradcli
+from gradcli.analysis.flow import analyse_flow, build_network
+from gradcli.analysis.flow.over_time import KEEPING
+from gradcli.analysis.flow.remedies_over_time import changes_over_time
 from gradcli.analysis.flow.report import FlowResult
 from gradcli.engine.model import Model
 from gradcli.errors import UsageError
 from gradcli.ops import recurrent
+from gradcli.report.flow_words import measures_of
 from gradcli.report.render import text_report
 from gradcli.report.surface import Surface
 from gradcli.spec import load_plan
@@ -161,6 +166,70 @@ def test_remedies_over_time_are_measured() -> None:
     changes = {remedy.change: remedy.log10_total for remedy in result.remedies}
     assert changes["init of the recurrent weights: orthogonal"] > result.log10_total
     assert {"lstm for rnn", "gru for rnn"} <= set(changes)
+
+
+@pytest.mark.parametrize(
+    ("built", "change"),
+    [
+        ({"arch": "lstm"}, "bias of the forget gates: +3.4"),
+        ({"arch": "gru"}, "bias of the update gates: +3.4"),
+        ({"arch": "rnn", "activation": "tanh"}, "recurrent weights: std 1."),
+        ({"arch": "rnn", "activation": "relu"}, "recurrent weights: std 1.414/"),
+    ],
+)
+def test_open_gates_or_critical_weights_keep_the_gradient(
+    built: dict[str, Any], change: str
+) -> None:
+    """Of each layer as PyTorch draws it, over 30 steps."""
+    (result,) = gradcli.flow(**built, depth=30, width=48, batch=8, seeds=3).results
+    assert result.verdict == "vanishing"
+    best = result.remedies[0]
+    assert best.change.startswith(change)
+    assert (best.verdict, best.draws) == ("healthy", 3)
+    assert result.cause is not None
+    (found,) = (found for found in result.findings if found.code == "GF101")
+    if built["arch"] == "rnn":
+        assert result.cause.name == "weights"
+        assert "the cause is the weights" in found.message
+        assert "a step" in found.message
+    else:
+        assert result.cause.name == "gates"
+        assert "gates, which hand the state on from step to step, are open by 50%" in found.message
+
+
+@pytest.mark.parametrize("arch", ["lstm", "gru"])
+def test_the_gate_that_is_opened_is_the_one_that_keeps_the_state(arch: str) -> None:
+    """The change is run again, and its gate is looked at; the others stay as they were."""
+    spec = build_network(arch=arch, depth=30, width=16, batch=8)
+    plan = load_plan(spec)
+    opened = next(each for each in changes_over_time(plan, 0) if each.text.startswith("bias"))
+    before, after = (
+        {gate.name: gate.mean for gate in analyse_flow(each).results[0].recurrence.gates}
+        for each in (plan, opened.plan)
+    )
+    keeping = KEEPING[arch]
+    # σ(ln 30) = 30/31
+    assert after.pop(keeping) == pytest.approx(30 / 31, abs=0.01)
+    assert before.pop(keeping) == pytest.approx(0.5, abs=0.05)
+    assert after == pytest.approx(before, abs=0.1)
+
+
+def test_what_a_spec_states_is_not_drawn_anew(tmp_path: Path) -> None:
+    spec = build_network(arch="lstm", depth=30, width=8, batch=4)
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    model = gradcli.load(spec)
+    stated = {f"lstm_1.{name}": model.parameters[f"lstm_1.{name}"] for name in names}
+    np.savez(tmp_path / "weights.npz", **stated)
+    plan = load_plan({**spec, "weights": str(tmp_path / "weights.npz")})
+    assert list(changes_over_time(plan, 0)) == []
+
+
+def test_what_steps_do_not_have_is_no_number() -> None:
+    result = over_time({"rnn": {"units": 5, "output": "last"}})
+    assert all(math.isnan(layer.dead) and math.isnan(layer.saturated) for layer in result.layers)
+    headings = {measure.heading for measure in measures_of(result)}
+    assert {"gradient", "gain", "product"} <= headings
+    assert not headings & {"dead", "saturated"}
 
 
 def test_a_recurrent_layer_among_others_is_shown_by_itself_too() -> None:

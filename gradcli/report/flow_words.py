@@ -84,7 +84,7 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{value:.0%}" if value else "0"
+    return _NOTHING if math.isnan(value) else f"{value:.0%}" if value else "0"
 
 
 def _figure(value: float) -> str:

@@ -13,7 +13,7 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.spec.plan import Plan
 
-__all__ = ["unit_findings", "verdict_finding", "other_findings", "why_undetermined"]
+__all__ = ["blame", "other_findings", "unit_findings", "verdict_finding", "why_undetermined"]
 
 
 def verdict_finding(
@@ -41,7 +41,9 @@ def verdict_finding(
         )
     code = "GF101" if verdict == "vanishing" else "GF102"
     data = {"log10_total": total, "cause": cause.to_dict()}
-    yield finding(code, where, f"{message}; {_blame(cause, layers)}", file=plan.file, data=data)
+    names = " and ".join(dict.fromkeys(layer.activation for layer in layers if layer.activation))
+    said = f"{message}; {blame(cause, len(layers), names)}"
+    yield finding(code, where, said, file=plan.file, data=data)
 
 
 def why_undetermined(total: float, band: tuple[float, float] | None, threshold: float) -> str:
@@ -54,18 +56,17 @@ def why_undetermined(total: float, band: tuple[float, float] | None, threshold: 
     )
 
 
-def _blame(cause: Cause, layers: tuple[LayerFlow, ...]) -> str:
-    depth = len(layers)
-    names = " and ".join(dict.fromkeys(layer.activation for layer in layers if layer.activation))
+def blame(cause: Cause, depth: int, names: str, rung: str = "layer") -> str:
+    """The part to blame, in words: of so many layers with activations of these names."""
     if cause.name == "slope":
         return (
-            f"the cause is the slope of {names}, {power_of_ten(cause.slope / depth):.3g} a layer "
+            f"the cause is the slope of {names}, {power_of_ten(cause.slope / depth):.3g} a {rung} "
             f"(rms), {cause.slope:+.1f} decades in all; the weights' share is "
             f"{_decades(cause.weights)}"
         )
     if cause.name == "weights":
         return (
-            f"the cause is the weights, {power_of_ten(cause.weights / depth):.3g} a layer "
+            f"the cause is the weights, {power_of_ten(cause.weights / depth):.3g} a {rung} "
             f"(‖W‖_F/sqrt(fan_out)), {cause.weights:+.1f} decades in all; the slopes' share is "
             f"{_decades(cause.slope)}"
         )
@@ -74,8 +75,8 @@ def _blame(cause: Cause, layers: tuple[LayerFlow, ...]) -> str:
     if cause.name in ("ordered phase", "chaotic phase"):
         return (
             f"the cause is the {cause.name}: the slope of {names}, "
-            f"{power_of_ten(cause.slope / depth):.3g} a layer (rms), and the weights, "
-            f"{power_of_ten(cause.weights / depth):.3g} a layer (‖W‖_F/sqrt(fan_out)), pull "
+            f"{power_of_ten(cause.slope / depth):.3g} a {rung} (rms), and the weights, "
+            f"{power_of_ten(cause.weights / depth):.3g} a {rung} (‖W‖_F/sqrt(fan_out)), pull "
             f"against each other, by {_decades(cause.slope)} and {_decades(cause.weights)} "
             "decades; `gradcli flow --critical` tells where they are even"
         )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gradcli.analysis.flow.findings import why_undetermined
+from gradcli.analysis.flow.findings import blame, why_undetermined
 from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
 from gradcli.analysis.flow.report import (
     Cause,
@@ -34,7 +34,10 @@ from gradcli.spec.plan import Plan
 if TYPE_CHECKING:
     from gradcli.analysis.flow.remedies import Remedies
 
-__all__ = ["only_over_time", "recurrent_nodes", "results_over_time"]
+__all__ = ["KEEPING", "only_over_time", "recurrent_nodes", "results_over_time"]
+
+KEEPING: Final = {"lstm": "forget", "gru": "update"}
+"""The gate that hands the state on, the second of each layer's."""
 
 
 def recurrent_nodes(plan: Plan) -> list[int]:
@@ -208,7 +211,9 @@ def _result(
     gates = _gates(run)
     slopes = [_log10(layer.slope_rms) for layer in layers[1:] if not math.isnan(layer.slope_rms)]
     weights = depth * _log10(rms) if slopes else 0.0
-    cause = cause_of(verdict, total, math.fsum(slopes), weights, dead=False)
+    cause = cause_of(verdict, total, math.fsum(slopes), weights)
+    if cause is not None and gates and verdict == "vanishing":
+        cause = replace(cause, name="gates")
     recurrence = Recurrence(spectral, _steepest(run), gates)
     entries = [norm - math.log10(run.steps[0].cotangent.size) / 2 for norm in run.norms]
     formats = underflow(entries)
@@ -236,7 +241,7 @@ def _result(
         cause=cause,
         recurrence=recurrence,
         findings=(
-            *_findings(plan, run, total, depth, verdict, cause, band, threshold),
+            *_findings(plan, run, gates, total, depth, verdict, cause, band, threshold),
             *format_findings(entries, formats, places, plan.dtype, plan.file),
         ),
         expected=plan.expect.flow if expects else None,
@@ -268,8 +273,8 @@ def _rows(run: _OverTime, spectral: float, rms: float) -> Iterator[LayerFlow]:
             log10_weight_gradient_norm=math.nan,
             log10_weight_gradient_ratio=math.nan,
             gain=power_of_ten(before - norm),
-            saturated=0.0,
-            dead=0.0,
+            saturated=math.nan,
+            dead=math.nan,
         )
 
 
@@ -298,6 +303,7 @@ def _gates(run: _OverTime) -> tuple[Gate, ...]:
 def _findings(
     plan: Plan,
     run: _OverTime,
+    gates: tuple[Gate, ...],
     total: float,
     depth: int,
     verdict: str,
@@ -318,5 +324,18 @@ def _findings(
         f"the gradient {does} {size} over {depth} steps back in time, a factor of "
         f"{power_of_ten(total / depth):.3g} a step"
     )
-    data = {"log10_total": total, "cause": None if cause is None else cause.to_dict()}
-    yield finding(code, node.name, message, file=plan.file, line=node.line, data=data)
+    assert cause is not None
+    said = f"{message}; {_blame(cause, run, gates, depth)}"
+    data = {"log10_total": total, "cause": cause.to_dict()}
+    yield finding(code, node.name, said, file=plan.file, line=node.line, data=data)
+
+
+def _blame(cause: Cause, run: _OverTime, gates: tuple[Gate, ...], depth: int) -> str:
+    keeping = KEEPING.get(run.node.op.name)
+    gate = next((gate for gate in gates if gate.name == keeping), None)
+    if gate is not None:
+        return (
+            f"the {gate.name} gates, which hand the state on from step to step, are open by "
+            f"{gate.mean:.0%} on average"
+        )
+    return blame(cause, depth, str(run.node.options.get("activation", "")), "step")

@@ -126,10 +126,11 @@ class Cause:
 
     `slope` is of the activations' slopes, `weights` of ‖W‖_F/√fan_out, `rest` of everything else:
     shortcuts, normalization, and correlations that the product does not know. A phase is to blame
-    where slopes and weights pull against each other, so that only their balance is wrong.
+    where slopes and weights pull against each other, so that only their balance is wrong, and gates
+    where the state passes these instead of slopes and weights.
     """
 
-    name: Literal["slope", "weights", "dead units", "rest"] | Phase
+    name: Literal["slope", "weights", "dead units", "gates", "rest"] | Phase
     slope: float
     weights: float
     rest: float
