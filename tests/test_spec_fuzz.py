@@ -10,62 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from fuzzing.specs import FILES, HEADS, RICH
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.errors import SpecError
 from gradcli.spec import CODES, load_plan, load_text
 
-CHAIN = """\
-gradcli: 1
-name: digits
-seed: 3
-dtype: float32
-data: {file: data.npz, inputs: x, targets: y, batch: 8}
-define:
-  act:
-    kind: activation
-    params: {beta: 1.5}
-    forward: x * sigmoid(beta * x)
-    derivative: sigmoid(x)
-    domain: {x: [-5, inf]}
-    at: {x: [0, 1]}
-  pin: {kind: loss, params: {tau: 0.9}, forward: "where(y >= p, y - p, tau)", gradient: -1}
-  fn:
-    kind: function
-    inputs: {p: {shape: [6]}, y: {shape: [6], differentiable: false}, k: {values: [1], dtype: int}}
-    forward: mean((y - p) ** 2) + sum(k)
-    gradient: {p: g * 2 * (p - y)}
-network:
-  - dense: 16
-  - act
-  - &b {residual: [dense: {units: 16, init: {xavier_normal: {gain: 2}}, bias: false}, relu]}
-  - *b
-  - repeat: {times: 3, layers: [dense: 16, {leaky_relu: {alpha: 0.1}}]}
-  - dense: {units: 10, name: head}
-loss: {sum: [cross_entropy: {label_smoothing: 0.1}, {l2: {weight: 1.0e-4}}]}
-check: {require: good, entries: all, only: ["dense*"], allow-inconclusive: true}
-expect: {check: GC102, flow: vanishing}
-"""
-HEADS = """\
-gradcli: 1
-data: {file: data.npz, inputs: x, targets: {depth: x, label: y, event: auto}, batch: 8}
-network:
-  trunk: [dense: 16, {layer_norm: {eps: 1.0e-4}}, tanh, dropout: 0.2]
-  heads:
-    depth: [dense: 4]
-    label: [dense: {units: 10, name: last}]
-    event: [residual: [dense: 16, gelu], dense: 1]
-loss:
-  sum:
-    - multi_task:
-        weighting: uncertainty
-        tasks:
-          depth: {loss: {adaptive_robust: {learn: all}}, weight: 2}
-          label: cross_entropy
-          event: {loss: {binary_cross_entropy: {input: logits}}}
-    - l1: 1.0e-4
-"""
-each_spec = pytest.mark.parametrize("text", [CHAIN, HEADS], ids=["chain", "heads"])
+each_spec = pytest.mark.parametrize("text", [RICH, HEADS], ids=["chain", "heads"])
 PIECES = [
     "-1", "1e400", ".nan", "[", "]", "{", "}", ":", "- ", "\n", "  ", "null", "&b", "*b", "<<",
     "!!int", "auto", "values", "repeat", "1000000000000", "'", '"', "#", "|", "0x1F", "\t", "\x00",
@@ -82,7 +33,8 @@ VALUES: list[Any] = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("fuzz")
-    np.savez(made / "data.npz", x=np.ones((20, 4)), y=np.arange(20) % 10)
+    for name, data in FILES.items():
+        (made / name).write_bytes(data)
     return made
 
 

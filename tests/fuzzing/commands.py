@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from fuzzing.case import SPEC, Case
-from fuzzing.specs import FILES, MEMORY, spec_text, texts
+from fuzzing.specs import BUDGET, FILES, MEMORY, spec_text, texts
 
 __all__ = ["commands", "draw"]
 
@@ -86,6 +86,8 @@ def draw(rng: np.random.Generator) -> Case:
         written |= {PurePath(word).stem + suffix for word in words for suffix in suffixes}
     if any(option.name == "max_memory" for option in options):
         told += ["--max-memory", MEMORY]
+    if name == "check" and "--budget" not in told:
+        told += ["--budget", BUDGET]
     arguments = [name, *words, *told] if rng.random() < 0.5 else [name, *told, *words]
     if name == "flow" and not words and "--depth" not in told:
         arguments += ["--depth", "5", "--width", "4", "--batch", "4"]

@@ -17,7 +17,7 @@ from fuzzing.case import SPEC, Case, flip
 from fuzzing.formulas import formula
 from fuzzing.from_schema import drawn, schema
 
-__all__ = ["FILES", "MEMORY", "draw", "spec_text", "texts"]
+__all__ = ["BUDGET", "FILES", "HEADS", "MEMORY", "RICH", "draw", "spec_text", "texts"]
 
 SPECS: Final = Path(__file__).parents[2] / "specs"
 
