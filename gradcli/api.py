@@ -16,7 +16,7 @@ from gradcli.calls.functions import check_vjp, gradcheck
 from gradcli.calls.graph import graph
 from gradcli.calls.training import train
 from gradcli.engine.model import Model
-from gradcli.errors import SpecError, UsageError, UserCodeError
+from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
 from gradcli.sources import (
     Source,
     check_codes,
@@ -132,8 +132,12 @@ def check(
             options = check_options(chosen, plan.seed)
             return check_plan(plan, options, progress, model, partial)
         except SpecError as error:
-            name = name_of(source)
-            return SpecResult(spec=name, name=name, verdict="invalid", errors=error.errors)
+            errors = error.errors
+        except MemoryError as error:
+            message = f"there is not enough memory for this check: {error}".rstrip(": ")
+            errors = (SpecProblem("SP016", message, name_of(source)),)
+        name = name_of(source)
+        return SpecResult(spec=name, name=name, verdict="invalid", errors=errors)
 
     results: list[SpecResult] = []
     interrupted = False

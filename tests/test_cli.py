@@ -258,7 +258,7 @@ PROBLEM = SpecProblem("SP001", "it cannot be read", "x.yaml")
         (SpecError([PROBLEM]), 2, "x.yaml: SP001 it cannot be read"),
         (InternalError("that cannot be"), 4, "gradcli: that cannot be"),
         (ValueError("oh"), 4, "gradcli: ValueError: oh"),
-        (MemoryError(), 4, "gradcli: MemoryError"),
+        (MemoryError("9 TiB"), 2, "gradcli: there is not enough memory: 9 TiB"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (RecursionError("deep"), 4, "gradcli: RecursionError: deep"),
     ],

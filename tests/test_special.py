@@ -102,3 +102,11 @@ def test_small_complex_arguments_keep_the_real_part(
     assert relative(found.real, value) < 4 * EPS
     assert relative(found.imag / 1e-200, derivative) < 4 * EPS
     np.testing.assert_array_equal(function(x), found.real)
+
+
+@pytest.mark.parametrize("scalar", [np.float64, np.float32, np.complex128])
+def test_numbers_of_numpy_that_are_no_arrays(scalar: Callable) -> None:
+    """Formulas of numbers alone give such."""
+    assert erf(scalar(0.5)) == erf(np.array([0.5], scalar))[0]
+    assert erf(scalar(0.5)).dtype == scalar
+    assert erfc(scalar(0.5)) == erfc(np.array([0.5], scalar))[0]

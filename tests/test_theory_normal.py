@@ -220,6 +220,12 @@ def test_the_covariance_of_two_correlated_inputs() -> None:
     assert squares[0] == pytest.approx(own.mean**2, rel=1e-13)
 
 
+def test_what_does_not_vary_has_no_covariance() -> None:
+    kinked = curve("hard_tanh")
+    assert hermite_coefficients(kinked, 0.5, 0.0, 4) == (0.5, 0.0, 0.0, 0.0)
+    assert hermite_coefficients(kinked, -3.0, 0.0, 2) == (-1.0, 0.0)
+
+
 def test_a_curve_is_shared_and_only_elementwise_ops_have_one() -> None:
     assert curve("leaky_relu", alpha=0.2) is curve("leaky_relu", alpha=0.2)
     assert curve("leaky_relu", alpha=0.2) is not curve("leaky_relu", alpha=0.3)

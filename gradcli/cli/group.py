@@ -173,6 +173,9 @@ def _told(error: Exception) -> ExitCode:
 
         say_error(error)
         return error.exit_code
+    if isinstance(error, MemoryError):
+        say(f"gradcli: there is not enough memory: {error}".rstrip(": "))
+        return ExitCode.INVALID
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     say(f"gradcli: {text}\nThis is a bug in gradcli; --traceback shows where it happened.")
     return ExitCode.BUG

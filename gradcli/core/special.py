@@ -140,8 +140,8 @@ def _overridable(function: Callable[[Array], Array]) -> Callable[[Array], Array]
 
     @wraps(function)
     def call(x: Array) -> Array:
-        override: Any = type(x).__array_function__
-        if override is np.ndarray.__array_function__:
+        override: Any = getattr(type(x), "__array_function__", None)  # NumPy's scalars have none
+        if override is None or override is np.ndarray.__array_function__:
             return function(x)
         overridden: Array = override(x, call, (type(x),), (x,), {})
         return overridden

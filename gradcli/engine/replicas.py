@@ -93,7 +93,17 @@ class Point:
         """Memory of one copy: what is changed and every slot computed from it, with temporaries."""
         run = [self.network.nodes[index] for index in nodes]
         cells = sum(prod(node.shape) + node.kept for node in run)
-        return (2 * changed + 2 * cells) * itemsize
+        return (2 * changed + 2 * (cells + self._pairs)) * itemsize
+
+    @cached_property
+    def _pairs(self) -> int:
+        """Numbers that losses hold which may pair every row with every other (mined triples)."""
+        shapes = [(loss, self.network.slot_shape(loss.slot)) for loss in self.network.plan.losses]
+        return sum(
+            prod(shape[:-1]) ** 2 * shape[-1]
+            for loss, shape in shapes
+            if loss.op.couples_rows and loss.op.cost_at(shape, loss.options) is None
+        )
 
     def probe(self, name: str, entries: Array, points: Array) -> Array:
         """Loss (K, E) with single entries (E,) of a tensor replaced by points (K, E).

@@ -103,6 +103,8 @@ def hermite_coefficients(curve: Curve, mean: float, std: float, count: int) -> t
 
     For two such inputs of correlation ρ, E[f·f] = Σ a_k²·ρ^k (Mehler's formula).
     """
+    if std == 0:
+        return (averages(curve, mean, std).mean, *(count - 1) * (0.0,))
     with np.errstate(all="ignore"):
         sample = _sampled(curve, mean, std)
         if sample is None:
