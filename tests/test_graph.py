@@ -68,7 +68,7 @@ def test_a_backward_pass_takes_about_twice_the_forward_pass() -> None:
         (mlp(7), 16, 16, 2),
         (MIXED, 13, 13, 4),
         (HEADS, 6, 6, 3),
-        (RECURRENT, 5, 27 + 2, 2),
+        (RECURRENT, 5, 9 + 2 + 2, 2),
         (LOSS_ALONE, 1, 1, 1),
     ],
     ids=["mlp", "mixed", "heads", "recurrent", "loss alone"],
@@ -76,10 +76,43 @@ def test_a_backward_pass_takes_about_twice_the_forward_pass() -> None:
 def test_depth_and_width(spec: Any, depth: int, in_time: int, width: int) -> None:
     """Depth: the longest path to a loss. Width: values alive while a node is run, by hand.
 
+    Three recurrent layers over nine steps: the last runs two steps behind the first.
     In `mixed`, two shortcuts wait while the inner branch turns one value into another.
     """
     result = graph_of(spec)
     assert (result.depth, result.depth_in_time, result.live.values) == (depth, in_time, width)
+
+
+def longest_path(edges: dict[Any, list[Any]]) -> int:
+    """In nodes, by trying every path: `edges` are from each node to those that it reads."""
+    return max(1 + longest_path_to(node, edges) for node in edges)
+
+
+def longest_path_to(node: Any, edges: dict[Any, list[Any]]) -> int:
+    return max((1 + longest_path_to(read, edges) for read in edges[node]), default=0)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize(
+    "between", [[], ["tanh"], [{"batch_norm": {}}]], ids=["nothing", "tanh", "batch_norm"]
+)
+def test_depth_in_time_is_that_of_the_unrolled_graph(steps: int, between: list[Any]) -> None:
+    spec = {**RECURRENT, "network": [{"lstm": 3}, *between, {"gru": 3}, "flatten", {"dense": 2}]}
+    spec = {**spec, "data": {"inputs": {"shape": [4, steps, 5]}, "targets": "auto"}}
+    edges: dict[Any, list[Any]] = {}
+    before: list[list[Any]] = [[] for _ in range(steps)]
+    for layer, op in enumerate(spec["network"][:-2]):
+        if isinstance(op, dict) and "batch_norm" in op:  # one node, which reads all steps
+            edges[layer] = [node for reads in before for node in reads]
+            before = [[layer]] * steps
+            continue
+        for t in range(steps):
+            previous = [(layer, t - 1)] if t and isinstance(op, dict) else []
+            edges[layer, t] = [*before[t], *previous]
+        before = [[(layer, t)] for t in range(steps)]
+    edges["flatten"] = [node for reads in before for node in reads]
+    edges.update({"dense": ["flatten"], "loss": ["dense"]})
+    assert graph_of(spec).depth_in_time == longest_path(edges)
 
 
 def test_what_is_alive_is_far_less_than_width_times_depth() -> None:

@@ -17,6 +17,8 @@ from gradcli.analysis.graph.nodes import Skeleton
 from gradcli.analysis.graph.schedule import steps_of
 from gradcli.engine.segments import even_segments
 from gradcli.errors import ExitCode
+from gradcli.report.render import render
+from gradcli.report.surface import Surface
 
 
 @pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
@@ -170,6 +172,10 @@ def test_a_part_that_is_not_repeatable_fails(tmp_path: Path) -> None:
     assert result.measured is not None
     assert result.measured.differs
     assert (report.verdict, report.exit_code) == ("fail", ExitCode.WRONG)
+    for form in ("table", "markdown"):
+        text = render(report, form, Surface())
+        assert "differs" in text
+        assert "GC005" in text
 
 
 def test_nothing_is_allocated_for_a_network_beyond_the_memory() -> None:
@@ -180,6 +186,7 @@ def test_nothing_is_allocated_for_a_network_beyond_the_memory() -> None:
     report = gradcli.graph(spec, max_memory=2**28, run=True)
     assert report.verdict == "invalid"
     assert "of memory" in str(report)
+    assert "without --run the graph is worked out from shapes alone" in str(report)
 
 
 def test_definitions_cost_what_their_formulas_write() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.engine.model import Model
-from gradcli.errors import SpecError, UsageError, UserCodeError
+from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
 from gradcli.sources import Source, name_of, plan_of, stated
 from gradcli.spec import DEFAULT_MEMORY
 
@@ -52,4 +52,15 @@ def graph(
         except UserCodeError as error:
             raise SpecError([plan.python_problem(error)]) from None
     except SpecError as error:
-        return invalid_graph(name_of(meant), error.errors, seed)
+        problems = tuple(_with_way_out(problem, run) for problem in error.errors)
+        return invalid_graph(name_of(meant), problems, seed)
+
+
+def _with_way_out(problem: SpecProblem, run: bool) -> SpecProblem:
+    """A refusal for want of memory with the option that helps."""
+    if problem.code != "SP016":
+        return problem
+    way_out = "--max-memory raises the limit"
+    if run:
+        way_out = f"without --run the graph is worked out from shapes alone; {way_out}"
+    return problem._replace(hint="; ".join(filter(None, (problem.hint, way_out))))

@@ -192,7 +192,7 @@ def summary(result: GraphResult) -> list[tuple[str, str]]:
 def _structure(result: GraphResult) -> str:
     live = result.live
     in_time = (
-        f" ({result.depth_in_time:,} with each time step)"
+        f" ({result.depth_in_time:,} with a node for each time step)"
         if result.depth_in_time > result.depth
         else ""
     )
@@ -274,7 +274,7 @@ def exit_line(report: GraphReport) -> str:
     ran = any(result.measured is not None for result in report.results)
     meaning = {
         ExitCode.OK: "both schedules give the same gradients" if ran else "the graph is worked out",
-        ExitCode.WRONG: "running a part again gives something else: it is not deterministic",
+        ExitCode.WRONG: "a part that is run again gives something else (gradcli explain GC005)",
         ExitCode.INVALID: "the spec is invalid",
         ExitCode.BUG: "a bug in gradcli",
     }[code]

@@ -61,8 +61,8 @@ def analyse_graph(
         rows=plan.inputs.shape[0],
         nodes=nodes,
         parameters=parameters,
-        depth=_depth(skeleton),
-        depth_in_time=_depth(skeleton, in_time=True),
+        depth=_depth(skeleton, skeleton.levels()),
+        depth_in_time=_depth(skeleton, skeleton.levels_in_time()),
         live=skeleton.live(),
         forward=forward,
         backward=backward,
@@ -95,9 +95,8 @@ def _sum(operations: Iterable[Operations | None]) -> Operations:
     return Operations(products, elements)
 
 
-def _depth(skeleton: Skeleton, *, in_time: bool = False) -> int:
+def _depth(skeleton: Skeleton, levels: Sequence[int]) -> int:
     """To the last loss, which is a node itself."""
-    levels = skeleton.levels(in_time=in_time)
     return 1 + max(levels[slot] for slot in skeleton.ends)
 
 

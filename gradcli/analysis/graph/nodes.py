@@ -116,15 +116,31 @@ class Skeleton:
         """Bytes that a pullback keeps, as far as that is known."""
         return 0 if cost is None else cost.kept * self.itemsize + cost.flags
 
-    def levels(self, *, in_time: bool = False) -> list[int]:
-        """The longest path to each slot, in nodes; or in time steps of those that have such."""
+    def levels(self) -> list[int]:
+        """The longest path to each slot, in nodes."""
         levels = [0]
-        for node, traits in zip(self.plan.nodes, self.traits, strict=True):
-            steps = 1
-            if in_time and traits.recurs is not None:
-                steps = self.shapes[node.inputs[0]][1]
-            levels.append(steps + max(levels[slot] for slot in node.inputs))
+        for node in self.plan.nodes:
+            levels.append(1 + max(levels[slot] for slot in node.inputs))
         return levels
+
+    def levels_in_time(self) -> list[int]:
+        """The same with a node for each time step of a recurrent layer.
+
+        A step waits for the step before it and for its own input alone, so that layers on a
+        sequence run one step behind each other: of each slot this keeps the levels of its first
+        and of its last step. What mixes the steps waits for the last.
+        """
+        first, last = [0], [0]
+        for index, (node, traits) in enumerate(zip(self.plan.nodes, self.traits, strict=True)):
+            start = max(first[slot] for slot in node.inputs)
+            end = 1 + max(last[slot] for slot in node.inputs)
+            read, own = self.shapes[node.inputs[0]], self.shapes[index + 1]
+            if traits.recurs is not None:
+                end = start + read[1]
+            apart = len(own) == len(read) == 3 and own[1] == read[1] and not traits.couples_rows
+            first.append(start + 1 if apart else end)
+            last.append(end)
+        return last
 
     def live(self) -> Live:
         """The most values, and bytes, that are alive while a node is run."""

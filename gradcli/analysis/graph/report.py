@@ -172,9 +172,9 @@ class GraphResult:
     """The graph of one spec. Bytes are in the precision of its `dtype`.
 
     `depth` is the longest path from the inputs to a loss, in nodes, and `depth_in_time` the same
-    with every time step of a recurrent layer as one. `uncounted` are nodes whose operations are not
-    known and are in no sum. `parameter_bytes` and `data_bytes` (inputs, targets and buffers) are
-    there all the time; `plain_peak` comes on top, with gradients. `stored` is the sum of all
+    with a node for every time step of a recurrent layer. `uncounted` are nodes whose operations are
+    not known and are in no sum. `parameter_bytes` and `data_bytes` (inputs, targets and buffers)
+    are there all the time; `plain_peak` comes on top, with gradients. `stored` is the sum of all
     `memory`.
     """
 
