@@ -36,7 +36,7 @@ def test_what_is_wrong_fails_with_its_diagnosis() -> None:
     said = str(caught.value).splitlines()
     assert said[0] == "GC102 constant-factor in x"
     assert "exactly 1.5 times what it should be" in said[1]
-    assert said[2].startswith("worst entry [5]: analytic 4.5, numeric 3 ±")
+    assert said[2].startswith("worst entry [6]: analytic 6, numeric 4 ±")
     with pytest.raises(AssertionError, match="GC103 zero-gradient in x"):
         assert_vjp(tanh, lambda x, y, g: 0 * g, X)
 
