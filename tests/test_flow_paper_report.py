@@ -38,6 +38,8 @@ def test_ctrl_c_leaves_what_is_known() -> None:
     assert report.exit_code == ExitCode.INTERRUPTED
     assert [row.network for row in report.results] == [each.network for each in few[:-1]]
     assert "exit 130: interrupted after 2 of 3" in text_report(report, Surface(80))
+    early = replace(report, results=())
+    assert text_report(early, Surface(80)).endswith("exit 130: interrupted after 0 of 3\n")
     with pytest.raises(KeyboardInterrupt):
         measure_experiments(few, 0, stop)
 

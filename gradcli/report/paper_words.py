@@ -115,5 +115,8 @@ def exit_line(report: PaperReport) -> str:
         else f"all {plural(len(report.results), 'published number')} matched"
     )
     if report.exit_code == ExitCode.INTERRUPTED:
-        return f"exit 130: interrupted after {len(report.results)} of {report.of}; {found}"
+        known = len(report.results)
+        return f"exit 130: interrupted after {known} of {report.of}" + (
+            f"; {found}" if known else ""
+        )
     return f"exit {int(report.exit_code)}: {found}"
