@@ -28,21 +28,24 @@ NodeKind = Literal["input", "layer", "activation", "loss", "penalty", "sum"]
 GraphVerdict = Literal["pass", "fail", "invalid"]
 
 
-def _fields_of(record: Any) -> dict[str, Any]:
-    """The fields by name, what they hold in plain data."""
-    return {each.name: _plain(getattr(record, each.name)) for each in fields(record)}
+@dataclass(frozen=True)
+class _Facts:
+    """What turns into plain data field by field."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Operations):
-        return {"products": value.products, "elements": value.elements}
+        return value.as_dict()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value.to_dict() if hasattr(value, "to_dict") else value
+    return value.to_dict() if isinstance(value, _Facts) else value
 
 
 @dataclass(frozen=True)
-class GraphNode:
+class GraphNode(_Facts):
     """A node, which reads others by name; nodes stand in topological order.
 
     `shape` is that of its output, rows included. `parameters` are the numbers that it learns, of a
@@ -64,12 +67,9 @@ class GraphNode:
     level: int
     line: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        return _fields_of(self)
-
 
 @dataclass(frozen=True)
-class Live:
+class Live(_Facts):
     """The most values that are alive at a time in a forward pass, and the most bytes of them.
 
     A value is alive from the node that computes it to the last one that reads it. `at` and
@@ -81,12 +81,9 @@ class Live:
     bytes: int
     bytes_at: str
 
-    def to_dict(self) -> dict[str, Any]:
-        return _fields_of(self)
-
 
 @dataclass(frozen=True)
-class Checkpointing:
+class Checkpointing(_Facts):
     """Backpropagation that keeps the values between `segments` of the network and no others.
 
     Each segment but the last is run again before its backward pass. `starts` names their first
@@ -102,16 +99,13 @@ class Checkpointing:
     recomputed: Operations
     overhead: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return _fields_of(self)
-
 
 @dataclass(frozen=True)
-class Mode:
+class Mode(_Facts):
     """What a Jacobian takes in forward mode, a pass for each number in, and in reverse mode.
 
-    The latter takes a pass for each number out. Where rows are independent of each other, one pass
-    serves all of them, and the numbers are those of a row.
+    The latter takes a pass for each number out (Griewank and Walther 2008). Where rows are
+    independent of each other, one pass serves all of them, and the numbers are those of a row.
     """
 
     in_json: ClassVar = Shape(added={"better": None})
@@ -129,11 +123,11 @@ class Mode:
         return "forward" if self.inputs < self.outputs else "reverse"
 
     def to_dict(self) -> dict[str, Any]:
-        return {**_fields_of(self), "better": self.better}
+        return {**super().to_dict(), "better": self.better}
 
 
 @dataclass(frozen=True)
-class Numeric:
+class Numeric(_Facts):
     """What the gradient by all parameters costs, in operations.
 
     `evaluations` are those of central differences, each a forward pass; `ratio` is what they cost
@@ -146,12 +140,9 @@ class Numeric:
     analytic: int
     ratio: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return _fields_of(self)
-
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(_Facts):
     """Both ways to run backpropagation, as they were run: the most bytes held, and the gradients.
 
     `differs` names the first tensor whose gradients differ, "" where all are the same to the bit.
@@ -164,11 +155,11 @@ class Measured:
     differs: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {**_fields_of(self), "identical": not self.differs}
+        return {**super().to_dict(), "identical": not self.differs}
 
 
 @dataclass(frozen=True)
-class GraphResult:
+class GraphResult(_Facts):
     """The graph of one spec. Bytes are in the precision of its `dtype`.
 
     `depth` is the longest path from the inputs to a loss, in nodes, and `depth_in_time` the same
@@ -219,7 +210,7 @@ class GraphResult:
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
             return invalid_result(self.spec, self.errors)
-        everything = _fields_of(self)
+        everything = super().to_dict()
         del everything["errors"], everything["only_builtin"]
         return everything
 
