@@ -99,7 +99,7 @@ def test_check_exits_with_the_code_of_the_worst(folder: Path, arguments: str, co
     [
         ("", "Usage: gradcli"),
         ("chek right.yaml", "Did you mean check?"),
-        ("zzz", "There are check, flow, loss, curvature, graph, explain, list, new, schema."),
+        ("zzz", "There are check, flow, train, loss, curvature, graph,"),
         ("check", "Missing argument 'SPEC...'"),
         ("check right.yaml --formt json", "--format"),
         ("check right.yaml --format jsn", "'json'"),

@@ -30,7 +30,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
         "gradcli train specs/digits.yaml --steps 200 --optimizer adam",
         "gradcli train specs/digits.yaml --lr 0.5 --clip norm=1 --schedule cosine",
         "gradcli train specs/digits.yaml --steps 50 --check-every 25 --log steps.jsonl",
-        "gradcli train specs/digits.yaml --precision mixed --fail-on non-finite,underflow",
+        "gradcli train specs/digits.yaml --precision mixed --fail-on non-finite",
     ),
 )
 @click.argument("spec", metavar="SPEC", shell_complete=complete.files)
