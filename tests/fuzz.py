@@ -31,6 +31,9 @@ KINDS: Final[dict[str, tuple[Draw, int]]] = {
 }
 """What is drawn, and how many of it by default."""
 
+_PULSE: Final = 1000
+"""Cases after which it is said how far they are."""
+
 _MEMORY: Final = 1 << 30
 """Bytes that a case may take, some times what the specs are allowed."""
 
@@ -50,8 +53,12 @@ def run(kind: str, numbers: range, guard: Guard, seed: int = 0, *, show: bool = 
     for number in numbers:
         drawn = case(kind, number, seed)
         outcome = guard.run(drawn)
+        if outcome.is_late:  # or the machine was busy
+            outcome = guard.run(drawn)
         codes[outcome.code] += 1
         slowest = max(slowest, (outcome.seconds, number))
+        if number % _PULSE == 0:
+            print(f"{kind} {number}", file=sys.stderr, flush=True)
         if show:
             print(f"{kind} {number}: exit code {outcome.code}, {outcome.seconds:.2f} s\n{drawn}")
             print(outcome.stdout, outcome.stderr, sep="--- stderr\n")

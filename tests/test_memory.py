@@ -10,6 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+import gradcli
 from gradcli import api
 from gradcli.cli.main import main
 from gradcli.engine.model import Model
@@ -76,3 +77,16 @@ def test_mined_triples_count_as_memory_of_a_copy(mining: str) -> None:
     model = Model(load_plan(spec))
     point = Point(model.network, model.parameters, model.inputs["inputs"])
     assert CHUNK_BYTES // point.copy_bytes([0], 4, 8) <= 3
+
+
+def test_mined_triples_count_as_work_so_that_a_large_batch_is_checked_in_part() -> None:
+    """A copy for each of the outputs, thousands of triples in each, would take a quarter hour."""
+    spec = {
+        "gradcli": 1,
+        "data": {"inputs": {"shape": [240, 2]}, "targets": {"values": np.arange(240) % 3}},
+        "network": [{"dense": 2}],
+        "loss": {"triplet": {"mining": "hard"}},
+    }
+    report = gradcli.check(spec, wrt="parameters")
+    assert report.passed, report
+    assert report.results[0].evaluations < 240

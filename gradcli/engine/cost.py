@@ -15,6 +15,7 @@ from math import prod
 from gradcli.core.op import Activation, Shape
 from gradcli.engine.model import INPUTS
 from gradcli.engine.network import Network
+from gradcli.spec.plan import LossPlan
 
 __all__ = ["CALLS", "Costs", "Part"]
 
@@ -45,8 +46,14 @@ class Costs:
     @cached_property
     def forward(self) -> int:
         """One forward pass, losses included."""
-        losses = sum(prod(self.network.slot_shape(loss.slot)) for loss in self.network.plan.losses)
-        return self._before[-1] + _ELEMENT * losses
+        return self._before[-1] + sum(map(self._loss, self.network.plan.losses))
+
+    def _loss(self, loss: LossPlan) -> int:
+        """A loss; one that states no cost may look at every row with every two others (triples)."""
+        shape = self.network.slot_shape(loss.slot)
+        if loss.op.couples_rows and loss.op.cost_at(shape, loss.options) is None:
+            return _OPERATION * int(prod(shape[:-1])) ** 3
+        return _ELEMENT * prod(shape)
 
     def needed(self, name: str) -> dict[Part, int]:
         """The pieces of work that every entry of a tensor's numeric gradient takes."""
@@ -84,6 +91,10 @@ class Costs:
                     for at in self.network.nodes[index].inputs
                 )
                 pieces["slot", index + 1, ""] = self.by_unit(index + 1)
+        for position, loss in enumerate(self.network.plan.losses):
+            if loss.op.couples_rows:  # each of its units in a copy of its own
+                units = prod(self.network.slot_shape(loss.slot))
+                pieces["loss", position, ""] = units * self._loss(loss)
         return pieces
 
     def _copies(self, index: int, shape: Shape) -> int:

@@ -125,7 +125,7 @@ class NumericCotangents:
             return Estimate(slopes, TERM_ULPS * EPS * np.abs(slopes))
         own = p.shape if loss.op.couples_rows else p.shape[1:]
         columns = np.zeros((prod(own), 1 if loss.op.couples_rows else len(p)))
-        for part in chunks(len(columns), 8 * 16 * p.size):
+        for part in chunks(len(columns), 16 * (8 * p.size + 2 * self.point.pairs)):
             places = one_hot(part, own)
             if not loss.op.couples_rows:
                 places = places[:, None]

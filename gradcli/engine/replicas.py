@@ -93,10 +93,10 @@ class Point:
         """Memory of one copy: what is changed and every slot computed from it, with temporaries."""
         run = [self.network.nodes[index] for index in nodes]
         cells = sum(prod(node.shape) + node.kept for node in run)
-        return (2 * changed + 2 * (cells + self._pairs)) * itemsize
+        return (2 * changed + 2 * (cells + self.pairs)) * itemsize
 
     @cached_property
-    def _pairs(self) -> int:
+    def pairs(self) -> int:
         """Numbers that losses hold which may pair every row with every other (mined triples)."""
         shapes = [(loss, self.network.slot_shape(loss.slot)) for loss in self.network.plan.losses]
         return sum(

@@ -33,6 +33,8 @@ _SECONDS: Final = 10
 """Of the processor; waiting, for something that never comes, may take a few times as long."""
 
 
+_NOT_DONE: Final = "not done after"
+
 _HANGING: Final = 120
 """Seconds after which a case that does not even hear the clock ends the process."""
 
@@ -52,6 +54,10 @@ class Outcome(NamedTuple):
     stdout: str
     stderr: str
     seconds: float
+
+    @property
+    def is_late(self) -> bool:
+        return self.wrong.startswith(_NOT_DONE)
 
 
 class Guard:
@@ -109,7 +115,7 @@ class Guard:
                     warnings.simplefilter("error")
                     code = main(list(case.arguments), prog_name="gradcli", standalone_mode=False)
             except Late:
-                error = f"not done after {self.seconds} s"
+                error = f"{_NOT_DONE} {self.seconds} s"
             except BaseException as escaped:
                 error = f"{type(escaped).__name__} escapes: {escaped}"
             finally:

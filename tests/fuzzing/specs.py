@@ -257,6 +257,8 @@ def _bent(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, bool) or value is None:
         return not value
     if isinstance(value, (int, float)):
+        if not abs(value) < 1e300:
+            return 7
         choices = [-value, 0, value + 1, value * 10, value / 3, value * 1e30, int(value + 1)]
         return choices[rng.integers(len(choices))]
     if isinstance(value, str):
