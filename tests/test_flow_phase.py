@@ -318,3 +318,19 @@ def test_a_gradient_that_does_not_arrive_is_no_underflow() -> None:
     (result,) = analyse_flow(load_plan(spec), FlowOptions(seeds=1, remedies=False)).results
     assert result.log10_total == -math.inf
     assert "GF113" not in {found.code for found in result.findings}
+
+
+def test_inputs_of_zeros_explode_without_a_word_on_chaos() -> None:
+    """Their copies differ by no part of their size, since they have none."""
+    layers = [{"repeat": {"times": 3, "layers": ["batch_norm", {"dense": 4}]}}, {"dense": 1}]
+    (result,) = gradcli.flow(
+        {
+            "gradcli": 1,
+            "data": {"inputs": {"values": [[0.0, 0.0], [0.0, 0.0]]}, "targets": "auto"},
+            "network": layers,
+            "loss": "mse",
+        },
+        remedies=False,
+    ).results
+    assert result.verdict == "exploding"
+    assert "GF111" not in {found.code for found in result.findings}

@@ -39,7 +39,7 @@ WORDS: Final = (
 )  # fmt: skip
 RIGHT: Final = {
     "check": (SPEC, SPEC, "-", "."),
-    "curvature": (SPEC, "-"),
+    **dict.fromkeys(("curvature", "graph", "train"), (SPEC, "-")),
     "flow": (SPEC, "-"),
     "loss": (SPEC, "mse", "huber", "huber:delta=1", "adaptive_robust:alpha=0.5", "-"),
     "explain": ("huber", "GC102", "he_normal", "lipschitz", "step-size", SPEC),
@@ -53,6 +53,9 @@ HEAVY: Final = {
     "--depth": ("1", "2", "10", "60"),
     "--width": ("1", "2", "16"),
     "--batch": ("1", "8"),
+    "--steps": ("1", "3"),
+    "--probes": ("1", "4"),
+    "--iterations": ("1", "9"),
 }
 """What a user may ask a lot of, and then waits for it: kept small."""
 
@@ -88,6 +91,8 @@ def draw(rng: np.random.Generator) -> Case:
         told += ["--max-memory", MEMORY]
     if name == "check" and "--budget" not in told:
         told += ["--budget", BUDGET]
+    if name == "train" and "--steps" not in told:
+        told += ["--steps", "3"]
     arguments = [name, *words, *told] if rng.random() < 0.5 else [name, *told, *words]
     if name == "flow" and not words and "--depth" not in told:
         arguments += ["--depth", "5", "--width", "4", "--batch", "4"]
@@ -116,7 +121,7 @@ def _given(option: click.Option, written: set[str], rng: np.random.Generator) ->
 
 
 def _value(option: click.Option, written: set[str], rng: np.random.Generator) -> str:
-    if {"--report", "--write-spec", "--plot"} & set(option.opts):
+    if (option.metavar or "").startswith("FILE"):
         name = WRITTEN[rng.integers(len(WRITTEN))]
         written.add(name)
         return ("", "", "", "no-such-folder/", "./")[rng.integers(5)] + name

@@ -27,7 +27,7 @@ COMMANDS: Final = ("check", "check", "check", "check", "flow", "flow", "loss")
 MEMORY: Final = "64MiB"
 """What a spec may need: more is as right, and only takes longer."""
 
-BUDGET: Final = "1e8"
+BUDGET: Final = "1e9"
 """Multiply-adds that a check may take, for the same reason."""
 
 RICH: Final = """\

@@ -100,6 +100,8 @@ def _besides(rows: Rows) -> float:
 
 def _chaos(plan: Plan, structure: Structure, threshold: float) -> Iterator[Finding]:
     apart = separations(plan, structure)
+    if 0 not in apart:  # inputs of zeros have no size to differ by
+        return
     start = apart[0]
     enough = min(start + threshold, max(start, math.log10(_APART)))
     ends = {place.slot: plan.nodes[place.node].name for place in structure.layers}
