@@ -180,7 +180,7 @@ def test_head_and_sections() -> None:
         loss: mse
         check: {{require: 1e-4, entries: all, allow-inconclusive: true, only: "dense*"}}
         flow: {{fail-on: [vanishing, exploding]}}
-        train: {{lr: 0.1, schedule: {{cosine: 10}}}}
+        train: {{lr: 0.1, steps: 10}}
         expect: {{check: GC102, flow: vanishing}}
         """)
     assert (plan.name, plan.seed, plan.dtype) == ("own name", 7, "float32")
@@ -189,7 +189,7 @@ def test_head_and_sections() -> None:
             "require": 1e-4, "entries": "all", "allow_inconclusive": True, "only": ("dense*",),
         },
         "flow": {"fail_on": ("vanishing", "exploding")},
-        "train": {"lr": 0.1, "schedule": {"cosine": 10}},
+        "train": {"lr": 0.1, "steps": 10},
     }  # fmt: skip
     assert (plan.expect.check, plan.expect.flow, plan.expect.line) == ("GC102", "vanishing", 10)
 

@@ -74,6 +74,7 @@ __all__ = ["command"]
     "--plot",
     metavar="FILE",
     callback=values.plot_file,
+    shell_complete=complete.files,
     help="Draw the spectra into a .svg or .png file (needs matplotlib).",
 )
 @run_options

@@ -28,7 +28,7 @@ def save_run(
         raise UsageError(f"weights are saved in an .npz file, not in {target}")
     arrays = {**parameters, **{RUN + name: value for name, value in state.items()}}
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
+    np.savez(stream, **arrays)
     write_file(target, stream.getvalue())
 
 
