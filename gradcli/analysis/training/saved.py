@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def save_run(
     target = Path(path)
     if target.suffix.lower() != ".npz":
         raise UsageError(f"weights are saved in an .npz file, not in {target}")
-    arrays = {**parameters, **{RUN + name: value for name, value in state.items()}}
+    arrays: dict[str, Any] = {**parameters, **{RUN + name: value for name, value in state.items()}}
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     write_file(target, stream.getvalue())
