@@ -143,8 +143,9 @@ def test_pytest_is_red_with_the_diagnosis_then_green(repository: Path) -> None:
     told = failures(repository / "junit.xml")
     assert "GC106 missing-batch-sum in scaled.bias  layers.grad.yaml:9" in told["scaled"]
     assert "GC106 missing-batch-sum in hidden  layers.grad.yaml:4" in told["hidden.bias"]
-    alone = told["test_the_backward_of_scaled"]  # where nothing says what a row is
-    assert "AssertionError: GC100 mismatch in bias" in alone
+    # nothing says here what a row is; whether that can be found out differs by version of NumPy
+    alone = told["test_the_backward_of_scaled"]
+    assert re.search(r"AssertionError: GC10(0 mismatch|6 missing-batch-sum) in bias", alone)
     mend(repository)
     green = run_pytest(repository, "-v")
     assert green.returncode == 0, green.stdout
