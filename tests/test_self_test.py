@@ -217,6 +217,15 @@ def test_what_fails_already_is_left_out() -> None:
     assert places == {"swish_right", "scaled.x", "scaled.w"}
 
 
+def test_where_nothing_can_be_checked_nothing_is_planted() -> None:
+    spec = json.loads(json.dumps(DEFINITIONS))
+    spec["define"]["swish_right"] |= {"forward": "log(x)", "domain": {"x": [-2, -1]}}
+    report = gradcli.check(spec, self_test=True)
+    assert report.exit_code == ExitCode.UNDECIDED
+    assert report.results[0].self_test is not None
+    assert report.results[0].self_test.left_out == ("swish_right",)
+
+
 def test_the_numbers_add_up_and_are_in_the_json(report: CheckReport) -> None:
     told = document(report)["results"][0]["self_test"]
     numbers = KillRow.numbers()

@@ -121,7 +121,8 @@ def _told(mutant: Mutant) -> str:
 
 def _notes(self_test: SelfTest) -> list[str]:
     """What was left out, and how mistakes were called that were caught and not named."""
-    notes = [f"left out, since it fails already: {place}" for place in self_test.left_out]
+    why = "left out, since it fails already or nothing of it could be checked"
+    notes = [f"{why}: {place}" for place in self_test.left_out]
     unnamed = [m for m in self_test.mutants if m.fate == "caught" and not m.named]
     notes += [
         f"{m.kind} ({m.code}) in {m.where}, gradient of {m.operand}, was caught "

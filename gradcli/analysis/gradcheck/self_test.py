@@ -54,7 +54,7 @@ class SelfTestRun:
         name = definition.name
         own = [r for r in self._results.values() if r.name.partition(".")[0] == name]
         own = [result for result in own if result.kind == "definition"]
-        return bool(own) and all(result.verdict != "fail" for result in own)
+        return bool(own) and all(each.checked and each.verdict != "fail" for each in own)
 
     def plant(self, progress: Progress | None) -> None:
         """Try every mistake in every place, one after the other."""

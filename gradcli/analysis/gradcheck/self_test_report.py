@@ -87,7 +87,7 @@ class KillRow(Record):
 
 
 class SelfTest(Record):
-    """All mutants of one spec. `left_out` are the places where the check itself fails already."""
+    """All mutants of one spec. `left_out` are places that fail already, or have nothing checked."""
 
     mutants: tuple[Mutant, ...]
     left_out: tuple[str, ...] = ()
