@@ -257,6 +257,20 @@ class _Planted(Products):
         return right
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "selu"])
+def test_at_a_kink_nothing_is_proven_wrong(activation: str) -> None:
+    """Where all that an activation reads is zero, products of two directions may take two branches;
+    the slope of `elu` has its kink there, which no branch of the value shows.
+    """
+    zero = {"rnn": {"units": 3, "init": {"constant": {"value": 0.0}}, "output": "last"}}
+    layers = [zero, activation, {"dense": 3}, activation, {"dense": 2}]
+    for loss in ("mse", "hinge"):
+        result = gradcli.curvature(spec_of(layers, loss, (2, 2, 2))).results[0]
+        assert result.verdict == "inconclusive", result
+        assert result.crosscheck is not None
+        assert result.crosscheck.compared == 0
+
+
 @pytest.mark.parametrize("how", ["scaled", "asymmetric"])
 def test_a_wrong_product_is_caught(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Planted, "how", how)

@@ -186,8 +186,8 @@ def _crosscheck(found: Crosscheck, hessian: Spectrum, result: CurvatureResult) -
     if found.agrees is None:
         return (
             f"{symmetric}; not compared with differences of the gradient: along each of "
-            f"{plural(found.directions, 'random direction')} every step crosses a kink, where the "
-            "Hessian is that of the branch taken"
+            f"{plural(found.directions, 'random direction')} every step crosses a kink, or the "
+            "Hessian leaps: it is that of the branch taken"
         )
     along = plural(found.compared, "random direction")
     less = found.directions - found.compared

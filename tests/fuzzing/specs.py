@@ -21,7 +21,18 @@ __all__ = ["BUDGET", "FILES", "HEADS", "MEMORY", "RICH", "draw", "spec_text", "t
 
 SPECS: Final = Path(__file__).parents[2] / "specs"
 
-COMMANDS: Final = ("check", "check", "check", "check", "flow", "flow", "loss")
+COMMANDS: Final = (
+    "check",
+    "check",
+    "check",
+    "check",
+    "flow",
+    "flow",
+    "loss",
+    "curvature",
+    "graph",
+    "train",
+)
 """What reads specs, the check most often."""
 
 MEMORY: Final = "64MiB"
@@ -156,6 +167,8 @@ def draw(rng: np.random.Generator) -> Case:
     arguments = [command, SPEC, "--max-memory", MEMORY]
     if command == "check":
         arguments += ["--budget", BUDGET]
+    if command == "train":
+        arguments += ["--steps", "3"]
     if rng.random() < 0.2:
         arguments += ["--format", ("json", "markdown")[rng.integers(2)]]
     return Case(tuple(arguments), {**FILES, SPEC: text})

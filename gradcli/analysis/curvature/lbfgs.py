@@ -119,8 +119,11 @@ class _Search:
         return before or None
 
     def _zoom(self, low: float, high: float) -> float | None:
-        """Between two lengths, `low` the better one, the slope there toward `high`."""
-        while self.evaluations < _TRIES:
+        """Between two lengths, `low` the better one, the slope there toward `high`.
+
+        At a kink the two may meet before a length is found.
+        """
+        while self.evaluations < _TRIES and low != high:
             tried = self._between(low, high)
             value, slope = self._try(tried)
             if not self._descends(tried) or value >= self.at[low][0]:
