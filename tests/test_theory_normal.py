@@ -220,6 +220,14 @@ def test_the_covariance_of_two_correlated_inputs() -> None:
     assert squares[0] == pytest.approx(own.mean**2, rel=1e-13)
 
 
+@pytest.mark.parametrize("std", [1e-300, 5e-324])
+def test_what_hardly_varies_is_as_good_as_a_point(std: float) -> None:
+    found = averages(curve("tanh"), 0.5, std)
+    assert found.mean == pytest.approx(math.tanh(0.5), rel=1e-14)
+    assert found.slope_rms == pytest.approx(1 - math.tanh(0.5) ** 2, rel=1e-14)
+    assert not math.isinf(found.stretch)
+
+
 def test_what_does_not_vary_has_no_covariance() -> None:
     kinked = curve("hard_tanh")
     assert hermite_coefficients(kinked, 0.5, 0.0, 4) == (0.5, 0.0, 0.0, 0.0)

@@ -91,10 +91,15 @@ def averages(curve: Curve, mean: float, std: float) -> Averages:
             largest * math.sqrt(sample.weights @ square),
             math.sqrt(slopes),
             float(sample.weights @ (slope_square / slopes) ** 2) if slopes else math.nan,
-            (largest / std) ** 2 * float(sample.weights @ (square * (sample.z**2 - 1))) / 2,
+            _finite(np.square(largest / std) * (sample.weights @ (square * (sample.z**2 - 1))) / 2),
             std * float(sample.weights @ (sample.slope * sample.z)),
             std * math.sqrt(sample.weights @ (slope_square * sample.z**2)),
         )
+
+
+def _finite(value: float) -> float:
+    """The number, or NaN for one that arithmetic has lost."""
+    return float(value) if math.isfinite(value) else math.nan
 
 
 @lru_cache(maxsize=256)
