@@ -88,6 +88,7 @@ def check(
     strict: bool | None = None,
     allow_inconclusive: bool | None = None,
     self_test: bool | None = None,
+    order: int | None = None,
     allow_python: bool = False,
     max_memory: int = DEFAULT_MEMORY,
     progress: Progress | None = None,
@@ -95,10 +96,11 @@ def check(
 ) -> CheckReport:
     """Check every gradient of specs: files, folders of `*.yaml`, mappings, or loaded models.
 
-    `text` is a further spec as (content, name to show). What is left None is taken from the
-    spec's `check:` section, then from the defaults. With `partial`, Ctrl-C ends the check with
-    what is known by then. An invalid spec gives a result with the verdict `invalid`; UsageError
-    is raised for options that make no sense and folders without specs.
+    `text` is a further spec as (content, name to show). An `order` of 2 checks, where the gradients
+    are right, products with the Hessian as well, in tensors called Hv[...]. What is left None is
+    taken from the spec's `check:` section, then from the defaults. With `partial`, Ctrl-C ends the
+    check with what is known by then. An invalid spec gives a result with the verdict `invalid`;
+    UsageError is raised for options that make no sense and folders without specs.
     """
     if any(isinstance(source, Model) for source in sources) and (seed, dtype) != (None, None):
         raise UsageError("seed, dtype: a loaded model has its own; give them to load")
@@ -114,6 +116,7 @@ def check(
         strict=strict,
         allow_inconclusive=allow_inconclusive,
         self_test=self_test,
+        order=order,
     )
 
     overrides = stated(seed=seed, dtype=dtype, check=written)

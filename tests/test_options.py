@@ -81,6 +81,7 @@ USES = {
         Use("check vacuous.yaml", "--strict", codes=(0, 3)),
         Use("check undecided.yaml", "--allow-inconclusive", codes=(3, 0)),
         Use("check net.yaml", "--self-test", "caught"),
+        Use("check net.yaml", "--order 2", "Hv[dense_1.weight]"),
     ),
     "flow": running(FLOW, Use(FLOW, "--quiet", gone="dense_4"))
     | named(

@@ -67,6 +67,12 @@ __all__ = ["command"]
     metavar="NUMBER",
     help="Step of the central or forward oracle.",
 )
+@click.option(
+    "--order",
+    type=click.IntRange(1, 2),
+    metavar="1|2",
+    help="Check products with the Hessian as well: 2.  [default: 1]",
+)
 @click.option("--strict", is_flag=True, help="Exit 3 if a tensor was checked vacuously.")
 @click.option("--allow-inconclusive", is_flag=True, help="Exit 0 for what could not be decided.")
 @click.option(

@@ -249,3 +249,39 @@ class MissingTerm(Rule):
 
     code = "GC111"
     name = "missing-term"
+
+
+@rule
+class AsymmetricHessian(Rule):
+    """The derivatives of the claimed gradient are not symmetric, so that they are no Hessian.
+
+    Meaning:
+        A gradient's derivative by each parameter makes up the matrix of second derivatives, which
+        is symmetric for every function. Here uᵀHv and vᵀHu differ, so that near this point no
+        function has the claimed gradient, however close it comes to one at the point itself. It is
+        found by `--order 2` alone.
+
+    Likely cause:
+        A gradient that is approximate: rounded, from a table, from an iteration that was stopped
+        early, with one of its inputs taken from an earlier step or held constant.
+
+    What to look at:
+        What the backward computes differently from the derivative of the forward, though it hardly
+        shows. First-order training will not notice; Newton steps, conjugate gradients and
+        everything that multiplies with a Hessian will.
+
+    Example:
+        gradcli: 1
+        define:
+          reads_the_other:
+            kind: function
+            inputs: {a: {values: [0.5, 2.0]}, b: {values: [1.0, -1.5]}}
+            forward: sum(a**2 + b**2)
+            gradient:
+              a: g * (2 * a + 3.0e-6 * sin(300 * b))
+              b: g * 2 * b
+        check: {order: 2}
+    """
+
+    code = "GC114"
+    name = "asymmetric-hessian"

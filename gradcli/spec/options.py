@@ -207,6 +207,7 @@ SECTIONS: Final[dict[str, dict[str, Option | OpOption]]] = {
         strict=(_flag(),),
         allow_inconclusive=(_flag(),),
         self_test=(_flag(),),
+        order=(_param(Param("", 1, kind="integer", at_least=1, at_most=2)),),
         dtype=(_one_of(*DTYPES),),
     ),
     "flow": _table(

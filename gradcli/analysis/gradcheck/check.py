@@ -21,7 +21,7 @@ from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.model import INPUTS, Model
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
-from gradcli.spec.plan import ElementwiseDefinition, Plan
+from gradcli.spec.plan import Definition, ElementwiseDefinition, Plan
 
 if TYPE_CHECKING:
     from gradcli.analysis.gradcheck.culprits import Culprit
@@ -115,6 +115,8 @@ class _SpecCheck:
             self._tensors(network, names)
             self.collector.add(smells(plan))
             self.collector.add(penalty_smells(network.model, network.loss, network.gradients))
+        if options.order > 1:
+            self._second_order(definitions, network, names)
         self._judged_all = True
         if options.self_test:
             from gradcli.analysis.gradcheck.self_test import SelfTestRun  # only where asked for
@@ -122,6 +124,27 @@ class _SpecCheck:
             results = self.collector.tensors
             self.self_test = SelfTestRun(plan, network, results, options, self.required)
             self.self_test.plant(self._progress)
+
+    def _second_order(
+        self,
+        definitions: list[Definition],
+        network: NetworkTensors | None,
+        names: list[tuple[str, Kind]],
+    ) -> None:
+        """Products with the Hessian, of what is right to first order."""
+        from gradcli.analysis.gradcheck.second_order import SecondOrder  # only where asked for
+
+        second = SecondOrder(self.plan, self.collector, self.required)
+        if self.collector.verdict() == "fail":
+            self.collector.add([second.left_out()])
+            return
+        for definition in definitions:
+            self._step(definition.name)
+            second.definition(definition)
+        if network is not None and names:
+            wrong = second.network(network, names)
+            own = any(node.op.opaque for node in self.plan.nodes) or self.plan.definitions
+            self.builtin_wrong |= wrong and not own
 
     def interrupt(self) -> None:
         """Let nothing pass that was not looked at."""

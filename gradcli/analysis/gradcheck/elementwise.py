@@ -16,7 +16,7 @@ from gradcli.engine.model import COMPLEX_STEP, FAINTEST, WIDER_STEP, generator
 from gradcli.engine.noise import SPACING, Noise, measure_noise
 from gradcli.spec.plan import ElementwiseDefinition
 
-__all__ = ["elementwise_subject"]
+__all__ = ["ElementwiseCheck", "elementwise_subject"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _TRIES = 4
@@ -30,11 +30,13 @@ def elementwise_subject(
     """The definition as a subject, and how many points lie outside where it is finite."""
     assert definition.claim is not None
     grid = lay_grid(definition)
-    check = _Elementwise(definition, grid, options)
+    check = ElementwiseCheck(definition, grid, options)
     return check.subject()
 
 
-class _Elementwise:
+class ElementwiseCheck:
+    """A definition on its grid: its formula and its claim there, near there, and their noise."""
+
     def __init__(
         self, definition: ElementwiseDefinition, grid: Grid, options: CheckOptions
     ) -> None:

@@ -34,6 +34,7 @@ class CheckOptions(Record):
     `entries` the number checked of each tensor, None for every one that the `budget` allows, which
     is in multiply-adds; `step` the fixed step of the `central` and `forward` oracles, None for the
     textbook's optimum. With `self_test` mistakes are planted, to see that they would be caught.
+    An `order` of 2 checks products with the Hessian as well.
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class CheckOptions(Record):
     strict: bool = False
     allow_inconclusive: bool = False
     self_test: bool = False
+    order: int = 1
 
     def threshold(self, dtype: str) -> float:
         """Worst relative error that passes, in this precision."""
@@ -95,6 +97,7 @@ def check_options(stated: Mapping[str, Any], seed: int) -> CheckOptions:
         strict=bool(stated.get("strict", False)),
         allow_inconclusive=bool(stated.get("allow_inconclusive", False)),
         self_test=bool(stated.get("self_test", False)),
+        order=int(stated.get("order", 1)),
     )
 
 

@@ -48,6 +48,12 @@ CONCEPTS: Final = (
             forward mode through the backward pass, exact to rounding.
             """,
         formulas=("H v = d/dt ∇L(θ + t·v) at t = 0", "H v = Im ∇L(θ + i·h·v)/h"),
+        offers=(
+            (
+                "gradcli check specs/quickstart.yaml --order 2",
+                "products with a random vector, compared with differences entry by entry",
+            ),
+        ),
         see=("hessian", "forward-mode", "complex-step"),
         references=("pearlmutter1994",),
     ),
