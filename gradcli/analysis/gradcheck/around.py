@@ -18,6 +18,8 @@ from gradcli.engine.ladder import Estimate, Ladder
 _FARTHEST = 1e-4  # of the size of the arguments
 _BENT = 8  # times how far off: the part of a slope that may have changed
 
+_COUNTED = 1.5  # times the slope: more than the rounding of shares makes of it
+
 __all__ = ["off_together", "with_slopes_around"]
 
 
@@ -42,14 +44,15 @@ def with_slopes_around(
 def off_together(
     subject: Subject, entries: Array, a: Array, ladder: Ladder, found: Differences, required: float
 ) -> Array:
-    """Claims that are right at each of several kinks, and not at all of them together.
+    """Claims that are right at each of several kinks, and too much at all of them together.
 
     Of a tie of max each may have the whole slope, but not two of them. Where the function has the
-    same slope along their signs all around, theirs has to be it; what is `found` becomes the share
-    of it that is in proportion to the claims.
+    same slope along their signs all around, theirs is to be no more; what is `found` becomes the
+    share of it that is in proportion to the claims.
     """
     at_kink = np.flatnonzero((found.outcome == Outcome.KINK) & (a != 0))
-    if subject.around is None or len(at_kink) < 2:
+    is_coarse = subject.eps > subject.eps_f  # shares in float32 may be rounded to the whole
+    if subject.around is None or len(at_kink) < 2 or is_coarse:
         return at_kink[:0]
     direction = np.zeros(subject.x.size)
     direction[entries[at_kink]] = np.sign(a[at_kink])
@@ -59,7 +62,7 @@ def off_together(
     if len(slopes.value) < 2 or np.ptp(slopes.value) > doubt:
         return at_kink[:0]
     slope = float(slopes.value.mean())
-    if abs(claimed - slope) <= 2 * doubt:
+    if not 0 < _COUNTED * slope < claimed - 2 * doubt:
         return at_kink[:0]
     for values in (found.n, found.low, found.high):
         values[at_kink] = a[at_kink] * (slope / claimed)
