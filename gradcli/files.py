@@ -13,7 +13,7 @@ from gradcli.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["write_file", "write_whole"]
+__all__ = ["check_writable", "write_file", "write_whole"]
 
 
 def write_whole(texts: Mapping[Path, str], *, overwrite: bool = False) -> None:
@@ -43,6 +43,14 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
         _write(data, target)
     except OSError as error:
         raise UsageError(f"{os.fspath(path)} cannot be written: {error.strerror}") from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise UsageError where `write_file` could not put a file, for work that would be lost."""
+    folder = os.path.dirname(_destination(path))
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        reason = os.strerror(errno.EACCES if os.path.isdir(folder) else errno.ENOENT)
+        raise UsageError(f"{os.fspath(path)} cannot be written: {reason}")
 
 
 def _destination(path: str | os.PathLike[str]) -> str:

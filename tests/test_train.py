@@ -135,6 +135,14 @@ def test_laws_of_clipping(rng: np.random.Generator, dtype: Any) -> None:
         assert by_value.cosine == pytest.approx(cosine(by_value.vector, g))
 
 
+def test_clipping_ends_where_numbers_do() -> None:
+    """Entries at the bottom of float32, which no factor close to 1 makes smaller."""
+    smallest = np.finfo(np.float32).smallest_subnormal
+    g = np.full(3, smallest)
+    assert norm(clipped(g, "norm", float(smallest) * 1.5).vector) <= float(smallest) * 1.5
+    assert norm(clipped(g, "norm", float(smallest) / 2).vector) == 0
+
+
 def test_norms_after_clipping_never_exceed_the_limit() -> None:
     result = only(gradcli.train(spec(MLP, lr=1.0, clip={"norm": 0.25}, steps=30)))
     cut = [step for step in result.steps if step.gradient_norm > 0.25]

@@ -214,6 +214,24 @@ def test_gradnorm_brings_the_gradients_of_tasks_together() -> None:
     assert apart("gradnorm") < 0.7
 
 
+def test_weights_that_are_written_count() -> None:
+    """A weight of 100 on task one is told, is what GradNorm starts from, and is made up for."""
+    source = tasks("gradnorm", 1.0, lr=1e-9, steps=400)
+    both = source["loss"]["multi_task"]["tasks"]
+    both["one"] = {"loss": "mse", "weight": 100.0}
+    steps = only(gradcli.train(source)).steps
+    assert [task.weight for task in steps[0].tasks] == [100.0, 1.0]
+    for step in steps:
+        assert sum(task.weight for task in step.tasks) == pytest.approx(101.0)
+        assert step.loss == pytest.approx(sum(task.weight * task.loss for task in step.tasks))
+    first, second = (task.weight * task.gradient_norm for task in steps[-1].tasks)
+    assert first == pytest.approx(second, rel=0.1)
+    source["loss"]["multi_task"]["weighting"] = "manual"
+    assert only(gradcli.train(source, steps=1)).steps[0].tasks[0].weight == 100.0
+    mixed = only(gradcli.train(source, steps=1, precision="mixed", loss_scale=8.0))
+    assert mixed.steps[0].tasks[0].weight == 100.0
+
+
 def test_dynamic_weights_follow_how_fast_losses_fall() -> None:
     """w = 2·softmax(r/2) of the ratios of the last two losses, worked out from the report."""
     result = only(gradcli.train(tasks("dynamic", 3.0, lr=0.02, steps=12)))

@@ -81,6 +81,25 @@ def test_numbers_beyond_float64_end_the_run_where_they_begin() -> None:
     assert broken.where in ("dense_1", "dense_2", "loss")
 
 
+@pytest.mark.parametrize("lr", [1e6, 1e300])
+@pytest.mark.parametrize("loss", ["contrastive", "triplet", "tasks"])
+def test_numbers_beyond_float64_are_no_crash(loss: str, lr: float) -> None:
+    """Neither where distances are taken, nor where a log variance runs off: warnings are errors."""
+    inputs = {"shape": [24, 4], "distribution": "normal"}
+    data: dict[str, Any] = {"inputs": inputs, "targets": "auto"}
+    if loss == "triplet":
+        del data["targets"]
+    if loss != "tasks":
+        result = run([{"dense": 3}], loss, data, lr=lr, batch="all", steps=30)
+    else:
+        heads = {"a": [{"dense": 1}], "b": [{"dense": 1}]}
+        weighted = {"weighting": "uncertainty", "tasks": {"a": "mse", "b": "mse"}}
+        data["targets"] = {"a": "auto", "b": "auto"}
+        result = run({"trunk": [{"dense": 4}], "heads": heads}, {"multi_task": weighted}, data,
+                     lr=lr, batch="all", steps=30)  # fmt: skip
+    assert result.verdict == "diverged"
+
+
 def test_what_is_no_number_from_the_start_is_not_called_divergence() -> None:
     data = {"inputs": {"shape": [8, 4], "distribution": "normal", "std": 1e200}, "targets": "auto"}
     result = run(LINEAR, data=data, lr=1e-3)

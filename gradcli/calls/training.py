@@ -56,6 +56,7 @@ def train(
     and a file that cannot be used. With `partial`, Ctrl-C ends the run with what is known by then.
     """
     from gradcli.analysis.training import (
+        check_place,
         invalid_run,
         load_run,
         save_run,
@@ -86,6 +87,8 @@ def train(
         plan = plan_of(meant, overrides, allow_python, max_memory, whole_data=True)
     except SpecError as error:
         return invalid_run(name_of(meant), error.errors, seed)
+    if save_weights is not None:
+        check_place(save_weights)
     options = train_options(
         plan.sections.get("train", {}), plan.batch, approximations=approximations, partial=partial
     )

@@ -135,7 +135,7 @@ def command(spec: str, log: str | None, out: Output, **options: Any) -> ExitCode
     same options.
 
     Exit codes: 0 nothing asked for was found, 1 it was or a check on the way failed, 2 invalid
-    input.
+    input, 3 a check on the way could not decide.
     """
     from gradcli import api
 

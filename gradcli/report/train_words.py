@@ -281,4 +281,6 @@ def exit_line(report: TrainReport) -> str:
         hit = result.gates_hit
         why = f"--fail-on {', '.join(hit)}" if hit else "a gradient is wrong at the trained point"
         return f"exit {code.value}: {why}"
+    if code == ExitCode.UNDECIDED:
+        return f"exit {code.value}: a gradient could not be decided at the trained point"
     return f"exit {code.value}: {result.verdict}"

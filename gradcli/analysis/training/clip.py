@@ -48,7 +48,7 @@ def clipped(g: Array, kind: str, limit: float) -> Clipped:
 
 
 def _within(g: Array, limit: float) -> Array:
-    """The vector, shortened by an ulp as often as its norm still exceeds the limit."""
+    """The vector, its entries shortened by an ulp as often as its norm still exceeds the limit."""
     while norm(g) > limit:
-        g = g * g.dtype.type(1 - np.finfo(g.dtype).eps)
+        g = np.nextafter(g, g.dtype.type(0))  # a factor below 1 would leave subnormal entries
     return g

@@ -7,6 +7,7 @@ import numpy as np
 from gradcli.analysis.training.passes import Pass
 from gradcli.core.arrays import Array, Parameters
 from gradcli.core.record import Record
+from gradcli.spec.plan import LossPlan
 
 __all__ = ["Embeddings", "embeddings_at"]
 
@@ -29,18 +30,23 @@ def embeddings_at(done: Pass, parameters: Parameters) -> Embeddings | None:
     network = done.network
     for position, loss in enumerate(network.plan.losses):
         if loss.op.couples_rows:
-            p = done.trace.slots[loss.slot]
-            p = p.reshape(-1, p.shape[-1]).astype(np.float64)
-            values, *_ = network.run_loss(position, loss, done.trace.slots, parameters)
-            triples = _triples(done, loss.name, parameters, len(p), loss.op.rows_at(loss.options))
-            spread = float(np.sqrt(np.square(p - p.mean(axis=0)).sum(axis=-1).mean()))
-            hardness = None
-            if triples is not None and len(triples):
-                squared = loss.options.get("distance") == "squared"
-                margin = float(loss.options.get("margin", 1.0))
-                hardness = _lead(p, triples, squared=squared) / margin
-            return Embeddings(float(np.mean(values > 0)), hardness, spread)
+            with np.errstate(all="ignore"):
+                return _embeddings(done, position, loss, parameters)
     return None
+
+
+def _embeddings(done: Pass, position: int, loss: LossPlan, parameters: Parameters) -> Embeddings:
+    p = done.trace.slots[loss.slot]
+    p = p.reshape(-1, p.shape[-1]).astype(np.float64)
+    values, *_ = done.network.run_loss(position, loss, done.trace.slots, parameters)
+    triples = _triples(done, loss.name, parameters, len(p), loss.op.rows_at(loss.options))
+    spread = float(np.sqrt(np.square(p - p.mean(axis=0)).sum(axis=-1).mean()))
+    hardness = None
+    if triples is not None and len(triples):
+        squared = loss.options.get("distance") == "squared"
+        margin = float(loss.options.get("margin", 1.0))
+        hardness = _lead(p, triples, squared=squared) / margin
+    return Embeddings(float(np.mean(values > 0)), hardness, spread)
 
 
 def _triples(

@@ -23,8 +23,12 @@ __all__ = ["Pass", "Passes", "anneal_targets"]
 class Pass(Record):
     """What one pass on a batch gives: the loss, its gradient by parameter, and how it came about.
 
-    In mixed precision `gradients` are those of `scale` times the loss.
+    `rows` are those of the batch, `number` is its own, from which all is drawn that is random. In
+    mixed precision `gradients` are those of `scale` times the loss.
     """
+
+    rows: Array
+    number: int
 
     loss: float
     gradients: dict[str, Array]
@@ -81,7 +85,7 @@ class Passes:
             if self.mixed:
                 found = {name: to_float16(gradient) for name, gradient in found.items()}
             total = float(loss.total) / scale
-        return Pass(total, found, trace, network, scale)
+        return Pass(rows, number, total, found, trace, network, scale)
 
     def plan(self, rows: int) -> Plan:
         """The plan for so many rows. Raises UsageError where there is none."""

@@ -110,7 +110,10 @@ class Step:
 
 @dataclass(frozen=True)
 class CheckedStep:
-    """A gradient check at the trained point, before the step of this number."""
+    """A gradient check at the point reached after the step of this number, on its last batch.
+
+    `failed` are the tensors whose gradients are wrong there.
+    """
 
     number: int
     verdict: str
@@ -182,8 +185,11 @@ class TrainResult:
     def exit_code(self) -> ExitCode:
         if self.verdict == "invalid":
             return ExitCode.INVALID
-        if self.gates_hit or any(check.verdict == "fail" for check in self.checks):
+        verdicts = {check.verdict for check in self.checks}
+        if self.gates_hit or "fail" in verdicts:
             return ExitCode.WRONG
+        if "inconclusive" in verdicts:
+            return ExitCode.UNDECIDED
         return ExitCode.OK
 
     @property

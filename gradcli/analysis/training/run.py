@@ -13,6 +13,7 @@ import numpy as np
 from gradcli.analysis.training.approximations import Approximation, tabulated
 from gradcli.analysis.training.batches import Batches
 from gradcli.analysis.training.breakdown import Breakdown, Underflow, breakdown_of
+from gradcli.analysis.training.checks import checked_at, point_of
 from gradcli.analysis.training.clip import clipped
 from gradcli.analysis.training.embeddings import embeddings_at
 from gradcli.analysis.training.examples import Examples
@@ -28,11 +29,12 @@ from gradcli.analysis.training.report import (
     TrainReport,
     TrainResult,
 )
+from gradcli.analysis.training.saved import SETTING, as_array, as_text
 from gradcli.analysis.training.score import accuracy_of, loss_of
-from gradcli.analysis.training.tasks import task_steps, weights_of
+from gradcli.analysis.training.tasks import task_steps, weighting_of, weights_of
 from gradcli.analysis.training.vector import Packing, norm
 from gradcli.core.arrays import Array
-from gradcli.engine.model import INPUTS, Model, generator
+from gradcli.engine.model import Model, generator
 from gradcli.errors import UsageError
 from gradcli.spec.plan import Plan
 
@@ -40,8 +42,8 @@ __all__ = ["invalid_run", "train_plan"]
 
 OnStep = Callable[[Step], None]
 
-_SAMPLE: Final = 256
-"""Entries of each tensor that a check on the way looks at."""
+_MORE_ZEROS: Final = 0.05
+"""In mixed precision: so many more entries of zero than before, and float32 is asked again."""
 
 
 def train_plan(
@@ -96,7 +98,7 @@ class _Run:
         self.packing = Packing({name: w.shape for name, w in self.model.parameters.items()})
         self.vector = self.packing.packed(self.model.parameters)
         self.layers = Layers(self.plan)
-        self.tasks = weights_of(self.model.network)
+        self.tasks = weights_of(self.plan)
         self.scale = LossScale(options.loss_scale) if self.mixed else None
         self.examples = (
             None if options.curriculum is None else Examples(options.curriculum, self.passes)
@@ -108,6 +110,8 @@ class _Run:
         self.checks: list[CheckedStep] = []
         self.breakdown: Breakdown | None = None
         self.underflow: Underflow | None = None
+        self.most_zeros = -math.inf
+        self.last: Pass | None = None
         self.first_loss = loss_of(self.passes, self.parameters)
         self.first_accuracy = accuracy_of(self.passes, self.parameters)
         if self.examples is not None and self.batches.group > 1:
@@ -122,6 +126,7 @@ class _Run:
         """What it takes, beside the parameters, to go on."""
         done = self.started + len(self.found)
         state = {"steps": np.array([done, self.applied])}
+        state |= {SETTING + name: as_array(value) for name, value in self.settings.items()}
         state |= {f"optimizer/{name}": value for name, value in self.kept.items()}
         if self.scale is not None:
             state["loss_scale"] = self.scale.state
@@ -131,10 +136,29 @@ class _Run:
             state |= {f"examples/{name}": each for name, each in self.examples.state.items()}
         return state
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a run that goes on from this one has to share, since what is kept depends on it."""
+        curriculum = self.options.curriculum
+        return {
+            "optimizer": self.options.optimizer.op.name,
+            "precision": self.precision,
+            "curriculum": "none" if curriculum is None else curriculum.op.name,
+            "examples": "any" if curriculum is None else str(self.passes.rows),
+            "weighting": weighting_of(self.plan),
+        }
+
     def resume(self, weights: Mapping[str, Array], state: Mapping[str, Array]) -> None:
-        """Stand where another run ended."""
-        own = {name: np.asarray(weights[name], self.model.dtype) for name in self.packing.shapes}
-        self.vector = self.packing.packed(own)
+        """Stand where another run ended; UsageError where this one is of another kind."""
+        for name, own in self.settings.items():
+            theirs = as_text(state.get(SETTING + name))
+            if theirs != own:
+                raise UsageError(
+                    f"the run that is resumed has {name} {theirs}, and this one {own}; to start "
+                    "anew from its weights, name the file in the spec's `weights:`"
+                )
+        arrays = {name: np.asarray(weights[name], self.model.dtype) for name in weights}
+        self.vector = self.packing.packed(arrays)
         self.stand_at(state)
         self.started = int(state["steps"][0])
         if self.started >= self.options.steps:
@@ -178,7 +202,9 @@ class _Run:
                 return
             every = self.options.check_every
             if every is not None and number % every == 0:
-                self.checks.append(self.checked(number))
+                assert self.last is not None
+                model = point_of(self.last, self.model, self.parameters)
+                self.checks.append(checked_at(model, self.plan.seed, number))
 
     def step(self, number: int) -> Step:
         options, done = self.options, number - 1
@@ -193,12 +219,17 @@ class _Run:
         finite = bool(np.isfinite(raw).all())
         skipped = self.scale is not None and self.scale.is_dynamic and not finite
         before, gradients = self.parameters, self.packing.unpacked(raw)
-        if number == self.started + 1 and self.mixed and finite:
-            self.underflow = self.lost(passes[-1], factors, number)
+        zeros = float(np.mean(raw == 0))
+        if self.mixed and finite and zeros > self.most_zeros + _MORE_ZEROS:
+            self.most_zeros = zeros
+            lost = self.lost(passes[-1], factors, number)
+            if self.underflow is None or lost.lost > self.underflow.lost:
+                self.underflow = lost
         if not math.isfinite(loss) or not (finite or skipped):
             self.breakdown = breakdown_of(number, passes, gradients, self.layers)
+        self.last = passes[-1]
         clip = None if options.clip is None else self.clip(raw)
-        tasks = task_steps(passes[-1], before, self.tasks.values)
+        tasks = task_steps(passes[-1], before)
         if self.breakdown is None and not skipped:
             self.applied += 1
             g = raw if options.clip is None else clipped(raw, *options.clip).vector
@@ -218,7 +249,7 @@ class _Run:
             clip=clip,
             loss_scale=None if self.scale is None else passes[-1].scale,
             skipped=skipped,
-            zeros=float(np.mean(raw == 0)),
+            zeros=zeros,
             tasks=tasks,
             annealed=self.annealed(factors),
             embeddings=embeddings_at(passes[-1], before),
@@ -283,34 +314,14 @@ class _Run:
 
     def lost(self, done: Pass, factors: Mapping[str, float], number: int) -> Underflow:
         """What of the gradient float16 has lost that float32 has, on the same batch."""
-        rows = self.batches.at((number - 1) * self.options.accumulate + self.options.accumulate - 1)
         whole = Passes(self.model, mixed=False).run(
             self.parameters,
-            rows,
-            (number - 1) * self.options.accumulate + self.options.accumulate - 1,
+            done.rows,
+            done.number,
             weights={**self.tasks.by_loss, **self.summands(factors)},
             options=self.numbers(factors),
         )
         return Underflow.between(self.layers, done, whole.gradients, number)
-
-    def checked(self, number: int) -> CheckedStep:
-        """The gradients checked where the run now is, on the last batch."""
-        from gradcli.analysis.gradcheck.check import check_plan
-        from gradcli.analysis.gradcheck.options import CheckOptions
-
-        rows = self.batches.at((number - 1) * self.options.accumulate)
-        plan = self.passes.plan(len(rows)).replace(definitions=())
-        network = self.passes.network(plan, rows, number)
-        model = Model(plan.replace(dtype=self.model.dtype.name))
-        model.parameters = {name: w.copy() for name, w in self.parameters.items()}
-        model.inputs = {INPUTS: self.model.inputs[INPUTS][rows]}
-        model.targets, model.buffers = dict(network.targets), dict(network.buffers)
-        result = check_plan(
-            model.plan, CheckOptions(seed=self.plan.seed, entries=_SAMPLE), model=model
-        )
-        failed = tuple(each.name for each in result.tensors if each.verdict == "fail")
-        worst = max((each.max_rel_error for each in result.tensors), default=0.0)
-        return CheckedStep(number, result.verdict, worst, failed)
 
     def approximations(self) -> tuple[Approximation, ...]:
         """The gradient of all data at the end, beside what could stand in for it."""

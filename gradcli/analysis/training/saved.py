@@ -6,31 +6,50 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.errors import UsageError
-from gradcli.files import write_file
+from gradcli.files import check_writable, write_file
 from gradcli.spec.array_files import ArrayFileError, npz_array, npz_names
 from gradcli.spec.data_files import RUN
 from gradcli.spec.plan import Plan
 
-__all__ = ["load_run", "save_run"]
+__all__ = ["SETTING", "as_array", "as_text", "check_place", "load_run", "save_run"]
+
+SETTING: Final = "setting/"
+"""Before the name of a setting among the arrays of a run's state."""
+
+
+def as_array(text: str) -> Array:
+    """Text as its bytes, since files of arrays hold numbers only."""
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def as_text(array: Array | None) -> str:
+    """The text of such an array; `unknown` where there is none."""
+    return (
+        "unknown" if array is None else array.astype(np.uint8).tobytes().decode("utf-8", "replace")
+    )
 
 
 def save_run(
     path: str | os.PathLike[str], parameters: Mapping[str, Array], state: Mapping[str, Array]
 ) -> None:
     """Write both into an .npz file that `weights:` reads; UsageError where that cannot be."""
-    target = Path(path)
-    if target.suffix.lower() != ".npz":
-        raise UsageError(f"weights are saved in an .npz file, not in {target}")
     arrays: dict[str, Any] = {**parameters, **{RUN + name: value for name, value in state.items()}}
     stream = io.BytesIO()
     np.savez(stream, **arrays)
-    write_file(target, stream.getvalue())
+    write_file(path, stream.getvalue())
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise UsageError, before a run, where it could not be saved after it."""
+    if Path(path).suffix.lower() != ".npz":
+        raise UsageError(f"weights are saved in an .npz file, not in {os.fspath(path)}")
+    check_writable(path)
 
 
 def load_run(

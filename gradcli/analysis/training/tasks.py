@@ -13,10 +13,17 @@ from gradcli.analysis.training.passes import Pass
 from gradcli.analysis.training.vector import cosine, norm
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
-from gradcli.engine.network import Network
 from gradcli.spec.plan import LossPlan, Plan
 
-__all__ = ["Dynamic", "GradNorm", "TaskStep", "TaskWeights", "task_steps", "weights_of"]
+__all__ = [
+    "Dynamic",
+    "GradNorm",
+    "TaskStep",
+    "TaskWeights",
+    "task_steps",
+    "weighting_of",
+    "weights_of",
+]
 
 _OWN: Final = "loss."
 """Before the head in what the loss of a task is called."""
@@ -34,7 +41,8 @@ _TEMPERATURE: Final = 2.0
 class TaskStep(Record):
     """One task at one step: its loss, the norm of its gradient over shared parameters, its weight.
 
-    The norm is of the unweighted loss. `conflicts` are cosines of the angles between its gradient
+    The norm is of the unweighted loss; the weight is the one written times what the run makes of
+    it. `conflicts` are cosines of the angles between its gradient
     and those of other tasks, by name.
     """
 
@@ -45,16 +53,14 @@ class TaskStep(Record):
     conflicts: Mapping[str, float]
 
 
-def task_steps(
-    done: Pass, parameters: Mapping[str, Array], weights: Mapping[str, float]
-) -> tuple[TaskStep, ...]:
+def task_steps(done: Pass, parameters: Mapping[str, Array]) -> tuple[TaskStep, ...]:
     """Each task's loss and gradient, from one backward pass a task; nothing for a single loss."""
     network, plan = done.network, done.network.plan
     tasks = [loss for loss in plan.losses if loss.weighting is not None]
     if len(tasks) < 2:
         return ()
     shared = _shared(plan)
-    losses, gradients = {}, {}
+    losses, gradients, weights = {}, {}, {}
     with np.errstate(all="ignore"):
         for position, loss in enumerate(plan.losses):
             if loss.weighting is None:
@@ -65,6 +71,7 @@ def task_steps(
             count = float(np.prod(values.shape[values.ndim - own_rank :], dtype=float))
             name = task_name(loss)
             losses[name] = float(values.sum()) / count
+            weights[name] = _weight(loss, parameters) / done.scale
             dp, *_ = pull(np.full(values.shape, 1 / count, values.dtype))
             _, through = network.backward(done.trace, {loss.slot: dp})
             gradients[name] = np.concatenate(
@@ -81,7 +88,7 @@ def task_steps(
             name,
             losses[name],
             norm(gradients[name]),
-            _weight(plan, name, parameters, weights),
+            weights[name],
             {
                 second if name == first else first: angle
                 for (first, second), angle in angles.items()
@@ -119,21 +126,19 @@ def _shared(plan: Plan) -> list[str]:
     ]
 
 
-def _weight(
-    plan: Plan, name: str, parameters: Mapping[str, Array], weights: Mapping[str, float]
-) -> float:
+def _weight(loss: LossPlan, parameters: Mapping[str, Array]) -> float:
     """The factor on the task's loss as it now counts."""
-    (loss,) = [each for each in plan.losses if task_name(each) == name]
     assert loss.weighting is not None
-    learned = [float(parameters[full][0]) for full in loss.weighting.parameters.values()]
-    return weights.get(name, 1.0) * (math.exp(-learned[0]) if learned else 1.0)
+    learned = [parameters[full][0] for full in loss.weighting.parameters.values()]
+    return loss.weight * float(np.exp(-np.sum(learned)))
 
 
 class TaskWeights:
-    """Factors on the tasks' losses that stay as written."""
+    """Factors, by task, on the weights that the spec writes; here they stay 1."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.values = dict.fromkeys(names, 1.0)
+    def __init__(self, written: Mapping[str, float]) -> None:
+        self.written = dict(written)
+        self.values = dict.fromkeys(written, 1.0)
         self._history: list[dict[str, float]] = []
 
     @property
@@ -160,9 +165,10 @@ class GradNorm(TaskWeights):
     """Weights that bring the tasks' gradient norms together (Chen et al. 2018).
 
     Each step goes down Σ|w_i·G_i - mean(w·G)·r_i^α|, the means taken for constants, with r_i the
-    task's loss over its first one, relative to the mean over tasks; the weights are then scaled to
-    their sum at the start. The step is in the logarithms of the weights and in units of the mean,
-    so that no weight changes sign and the scale of the losses does not matter.
+    task's loss over its first one, relative to the mean over tasks; the weights, those written
+    included, are then scaled to their sum at the start. The step is in the logarithms of the
+    weights and in units of the mean, so that no weight changes sign and the scale of the losses
+    does not matter.
     """
 
     def after(self, tasks: tuple[TaskStep, ...]) -> None:
@@ -172,21 +178,22 @@ class GradNorm(TaskWeights):
             self._history.append({each.name: each.loss for each in tasks})
         ratios = {each.name: each.loss / (self._history[0][each.name] or 1.0) for each in tasks}
         mean = sum(ratios.values()) / len(ratios) or 1.0
-        norms = {each.name: self.values[each.name] * each.gradient_norm for each in tasks}
+        norms = {each.name: each.weight * each.gradient_norm for each in tasks}
         level = sum(norms.values()) / len(norms)
         for each in tasks:
             target = level * max(ratios[each.name] / mean, 0.0) ** _RESTORING
             slope = math.copysign(norms[each.name], norms[each.name] - target)
             step = _RATE * slope / (level or 1.0)
             self.values[each.name] *= math.exp(-min(max(step, -1.0), 1.0))
-        share = len(tasks) / sum(self.values.values())
+        now = sum(self.written[name] * value for name, value in self.values.items())
+        share = sum(self.written.values()) / now if now else 1.0
         self.values = {name: value * share for name, value in self.values.items()}
 
 
 class Dynamic(TaskWeights):
     """Weights by how fast the tasks' losses fall: dynamic weight averages (Liu et al. 2019).
 
-    w_i = K·softmax(r_i/T) with r_i the loss at the last step over that before, and T = 2.
+    K·softmax(r_i/T) on the weights written, r_i the loss at the last step over that before, T = 2.
     """
 
     def after(self, tasks: tuple[TaskStep, ...]) -> None:
@@ -205,8 +212,18 @@ class Dynamic(TaskWeights):
 _KINDS: Final[Mapping[str, type[TaskWeights]]] = {"gradnorm": GradNorm, "dynamic": Dynamic}
 
 
-def weights_of(network: Network) -> TaskWeights:
-    """How the tasks of a network are weighted from step to step."""
-    tasks = [loss for loss in network.plan.losses if loss.weighting is not None]
-    kind = tasks[0].weighting.options["weighting"] if tasks and tasks[0].weighting else ""
-    return _KINDS.get(kind, TaskWeights)([task_name(loss) for loss in tasks])
+def weights_of(plan: Plan) -> TaskWeights:
+    """How the tasks of a plan are weighted from step to step."""
+    tasks = [loss for loss in plan.losses if loss.weighting is not None]
+    written = {task_name(loss): loss.weight for loss in tasks}
+    return _KINDS.get(weighting_of(plan), TaskWeights)(written)
+
+
+def weighting_of(plan: Plan) -> str:
+    """The rule by which tasks are weighted; `none` where there are none."""
+    (kind, *_) = [
+        str(loss.weighting.options["weighting"])
+        for loss in plan.losses
+        if loss.weighting is not None
+    ] or ["none"]
+    return kind
