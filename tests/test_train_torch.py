@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import gradcli.ops
+import gradcli.ops  # noqa: F401 - registers the catalogue
 from gradcli.analysis.training import train_options, train_plan
 from gradcli.analysis.training.batches import Batches
 from gradcli.engine.model import INPUTS, Model
