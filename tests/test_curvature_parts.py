@@ -108,3 +108,20 @@ def test_memory_stays_within_what_is_said() -> None:
     tracemalloc.stop()
     estimate = 8 * size * (30 + 5 * 8 + 2 * 3)
     assert peak < estimate + 2 * (24 << 20)  # and the chunks in which products are taken
+
+
+def test_squares_that_overflow_are_no_mistake() -> None:
+    """A product of gradients is no number here, and the curvature is."""
+    data = {"inputs": {"values": [[1e70]]}, "targets": {"values": [[0.0]]}}
+    spec = {"gradcli": 1, "data": data, "network": [{"dense": 1}], "loss": "mse"}
+    (result,) = gradcli.curvature(spec).results
+    assert result.verdict in ("pass", "inconclusive")
+    assert result.sharpness == pytest.approx(2e140)
+
+
+def test_a_curvature_that_is_not_finite_is_refused() -> None:
+    data = {"inputs": {"values": [[1e200]]}, "targets": {"values": [[0.0]]}}
+    network = [{"dense": {"units": 1, "init": {"constant": 1e-60}}}, {"dense": 1}]
+    spec = {"gradcli": 1, "data": data, "network": network, "loss": "mse"}
+    with pytest.raises(UsageError, match="not finite here"):
+        gradcli.curvature(spec)

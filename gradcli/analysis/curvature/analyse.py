@@ -40,13 +40,14 @@ _SYMMETRIC_BY_DIFFERENCES = 1e-6
 Progress = Callable[[str, int, int], None]
 
 
+@np.errstate(all="ignore")  # what overflows shows in the values, which are looked at
 def analyse_curvature(
     model: Model, options: CurvatureOptions | None = None, progress: Progress | None = None
 ) -> CurvatureReport:
     """The curvature of a model's loss by all its parameters.
 
-    Raises UsageError where there are no parameters, where the loss or its gradient is not finite,
-    and where what was asked for would take more memory than is allowed.
+    Raises UsageError where there are no parameters, where the loss, its gradient or its curvature
+    is not finite, and where what was asked for would take more memory than is allowed.
     """
     options = options or CurvatureOptions()
     if not model.parameters:

@@ -23,6 +23,7 @@ from gradcli.core.arrays import Array
 from gradcli.engine.model import COMPLEX_STEP, INPUTS, Model
 from gradcli.engine.network import Trace
 from gradcli.engine.replicas import chunks
+from gradcli.errors import UsageError
 
 __all__ = ["Products"]
 
@@ -83,7 +84,7 @@ class Products:
         return float(value), self.where.join(gradients)
 
     def times(self, matrix: Matrix, vectors: Array) -> Array:
-        """The matrix times each of the vectors (k, p)."""
+        """The matrix times each of the vectors (k, p); UsageError where that is not finite."""
         self.passes[matrix] += len(vectors)
         found = np.empty(vectors.shape)
         for part in chunks(len(vectors), self.copy_bytes):
@@ -91,6 +92,8 @@ class Products:
                 found[part] = self._turn(vectors[part])
             else:
                 found[part] = self._through(vectors[part], self._metrics[matrix])
+        if not np.isfinite(found).all():
+            raise UsageError(f"{self.plan.name}: the curvature of the loss is not finite here")
         return found
 
     @cached_property
