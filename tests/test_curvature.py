@@ -182,6 +182,20 @@ def test_lanczos_on_five_thousand_parameters() -> None:
     assert abs(spectrum.largest - exact) <= spectrum.largest_error
 
 
+def test_lanczos_on_the_hessian_of_five_thousand_parameters() -> None:
+    """Least squares of a hundred outputs: its eigenvalues are those of 2/N·XᵀX, each so often."""
+    layers = [{"dense": {"units": 100, "bias": False}}]
+    model = gradcli.load(spec_of(layers, "mse", (60, 50)))
+    exact = np.linalg.svd(model.inputs["inputs"], compute_uv=False) ** 2 * 2 / 6000
+    spectrum = result_of(model, method="lanczos", probes=40).spectra["hessian"]
+    assert model.parameters["dense_1.weight"].size == 5000
+    assert spectrum.largest == pytest.approx(exact[0], rel=1e-6)
+    assert abs(spectrum.largest - exact[0]) <= spectrum.largest_error
+    assert abs(spectrum.smallest - exact[-1]) <= spectrum.smallest_error
+    assert abs(spectrum.trace - 100 * exact.sum()) < 5 * spectrum.trace_error
+    assert spectrum.condition == pytest.approx(exact[0] / exact[-1], rel=1e-4)
+
+
 def _jacobian(model: Any) -> dict[str, Array]:
     """∂outputs/∂parameter (outputs, *parameter), a cotangent an output."""
     shape = model.network.slot_shape(model.plan.losses[0].slot)

@@ -64,8 +64,10 @@ class Spectrum:
     for the trace and the Frobenius norm a standard error over random probes, for exact ones what
     rounding amounts to. `eigenvalues` are all of them in ascending order where the matrix was
     assembled; `negative`, `zero` and `positive` count them, zero being what rounding cannot tell
-    from it; None where they were not. `density` are places and shares of the spectrum, which sum to
-    one. `asymmetry` is max |A - Aᵀ| over max |A| of the matrix as assembled.
+    from it; None where they were not. `condition` is the largest over the smallest of those that
+    are not zero, in size; of a sampled matrix only where that is definite. `density` are places and
+    shares of the spectrum, which sum to one. `asymmetry` is max |A - Aᵀ| over max |A| of the matrix
+    as assembled.
     """
 
     matrix: Matrix

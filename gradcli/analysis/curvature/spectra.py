@@ -60,13 +60,16 @@ def sampled_spectrum(
         return products.times(matrix, vector[None]).reshape(-1)
 
     ritz = lanczos(times, probes[0], most, outermost(tolerance), on_step)
+    smallest, largest = float(ritz.values[0]), float(ritz.values[-1])
+    error = float(ritz.errors[0])
     return (
         Spectrum(
             matrix,
-            smallest=float(ritz.values[0]),
-            smallest_error=float(ritz.errors[0]),
-            largest=float(ritz.values[-1]),
+            smallest=smallest,
+            smallest_error=error,
+            largest=largest,
             largest_error=float(ritz.errors[-1]),
+            condition=largest / smallest if smallest > 2 * error else None,
             trace=trace.value,
             trace_error=trace.error,
             frobenius=norm,
