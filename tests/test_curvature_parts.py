@@ -66,7 +66,8 @@ def test_every_damping_is_solved_from_the_same_products(rng: np.random.Generator
     products = Products(gradcli.load(spec_of(*NETWORKS["dense"])))
     dense = assemble(products, "gauss_newton").matrix
     probes = signs(rng, 4, products.size)
-    spectrum, _ = sampled_spectrum(products, "gauss_newton", probes, 60, 1e-10)
+    images = products.times("gauss_newton", probes)
+    spectrum = sampled_spectrum(products, "gauss_newton", probes, images, 60, 1e-10)
     solver = ByProducts(products, spectrum, 60)
     g = products.gradient
     solver.solve(g, 1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from gradcli.analysis.curvature.exact import assemble
 from gradcli.analysis.curvature.layers import blocks_of, sampled_blocks
 from gradcli.analysis.curvature.options import CurvatureOptions, method_for, steps_for
 from gradcli.analysis.curvature.products import Products
-from gradcli.analysis.curvature.relations import relations_of
+from gradcli.analysis.curvature.relations import coincide, relations_of
 from gradcli.analysis.curvature.report import (
     MATRICES,
     Block,
@@ -126,8 +127,13 @@ def _sampled(
             if progress is not None:
                 progress("products", done * most + step, len(MATRICES) * most)
 
-        spectrum, found.images[matrix] = sampled_spectrum(
-            products, matrix, probes, most, options.tolerance, on_step
+        images = found.images[matrix] = products.times(matrix, probes)
+        if matrix == "fisher" and coincide(images, found.images["gauss_newton"]):
+            found.spectra[matrix] = replace(found.spectra["gauss_newton"], matrix=matrix)
+            found.solvers[matrix] = found.solvers["gauss_newton"]
+            continue
+        spectrum = sampled_spectrum(
+            products, matrix, probes, images, most, options.tolerance, on_step
         )
         found.spectra[matrix] = spectrum
         found.solvers[matrix] = ByProducts(products, spectrum, most)

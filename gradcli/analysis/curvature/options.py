@@ -16,6 +16,7 @@ __all__ = ["CurvatureOptions", "method_for", "steps_for"]
 
 _EXACT = 1000  # parameters up to which all eigenvalues take a second or so,
 _WORK = 2e9  # and multiply-adds of as many forward passes
+_STEP_WORK = 5e8  # the same for the steps of Lanczos' method
 _FEWEST, _MOST = 20, 300  # steps of Lanczos' method where none are asked for
 
 
@@ -96,7 +97,7 @@ def steps_for(network: Network, parameters: int, options: CurvatureOptions) -> i
         )
     if options.iterations is not None:
         return options.iterations
-    worth = int(_WORK // max(1, Costs(network).forward))
+    worth = int(_STEP_WORK // max(1, Costs(network).forward))
     return min(room, _MOST, max(_FEWEST, worth))
 
 

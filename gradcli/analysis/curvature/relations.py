@@ -11,7 +11,7 @@ from gradcli.analysis.curvature.report import SAME, Matrix, Relation
 from gradcli.core.arrays import Array
 from gradcli.spec.plan import Plan
 
-__all__ = ["relations_of"]
+__all__ = ["coincide", "relations_of"]
 
 _PAIRS: Final[tuple[tuple[Matrix, Matrix], ...]] = (
     ("gauss_newton", "hessian"),
@@ -36,6 +36,11 @@ def relations_of(plan: Plan, images: Mapping[Matrix, Array]) -> tuple[Relation, 
             distance = apart / norm if norm else float(np.inf)
             found.append(Relation(matrix, other, distance, _WHY[matrix](plan, distance <= SAME)))
     return tuple(found)
+
+
+def coincide(images: Array, others: Array) -> bool:
+    """Whether two matrices that make these of the same vectors are one but for rounding."""
+    return float(np.linalg.norm(images - others)) <= SAME * float(np.linalg.norm(others))
 
 
 def _of_hessian(plan: Plan, same: bool) -> str:

@@ -43,15 +43,12 @@ def sampled_spectrum(
     products: Products,
     matrix: Matrix,
     probes: Array,
+    images: Array,
     most: int,
     tolerance: float,
     on_step: Callable[[int], None] | None = None,
-) -> tuple[Spectrum, Array]:
-    """The outermost eigenvalues by Lanczos, and sums of all over random probes.
-
-    Also returned are the images of the probes (k, p).
-    """
-    images = products.times(matrix, probes)
+) -> Spectrum:
+    """The outermost eigenvalues by Lanczos, and sums of all over probes and their images (k, p)."""
     trace = estimate((probes * images).sum(axis=1))
     square = estimate(np.square(images).sum(axis=1))
     norm = float(np.sqrt(square.value))
@@ -62,19 +59,16 @@ def sampled_spectrum(
     ritz = lanczos(times, probes[0], most, outermost(tolerance), on_step)
     smallest, largest = float(ritz.values[0]), float(ritz.values[-1])
     error = float(ritz.errors[0])
-    return (
-        Spectrum(
-            matrix,
-            smallest=smallest,
-            smallest_error=error,
-            largest=largest,
-            largest_error=float(ritz.errors[-1]),
-            condition=largest / smallest if smallest > 2 * error else None,
-            trace=trace.value,
-            trace_error=trace.error,
-            frobenius=norm,
-            frobenius_error=square.error / (2 * norm) if norm else 0.0,
-            density=tuple(zip(ritz.values.tolist(), ritz.weights.tolist(), strict=True)),
-        ),
-        images,
+    return Spectrum(
+        matrix,
+        smallest=smallest,
+        smallest_error=error,
+        largest=largest,
+        largest_error=float(ritz.errors[-1]),
+        condition=largest / smallest if smallest > 2 * error else None,
+        trace=trace.value,
+        trace_error=trace.error,
+        frobenius=norm,
+        frobenius_error=square.error / (2 * norm) if norm else 0.0,
+        density=tuple(zip(ritz.values.tolist(), ritz.weights.tolist(), strict=True)),
     )
