@@ -37,15 +37,39 @@ HIDDEN: dict[str, tuple[Function, Function, Array]] = {
         lambda x: 1e-9 * ((x > 1e-8) + 2 * x),
         np.array([4e-9, 3e-8]),
     ),
+    "a dent": (
+        lambda x: 3 + 1e-11 * (x**2 / (np.abs(x) + 1e-8) ** 2).sum(),
+        lambda x: 2e-19 * x / (np.abs(x) + 1e-8) ** 3,
+        np.array([2e-19, 1.0]),
+    ),
+    "stairs of a far larger entry": (
+        lambda x: np.sin(x[0]) + np.sin(x[0] + x[1]),
+        lambda x: np.cos(x[0] + x[1]) + np.array([np.cos(x[0]), 0.0]),
+        np.array([0.0123, 53354.2]),
+    ),
+    "nothing, but rounding": (
+        lambda x: 3 + 0 * x.sum(),
+        lambda x: np.array([3e-16, 0.0]),
+        np.array([2541.0, -1.0]),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_a_slope_that_cannot_be_seen_from_the_point_is_not_called_wrong(name: str) -> None:
-    """Differences see the other side of the kink, or none of the bump."""
+    """Differences see the other side of the kink, none of the bump, or one step of the stairs."""
     fun, grad, point = HIDDEN[name]
     for seed in range(3):
         assert gradcli.gradcheck(fun, grad, point, seed=seed).verdict != "fail"
+
+
+def test_beside_a_far_larger_entry_a_mistake_is_told() -> None:
+    fun, grad, point = HIDDEN["stairs of a far larger entry"]
+    for factor in (np.array([1.1, 1.0]), np.array([-1.0, 1.0])):
+        report = gradcli.gradcheck(fun, lambda x, by=factor: by * grad(x), point)
+        assert report.verdict == "fail", report
+    report = gradcli.gradcheck(lambda x: 3 + 0 * x.sum(), lambda x: np.full(2, 1e-14), point)
+    assert report.verdict == "fail", report
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 2.0])

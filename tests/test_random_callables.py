@@ -30,7 +30,11 @@ HARD = {
     3831: "squares, sorted, below the noise",
     4939: "a tie at zero beside numbers of a million",
     5987: "stairs that one of two spacings sees",
+    10335: "a function that is constant, beside a claim that is rounded to be nearly so",
+    10500: "a dent far narrower than can be seen",
     10894: "shares of a tie that do not add up to one, as they are rounded",
+    11735: "what is zero by arithmetic, and its rounding",
+    11886: "stairs of a far larger entry",
 }
 
 

@@ -61,10 +61,11 @@ class Ladder(Record):
     is a good part of all that the function varies over the ladder: small steps drown in it and
     what large steps see need not be the slope, so that nothing can be proven wrong there; or where
     the differences still grow from rung to rung at the smallest steps, as beside a pole or a root.
-    `size` (E,) is the largest value of the function near the point, a small part of its scale away;
-    `rung` (E,) the smallest step that the central estimate was made of, by its place, and `step`
-    its length. `edge` (E,) is where the function first changes, if it is level on the smallest
-    steps, else zero, and `rise` by how much it changes first.
+    `size` (E,) is the largest value of the function near the point, a small part of its scale away,
+    and `noise` (E,) its noise there, or the rounding of that if it is more; `rung` (E,) is the last
+    step that the central estimate was made of, by its place, and `step` its length. `edge` (E,) is
+    where the function first changes, if it is level on the smallest steps, else zero, and `rise` by
+    how much it changes first.
     """
 
     central: Estimate
@@ -73,6 +74,7 @@ class Ladder(Record):
     kink: Mask
     blind: Mask
     size: Array
+    noise: Array
     rung: Array
     step: Array
     edge: Array
@@ -88,6 +90,7 @@ class Ladder(Record):
             self.kink[entries],
             self.blind[entries],
             self.size[entries],
+            self.noise[entries],
             self.rung[entries],
             self.step[entries],
             self.edge[entries],
@@ -171,8 +174,9 @@ def climb(
     near = np.maximum(nearby.max(axis=0, initial=0.0), np.abs(value))
     edge, rise = (np.where(np.isfinite(each), each, 0.0) for each in (edge, rise))
     step = np.nan_to_num(steps[rung, np.arange(len(rung))])
+    own = np.maximum(noise.near, eps * near)
     evaluations = int(2 * usable.sum())
-    return Ladder(central, left, right, kink, blind, near, rung, step, edge, rise, evaluations)
+    return Ladder(central, left, right, kink, blind, near, own, rung, step, edge, rise, evaluations)
 
 
 def _edge(same_above: Mask, same_below: Mask, steps: Array) -> Array:

@@ -176,6 +176,7 @@ class Callables:
             ladders=self.ladders.get(name),
             whole_numbers=self.claimed_dtypes[name].kind != "f",
             claims=partial(self._claims, name),
+            own_noise=probes.own_noise,
             around=probes.slopes_around,
         )
 

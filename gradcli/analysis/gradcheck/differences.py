@@ -71,8 +71,10 @@ def judge_differences(
     spared = (outcome == Outcome.FAIL) & np.isfinite(u_sides) & (denied < Outcome.UNDECIDED)
     outcome[spared] = Outcome.UNDECIDED
     u[spared] = np.maximum(u, u_sides)[spared]
-    # a function that is zero everywhere may have been rounded to it
-    lost = (central.uncertainty == 0) & (np.abs(a) <= scale.eps)
+    # a function that is level everywhere may have been rounded to that, or else its claim, as a
+    # sum of what cancels, to something that is not zero
+    constant = (central.uncertainty == 0) | ((ladder.edge == 0) & (ladder.rise == 0))
+    lost = constant & (np.abs(a) <= scale.eps * np.maximum(1.0, ladder.size))
     unseen = (ladder.blind & np.isfinite(a)) | lost
     outcome[(outcome == Outcome.FAIL) & unseen] = Outcome.UNDECIDED
     outcome[kink & (outcome < Outcome.UNDECIDED)] = Outcome.KINK

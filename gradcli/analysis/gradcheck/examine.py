@@ -29,7 +29,6 @@ __all__ = ["examine"]
 _CONFIRMED = (
     24  # suspicious entries of a tensor that are confirmed one by one before the rest follows
 )
-_SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
 _QUICK_COUNT = 4  # rungs of the ladder: eight evaluations that settle most smooth functions,
 _QUICK_RUNGS = slice(4, 4 + _QUICK_COUNT)  # here unless the tensor shows that others do,
 _QUICK = 3e-9  # up to this relative difference,
@@ -196,7 +195,7 @@ class _Examiner:
         for window in windows:
             if not len(rest):
                 break
-            ladder = self._climb(rest, part=window)
+            ladder = self._climb(rest, window)
             found = ladder.central
             value[rest], uncertainty[rest] = found.value, found.uncertainty
             was, rest = rest, rest[~self._settled(rest, found) | ladder.kink]
@@ -245,9 +244,9 @@ class _Examiner:
             np.where(np.isfinite(slope), 2 * noise.at(h[None])[0] / h, np.inf),
         )
 
-    def _climb(self, picked: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
+    def _climb(self, picked: Array, part: slice = slice(None), *, again: bool = False) -> Ladder:
         """A ladder, or a part of its rungs, for some of the checked entries."""
-        ladder = self.subject.climb(self.checked[picked], shift, part)
+        ladder = self.subject.climb(self.checked[picked], part, again=again)
         self.evaluations += ladder.evaluations
         return ladder
 
@@ -319,7 +318,7 @@ class _Examiner:
             if not len(asked):
                 break
             entries = picked[asked]
-            ladder = self._climb(entries, _SECOND_LADDER)
+            ladder = self._climb(entries, again=True)
             second = self._judge(evidence.a[entries], evidence.u_a[entries], entries, ladder)
             are_explained = explained(
                 self.subject, self.checked[entries], evidence.a[entries], ladder, second
@@ -331,10 +330,9 @@ class _Examiner:
 
     def _judge(self, a: Array, u_a: Array, picked: Array, ladder: Ladder) -> Differences:
         entries = self.checked[picked]
-        noise = np.maximum(self.subject.noise(entries).near, self.subject.eps_f * ladder.size)
         known = self.subject.kinks
         at_kink = np.zeros(len(picked), bool) if known is None else known[entries]
-        return judge_differences(a, u_a, self.scale.take(picked, noise), ladder, at_kink)
+        return judge_differences(a, u_a, self.scale.take(picked, ladder.noise), ladder, at_kink)
 
 
 def _sample(entries: Array, evidence: Evidence) -> Array:

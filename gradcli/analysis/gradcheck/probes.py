@@ -52,6 +52,23 @@ class Probes:
         near, far, reach = self.near, self._far, _FAR * self._scale
         return Noise(np.full(count, near), np.full(count, far), np.full(count, reach))
 
+    def own_noise(self, entries: Array) -> Noise:
+        """The noise along each entry's own coordinate, where that is more.
+
+        To an entry that is added to a far larger one, this one's rounding is noise. Along with all
+        the others it moves too little for it to be seen.
+        """
+        x, dtype = self._tensor.ravel(), self.point[self._name].dtype
+        spacing = max(SPACING, 4 * self.eps) * position_scale(x)[entries]
+
+        def along(offsets: Array) -> Array:
+            return self.probe(entries, _evenly(x[entries], offsets, 1.0, dtype))
+
+        noise = self.noise(entries)
+        value = np.full(len(entries), self.value)
+        near = np.maximum(noise.near, measure_noise(along, value, spacing, self.eps))
+        return noise.replace(near=near)
+
     def slope_along(self, direction: Array) -> tuple[float, float]:
         """The derivative along a direction (E,) in the argument, and how far off it may be."""
         size = float((np.abs(direction) / position_scale(self._tensor.ravel())).max())
@@ -118,13 +135,9 @@ class Probes:
         dtype = self.point[self._name].dtype
 
         def along(offsets: Array) -> Array:
-            points = centre + np.multiply.outer(offsets.ravel(), self._direction)
-            if len(offsets) == POINTS:  # evenly spaced, and so they have to remain
-                spacing = np.ptp(offsets) / (POINTS - 1)
-                places = np.round(offsets.ravel() / spacing)
-                width = spacing * self._direction
-                points = centre + np.multiply.outer(places, _on_the_grid(width, centre, dtype))
-            return np.array([[self._at(np.asarray(at, dtype))] for at in points])
+            points = _evenly(centre.ravel(), offsets, self._direction.ravel(), dtype)
+            tensors = points.reshape(len(offsets), *centre.shape)
+            return np.array([[self._at(np.asarray(at, dtype))] for at in tensors])
 
         value = along(np.zeros(1))[0]
         spacing = np.array([max(SPACING, 4 * self.eps) * self._scale])
@@ -166,11 +179,15 @@ def widened(point: Arrays) -> Arrays:
     }
 
 
-def _on_the_grid(step: Array, x: Array, dtype: np.dtype[Any]) -> Array:
-    """The steps nearest to some that lead from x to numbers of this format.
+def _evenly(x: Array, offsets: Array, direction: Array | float, dtype: np.dtype[Any]) -> Array:
+    """Points (n, E) at offsets (n, E) from x (E,); as even as these, if noise is measured on them.
 
     Rounded points are not evenly spaced, and the differences of a steep function over them look
-    like noise that it does not have.
+    like noise that it does not have. So each step leads from x to numbers of this format.
     """
+    if len(offsets) != POINTS:
+        return np.asarray(x + offsets * direction)
+    spacing = np.ptp(offsets, axis=0) / (POINTS - 1)
+    step = spacing * direction
     grid = np.spacing((np.abs(x) + POINTS * np.abs(step)).astype(dtype)).astype(float)
-    return np.asarray(np.round(step / grid) * grid)
+    return np.asarray(x + np.round(offsets / spacing) * (np.round(step / grid) * grid))

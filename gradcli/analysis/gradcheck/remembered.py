@@ -15,20 +15,20 @@ __all__ = ["RememberedLadders"]
 
 
 class RememberedLadders:
-    """What was found at the entries of one tensor, by the shift of the steps."""
+    """What was found at the entries of one tensor, on the first ladder and the second."""
 
     def __init__(self) -> None:
-        self._known: dict[float, tuple[dict[int, int], Ladder]] = {}
+        self._known: dict[bool, tuple[dict[int, int], Ladder]] = {}
 
-    def climb(self, entries: Array, shift: float, climb: Callable[[Array], Ladder]) -> Ladder:
+    def climb(self, entries: Array, again: bool, climb: Callable[[Array], Ladder]) -> Ladder:
         """The ladders at some entries; `climb` is called for those that are not known yet."""
-        places, known = self._known.get(shift, ({}, None))
+        places, known = self._known.get(again, ({}, None))
         missing = np.array([entry for entry in entries if int(entry) not in places], int)
         if known is None or len(missing):
             found = climb(missing)
             places |= {int(entry): len(places) + at for at, entry in enumerate(missing)}
             known = found if known is None else _joined(known, found)
-            self._known[shift] = places, known
+            self._known[again] = places, known
         at = np.array([places[int(entry)] for entry in entries], int)
         chosen: Ladder = _mapped(lambda values: values[at], known)
         return chosen

@@ -25,12 +25,14 @@ __all__ = ["explained"]
 
 _SEEN = 8  # times the noise: a gain in which a mismatch shows
 _BESIDE = 1e-10  # of the size of x: so near that the slope is the one at the point
-_CELLS = 24  # of a path, each with a claim at its middle
+_CELLS = 24  # of a path, each with a claim at its middle,
+_NARROWER = 8.0 ** -np.arange(24, 0, -1)  # and of the first of them, for what hides beside x
+_PATH = np.concatenate([[0.0], _NARROWER, np.arange(1, _CELLS + 1)]) / _CELLS
+_MIDDLES, _WIDTHS = (_PATH[1:] + _PATH[:-1]) / 2, np.diff(_PATH)
 _NOISES = 4  # of the gain, whose ends have one each
 _ROUGH = 4  # times what claims differ from a line: that of a jump, or the noise of all together
 _SAFETY = 3  # times the noise at an end of a path, since it is an estimate
 _ENDS = 1 + 1e-4 * np.arange(-4, 5)  # of the distance: where it is measured
-_CLOSER = 2.0 ** -np.array([12, 24, 36, 48])  # of the distance: where a claim may be like itself
 
 
 def explained(
@@ -41,14 +43,13 @@ def explained(
     claims = subject.claims
     if claims is None:
         return explained
-    rho, noise = subject.rho[entries], subject.noise(entries)
+    rho = subject.rho[entries]
     doubt = Gap.between(a, found.low, found.high).distance
-    level = np.maximum(noise.near, subject.eps_f * ladder.size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        seen = _SEEN * level / doubt
+        seen = _SEEN * ladder.noise / doubt
     far = np.where(ladder.step > rho, ladder.step, 0.0)
     distance = np.maximum(seen, far)
-    level = np.maximum(level, noise.at(distance[None])[0])
+    level = np.maximum(ladder.noise, subject.noise(entries).at(distance[None])[0])
     hidden = (found.outcome == Outcome.FAIL) & np.isfinite(a) & ~ladder.kink
     for at in np.flatnonzero(hidden & ((seen > _BESIDE * rho) | (far > 0))):
         entry = entries[at : at + 1]
@@ -86,14 +87,23 @@ def _adds_up(
     is_like = False
     with np.errstate(invalid="ignore", over="ignore"):
         for side in (distance, -distance):
-            slopes = claims(x + side * (np.arange(_CELLS) + 0.5) / _CELLS)
+            points = x + side * _MIDDLES
+            slopes = claims(points)
             ends = value(x + side * _ENDS)
             gain = ends[len(ends) // 2] - start
             level = max(noise, _SAFETY * float(ecnoise(ends[:, None])[0][0]))
-            rough = np.abs(np.diff(slopes, 2)).max()  # of smooth claims there is little left
-            slack = _NOISES * level + _ROUGH * rough * distance / _CELLS
-            if not abs(gain - side * slopes.mean()) <= slack:
+            slack = _NOISES * level + _ROUGH * distance * _roughness(slopes)
+            if not abs(gain - side * (slopes @ _WIDTHS)) <= slack:
                 return False
-            near = np.concatenate([slopes, claims(x + side * _CLOSER)])
-            is_like |= bool((np.abs(near - here) <= doubt / 2).any())
+            is_like |= bool((np.abs(slopes - here) <= doubt / 2)[points != x].any())
     return is_like
+
+
+def _roughness(slopes: Array) -> float:
+    """How far claims along a path are at most from a line through their neighbours, by its width.
+
+    Of smooth claims there is little left.
+    """
+    share = (_MIDDLES[1:-1] - _MIDDLES[:-2]) / (_MIDDLES[2:] - _MIDDLES[:-2])
+    between = slopes[:-2] + share * (slopes[2:] - slopes[:-2])
+    return float((2 * np.abs(slopes[1:-1] - between) * _WIDTHS[1:-1]).max())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Large", "Subject"]
 
+_SECOND_LADDER = 0.75  # the steps of the second ladder, as a share of the first's
 _HIGH = 8  # times the noise: a stair that is no part of it
 _STAIRS = 8  # that a step of the ladder may climb at once; if lower, it is a slope that it climbs
 
@@ -53,7 +54,8 @@ class Subject(Record):
     conditions of the function at each entry, `contributions()` what the gradient is the sum of,
     `by_row` what each row of a batch adds to it. With `ladders` none is climbed twice.
     Of users' functions `claims(entry, points)` are the claims for an entry with its coordinate
-    elsewhere, `around(direction, away)` slopes along a direction (E,) that share of its size off.
+    elsewhere, `own_noise(entries)` their noise along each coordinate by itself, where it is more,
+    and `around(direction, away)` slopes along a direction (E,) that share of its size off.
     """
 
     name: str
@@ -81,25 +83,30 @@ class Subject(Record):
     oracle: str = "complex"
     ladders: RememberedLadders | None = None
     claims: Callable[[int, Array], Array] | None = None
+    own_noise: Callable[[Array], Noise] | None = None
     around: Callable[[Array, float], Estimate] | None = None
 
     @cached_property
     def rho(self) -> Array:
         return position_scale(self.x)
 
-    def climb(self, entries: Array, shift: float = 1.0, part: slice = slice(None)) -> Ladder:
-        """Real differences at some entries on a ladder of steps, or on a part of its rungs."""
-        if self.ladders is not None and part == slice(None):
-            return self.ladders.climb(entries, shift, lambda missing: self._climb(missing, shift))
-        return self._climb(entries, shift, part)
+    def climb(self, entries: Array, part: slice = slice(None), *, again: bool = False) -> Ladder:
+        """Real differences at some entries on a ladder of steps, or on a part of its rungs.
 
-    def _climb(self, entries: Array, shift: float, part: slice = slice(None)) -> Ladder:
+        To climb it `again` takes other steps, and a closer look at the noise.
+        """
+        if self.ladders is not None and part == slice(None):
+            return self.ladders.climb(entries, again, lambda missing: self._climb(missing, again))
+        return self._climb(entries, again, part)
+
+    def _climb(self, entries: Array, again: bool, part: slice = slice(None)) -> Ladder:
+        shift = _SECOND_LADDER if again else 1.0
+        measure = self.own_noise if again and self.own_noise is not None else self.noise
         x = self.x[entries]
         scale = self.rho[entries]
         steps = rungs(x, scale, self.eps_f, shift=shift)[part]
         value = np.broadcast_to(self.value, self.x.shape)[entries]
-        noise = self.noise(entries)
-        return climb(self.probe, entries, x, value, steps, noise, self.eps_f, scale)
+        return climb(self.probe, entries, x, value, steps, measure(entries), self.eps_f, scale)
 
     def has_stairs(self, entries: Array, ladder: Ladder) -> Mask:
         """Whether the function at some entries, where it is level, jumps further on.
