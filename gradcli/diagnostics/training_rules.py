@@ -1,4 +1,4 @@
-"""What a training run can find: the GT rules.
+"""What a training run can find in layers, tasks and embeddings: GT rules.
 
 Each docstring is what `gradcli explain CODE` prints; its example is a command or a spec in which
 the run finds this.
@@ -9,118 +9,6 @@ from __future__ import annotations
 from gradcli.diagnostics.rules import Rule, rule
 
 __all__: list[str] = []
-
-
-@rule
-class NotFinite(Rule):
-    """A value or a gradient stops being a finite number.
-
-    Meaning:
-        At the step named, the output of the place named is infinite or no number; every gradient
-        below is lost, and so would be every parameter after the step. The run ends there.
-
-    Likely cause:
-        A learning rate that lets the weights grow; a logarithm or a quotient at zero; float16 or
-        float32 beyond its range.
-
-    What to look at:
-        The steps before: did the loss and the updates grow (see GT102)? If it is the first step,
-        `gradcli flow` says in which layer numbers leave their range.
-
-    Example:
-        gradcli: 1
-        data: {inputs: {shape: [16, 4], distribution: normal, std: 1.0e200}, targets: auto}
-        network: [dense: 1]
-        loss: mse
-    """
-
-    code = "GT101"
-    name = "non-finite"
-
-
-@rule
-class Diverged(Rule):
-    """The loss has left its first size for good.
-
-    Meaning:
-        From the step named on the loss stays above eleven times its first value, or ends in
-        infinity. The layer named is the one that changed most there, in terms of its own weights.
-
-    Likely cause:
-        A learning rate above 2/λ_max of the Hessian; gradients that explode with depth.
-
-    What to look at:
-        A smaller learning rate, a warm-up, `clip: {norm: 1}`. `gradcli curvature` gives the
-        largest stable step, `gradcli flow` says whether gradients explode.
-
-    Example:
-        gradcli: 1
-        data: {inputs: {shape: [16, 4], distribution: normal}, targets: auto}
-        network: [dense: 16, tanh, dense: 1]
-        loss: mse
-        train: {lr: 100}
-    """
-
-    code = "GT102"
-    name = "diverged"
-
-
-@rule
-class LossSpike(Rule):
-    """The loss jumps from one step to the next, and comes back.
-
-    Meaning:
-        At the steps listed the loss of the batch is more than twice the median of the twenty
-        before, and more than eight of their median deviations above it.
-
-    Likely cause:
-        A batch with outliers or wrong labels, or of very few examples; a step that was too large
-        (Adam after a quiet stretch, whose small denominators make large steps); a learning rate
-        near the stable limit.
-
-    What to look at:
-        The layer named, whose gradient grows the most there. Clipping by norm bounds the step;
-        `--log` has every step.
-
-    Example:
-        gradcli: 1
-        data: {inputs: {shape: [64, 4], distribution: normal}, targets: auto}
-        network: [dense: 1]
-        loss: mse
-        train: {batch: 1, lr: 1.0e-4, steps: 60}
-    """
-
-    code = "GT103"
-    name = "loss-spike"
-    severity = "warning"
-
-
-@rule
-class Plateau(Rule):
-    """The loss does not fall.
-
-    Meaning:
-        The loss of all data after the run is within 2 % of what it was before: nothing is learned.
-
-    Likely cause:
-        A learning rate that is too small, or far too large; gradients that vanish; dead units;
-        zero weights, whose units never differ.
-
-    What to look at:
-        The update ratios: a healthy layer changes by about a thousandth of its weights a step.
-        `gradcli flow` says whether a gradient reaches the first layer.
-
-    Example:
-        gradcli: 1
-        data: {inputs: {shape: [16, 4], distribution: normal}, targets: auto}
-        network: [dense: 8, tanh, dense: 1]
-        loss: mse
-        train: {lr: 1.0e-9}
-    """
-
-    code = "GT104"
-    name = "plateau"
-    severity = "warning"
 
 
 @rule
@@ -185,7 +73,7 @@ class UnitsLost(Rule):
 
     Meaning:
         At the end a fifth more of the layer's units than at the start have no slope on any row of
-        the batch (dead), or next to none (saturated). They no longer learn.
+        the data (dead), or next to none (saturated). They no longer learn.
 
     Likely cause:
         A step that was too large has thrown biases far below zero, or weights far out.
@@ -212,8 +100,9 @@ class Underflow(Rule):
     """Entries of the gradient are lost to float16.
 
     Meaning:
-        In mixed precision more than a twentieth of the entries that float32 has are exactly zero in
-        float16, whose smallest number is 6e-8. Where all of a layer's are, it does not learn.
+        In mixed precision more than a twentieth of the entries that float32 has at the first step,
+        or half of them later, are exactly zero in float16, whose smallest number is 6e-8. Where all
+        of a layer's are, it does not learn.
 
     Likely cause:
         A loss scale that is too small for these gradients, or none.
@@ -357,31 +246,3 @@ class CheckFailed(Rule):
 
     code = "GT112"
     name = "check-failed"
-
-
-@rule
-class Settled(Rule):
-    """The loss has fallen, and has stopped.
-
-    Meaning:
-        From the step named on the loss stays within a hundredth of its first size. That may be the
-        minimum, or the end of what this learning rate can do.
-
-    Likely cause:
-        The model has learned what it can; or the noise of the batches keeps it where it is.
-
-    What to look at:
-        A larger batch or a decaying schedule, if the gradient's norm is far from zero there; a
-        larger model, if it is not.
-
-    Example:
-        gradcli: 1
-        data: {inputs: {shape: [64, 4], distribution: normal}, targets: auto}
-        network: [dense: 1]
-        loss: mse
-        train: {batch: all, lr: 0.2}
-    """
-
-    code = "GT113"
-    name = "settled"
-    severity = "note"

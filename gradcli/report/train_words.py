@@ -51,8 +51,8 @@ def train_status(result: TrainResult) -> Status:
         if result.exit_code != ExitCode.OK:
             return Status("✗", "learning", "bad")
         return Status("✓", "learning", "good")
-    if result.verdict == "plateau":
-        return Status("!", "plateau", "doubt" if result.passed else "bad")
+    if result.verdict in ("plateau", "rising"):
+        return Status("!", result.verdict, "doubt" if result.passed else "bad")
     return Status("✗", result.verdict.upper(), "bad")
 
 

@@ -50,6 +50,7 @@ TRAIN_GATES: Final = (
     "diverged",
     "non-finite",
     "plateau",
+    "rising",
     "loss-spike",
     "clipped-often",
     "large-updates",

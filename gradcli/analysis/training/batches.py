@@ -15,8 +15,9 @@ class Batches:
     """The rows of each batch, by its number: a function of the seed, whatever came before.
 
     Rows that a loss reads together, such as a pair, stay together. Where a loss mines its triples,
-    the two rows of such a group are of one class, and classes take turns, so that a batch has both
-    positives and negatives.
+    the two rows of such a group are of one class, and a batch has two classes at least, so that
+    there are both positives and negatives; groups of the largest classes that would be alone with
+    their own are left out of a pass.
     """
 
     def __init__(self, model: Model, size: int | None, seed: int) -> None:
@@ -33,8 +34,17 @@ class Batches:
             )
         if self.classes is not None and self.size < 4:
             raise UsageError("batch: mining needs at least two rows of each of two classes, so 4")
-        self.a_pass = self.rows // self.size
+        self.a_pass = self._a_pass()
         """Batches in one pass over the data."""
+
+    def _a_pass(self) -> int:
+        if self.classes is None or self.whole:
+            return self.rows // self.size
+        pairs = [int(count) // 2 for count in np.unique(self.classes, return_counts=True)[1]]
+        others = sum(pairs) - max(pairs)
+        if not others:
+            raise UsageError("batch: two rows of each of two classes are needed; write all")
+        return max(1, min(2 * sum(pairs) // self.size, others))
 
     @property
     def whole(self) -> bool:
@@ -52,10 +62,9 @@ class Batches:
     def drawn(self, number: int, weights: Array) -> Array:
         """Rows drawn with chances in proportion to their weights, each once where there are enough.
 
-        Raises UsageError where rows belong together.
+        Only where rows do not belong together.
         """
-        if self.group > 1:
-            raise UsageError("curriculum: only for losses that take rows one by one")
+        assert self.group == 1
         rng = generator(self.seed, f"batch {number}")
         enough = int(np.count_nonzero(weights)) >= self.size
         chances = weights / weights.sum()
@@ -65,7 +74,7 @@ class Batches:
         if self.classes is None:
             groups = rng.permutation(self.rows // self.group)
             return np.asarray(groups[:, None] * self.group + np.arange(self.group)).ravel()
-        return _in_turns(self.classes, rng)
+        return _dealt(self.classes, self.a_pass, self.size // 2, rng)
 
 
 def _group(model: Model) -> int:
@@ -82,15 +91,20 @@ def _classes(model: Model) -> Array | None:
     return None
 
 
-def _in_turns(classes: Array, rng: np.random.Generator) -> Array:
-    """Pairs of rows of one class, the classes taking turns as long as they last."""
-    waiting = []
-    for each in np.unique(classes):
-        own = rng.permutation(np.flatnonzero(classes == each))
-        waiting.append([tuple(own[i : i + 2]) for i in range(0, len(own) - 1, 2)])
-    order: list[tuple[int, ...]] = []
-    while any(waiting):
-        for position in rng.permutation(len(waiting)):
-            if waiting[position]:
-                order.append(waiting[position].pop())
-    return np.asarray(order).ravel()
+def _dealt(classes: Array, batches: int, pairs: int, rng: np.random.Generator) -> Array:
+    """Rows for so many batches of so many pairs of one class, the classes dealt round.
+
+    What is too much is taken from the largest classes. As long as there are as many pairs outside
+    the largest as there are batches, each gets one of them.
+    """
+    own = []
+    for each in rng.permutation(np.unique(classes)):
+        rows = rng.permutation(np.flatnonzero(classes == each))
+        own.append(rows[: len(rows) // 2 * 2].reshape(-1, 2))
+    counts = np.array([len(each) for each in own])
+    pairs = min(pairs, int(counts.sum()) // batches)
+    while counts.sum() > batches * pairs:
+        counts[counts.argmax()] -= 1
+    stack = np.concatenate([each[:count] for each, count in zip(own, counts, strict=True)])
+    hands = stack.reshape(pairs, batches, 2).swapaxes(0, 1)
+    return np.asarray(hands[rng.permutation(batches)]).ravel()

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcli.analysis.training.breakdown import Breakdown, Underflow
 from gradcli.analysis.training.report import CheckedStep, Step, TrainVerdict
+from gradcli.analysis.training.score import Score
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
@@ -18,7 +19,10 @@ from gradcli.diagnostics.rules import finding
 __all__ = ["Told", "findings_of"]
 
 _DIVERGED: Final = 10.0
-"""Times the first loss, beyond which a run has gone off."""
+"""Times the first loss, of the first batch or of all data, beyond which a run has gone off."""
+
+_LASTING: Final = 3
+"""Steps in a row, up to the last, that have to be off."""
 
 _SPIKE: Final = 2.0
 _DEVIATIONS: Final = 8.0
@@ -40,7 +44,7 @@ _IDLE: Final = 10
 
 
 class Told(Record):
-    """What a run knows of itself at its end; the two losses are of all data, before and after."""
+    """What a run knows of itself at its end; `first` and `last` are of all data."""
 
     file: str
     steps: Sequence[Step]
@@ -48,8 +52,8 @@ class Told(Record):
     breakdown: Breakdown | None
     underflow: Underflow | None
     clips: str
-    first_loss: float
-    last_loss: float
+    first: Score
+    last: Score
 
 
 def findings_of(told: Told) -> tuple[tuple[Finding, ...], TrainVerdict]:
@@ -64,6 +68,8 @@ def findings_of(told: Told) -> tuple[tuple[Finding, ...], TrainVerdict]:
         verdict = "diverged"
     elif "GT101" in codes:
         verdict = "non-finite"
+    elif "GT114" in codes:
+        verdict = "rising"
     elif "GT104" in codes:
         verdict = "plateau"
     return tuple(found), verdict
@@ -91,16 +97,19 @@ def _diverged(told: Told) -> Iterator[Finding]:
     if len(steps) < 2:
         return
     losses = [step.loss for step in steps]
-    limit = losses[0] + _DIVERGED * max(abs(losses[0]), np.finfo(float).tiny)
-    ended = told.breakdown is not None
-    if not (ended or all(not loss <= limit for loss in losses[-3:])):
-        return
+    usual = [loss for loss in (losses[0], told.first.loss) if math.isfinite(loss)]
+    limit = max(usual, default=0.0) + _DIVERGED * max(map(abs, usual), default=0.0)
     began = len(losses)
     while began > 1 and not losses[began - 1] <= limit:
         began -= 1
-    if began == len(losses) and not ended:
+    start, off = steps[began - 1], losses[began:]
+    if not off:
         return
-    start = steps[max(began - 1, 0)]
+    if told.breakdown is None:
+        if len(off) < _LASTING or told.last.loss <= limit:
+            return
+    elif all(map(math.isnan, off)) and not _leaps(start):
+        return
     layer = max(
         start.layers,
         key=lambda each: each.update_ratio if math.isfinite(each.update_ratio) else math.inf,
@@ -114,6 +123,11 @@ def _diverged(told: Told) -> Iterator[Finding]:
         f"{layer.gradient_norm:.3g}",
         data={"step": start.number, "layer": layer.name, "update_ratio": layer.update_ratio},
     )
+
+
+def _leaps(step: Step) -> bool:
+    """Whether a layer leaves its weights behind: what is no number after that has run off."""
+    return any(not layer.update_ratio <= 1 for layer in step.layers)
 
 
 def _failed_checks(told: Told) -> Iterator[Finding]:
@@ -143,18 +157,27 @@ def _underflow(told: Told) -> Iterator[Finding]:
 
 def _plateau(told: Told) -> Iterator[Finding]:
     losses = np.array([step.loss for step in told.steps])
-    if len(losses) < _LONG or not np.isfinite([*losses, told.last_loss]).all():
+    before, after = told.first.loss, told.last.loss
+    if not np.isfinite([*losses, before, after]).all():
         return
-    scale = abs(told.first_loss)
-    gained = told.first_loss - told.last_loss
+    scale, gained = abs(before), before - after
+    if gained < -_FLAT * scale and not told.steps[-1].annealed and not any(_diverged(told)):
+        yield finding(
+            "GT114",
+            "loss",
+            f"the loss of all data is {after:.4g} after the run, {before:.4g} before: it has risen",
+            data={"before": before, "after": after},
+        )
+    if len(losses) < _LONG:
+        return
     if abs(gained) < _FLAT * scale:
         ends = told.steps[0].number, told.steps[-1].number
         yield finding(
             "GT104",
             "loss",
-            f"the loss of all data is {told.last_loss:.4g} after the run, {told.first_loss:.4g} "
-            f"before: nothing is learned from step {ends[0]} to {ends[1]}",
-            data={"from": ends[0], "to": ends[1], "loss": told.last_loss},
+            f"the loss of all data is {after:.4g} after the run, {before:.4g} before: nothing is "
+            f"learned from step {ends[0]} to {ends[1]}",
+            data={"from": ends[0], "to": ends[1], "loss": after},
         )
         return
     if gained < 0:
@@ -239,23 +262,25 @@ def _updates(told: Told) -> Iterator[Finding]:
 
 
 def _units(told: Told) -> Iterator[Finding]:
-    """Layers that lose units, against what they had at the first step."""
-    for index, first in enumerate(told.steps[0].layers if told.steps else ()):
+    """Layers that lose units on all data; a batch only dates it, since few rows reach few units."""
+    for index, layer in enumerate(told.steps[0].layers if told.steps else ()):
+        if layer.name not in told.first.units or layer.name not in told.last.units:
+            continue
         for kind in ("dead", "saturated"):
-            before = getattr(first, kind)
-            after = getattr(told.steps[-1].layers[index], kind)
-            if before is None or after is None or after - before < _LOST:
+            before = getattr(told.first.units[layer.name], kind)
+            after = getattr(told.last.units[layer.name], kind)
+            if after - before < _LOST:
                 continue
-            since = next(
-                step.number
-                for step in told.steps
-                if (getattr(step.layers[index], kind) or 0.0) - before >= _LOST
-            )
+            since = told.steps[-1].number
+            for step in reversed(told.steps):
+                if (getattr(step.layers[index], kind) or 0.0) - before < _LOST:
+                    break
+                since = step.number
             yield finding(
                 "GT107",
-                first.name,
-                f"{after:.0%} of its units are {kind} at the end, {before:.0%} at the start; a "
-                f"fifth more since step {since}",
+                layer.name,
+                f"{after:.0%} of its units are {kind} on all data at the end, {before:.0%} at the "
+                f"start; a fifth more since step {since}",
                 data={"kind": kind, "before": before, "after": after, "step": since},
             )
 

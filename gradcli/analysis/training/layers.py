@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from gradcli.analysis.flow.units import Normal, normal_shares, unit_shares
+from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares
 from gradcli.analysis.training.passes import Pass
 from gradcli.analysis.training.report import LayerStep
 from gradcli.analysis.training.vector import norm
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
+from gradcli.engine.network import Trace
 from gradcli.spec.plan import Plan
 
 __all__ = ["LOSS", "Layers"]
@@ -61,23 +62,27 @@ class Layers:
         for name, own in self.parameters.items():
             weights = norm(_joined(before, own))
             change = norm(_joined(after, own) - _joined(before, own))
-            shares = self._shares(name, done)
+            shares = self.shares(name, done.trace)
             found.append(
                 LayerStep(
                     name,
                     norm(_joined(gradients, own)),
                     weights,
                     change / weights if weights else float(change > 0),
-                    *shares,
+                    None if shares is None else shares.dead,
+                    None if shares is None else shares.saturated,
                 )
             )
         return tuple(found)
 
-    def _shares(self, name: str, done: Pass) -> tuple[float | None, float | None]:
-        """Dead and saturated units of the activation behind a layer, over the batch."""
+    def shares(self, name: str, trace: Trace) -> Shares | None:
+        """Dead and saturated units of the activation behind a layer, over the rows of a pass.
+
+        None where there is no activation, or its slopes are not finite.
+        """
         index = self.activations.get(name)
         if index is None:
-            return None, None
+            return None
         node = self.plan.nodes[index]
         if index not in self._normal:
             own = {
@@ -85,13 +90,12 @@ class Layers:
                 for local, full in node.parameters.items()
             }
             self._normal[index] = normal_shares(node, own)
-        value = done.trace.slots[index + 1]
+        value = trace.slots[index + 1]
         with np.errstate(all="ignore"):
-            (slopes,), _ = done.trace.pullbacks[index](np.ones_like(value))
+            (slopes,), _ = trace.pullbacks[index](np.ones_like(value))
         if not np.isfinite(slopes).all():
-            return None, None
-        shares = unit_shares(slopes.reshape(-1, slopes.shape[-1]), self._normal[index])
-        return shares.dead, shares.saturated
+            return None
+        return unit_shares(slopes.reshape(-1, slopes.shape[-1]), self._normal[index])
 
 
 def _joined(arrays: Mapping[str, Array], names: tuple[str, ...]) -> Array:

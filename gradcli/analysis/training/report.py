@@ -28,7 +28,7 @@ __all__ = [
     "TrainVerdict",
 ]
 
-TrainVerdict = Literal["learning", "plateau", "diverged", "non-finite", "invalid"]
+TrainVerdict = Literal["learning", "plateau", "rising", "diverged", "non-finite", "invalid"]
 
 
 def _plain(value: Any) -> dict[str, Any]:

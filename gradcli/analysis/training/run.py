@@ -30,7 +30,7 @@ from gradcli.analysis.training.report import (
     TrainResult,
 )
 from gradcli.analysis.training.saved import SETTING, as_array, as_text
-from gradcli.analysis.training.score import accuracy_of, loss_of
+from gradcli.analysis.training.score import score_of
 from gradcli.analysis.training.tasks import task_steps, weighting_of, weights_of
 from gradcli.analysis.training.vector import Packing, norm
 from gradcli.core.arrays import Array
@@ -42,8 +42,9 @@ __all__ = ["invalid_run", "train_plan"]
 
 OnStep = Callable[[Step], None]
 
-_MORE_ZEROS: Final = 0.05
-"""In mixed precision: so many more entries of zero than before, and float32 is asked again."""
+_MORE_ZEROS: Final = 0.5
+"""In mixed precision: so many more entries of zero than before, and float32 is asked again; the few
+that come with a loss that falls are no loss."""
 
 
 def train_plan(
@@ -112,8 +113,7 @@ class _Run:
         self.underflow: Underflow | None = None
         self.most_zeros = -math.inf
         self.last: Pass | None = None
-        self.first_loss = loss_of(self.passes, self.parameters)
-        self.first_accuracy = accuracy_of(self.passes, self.parameters)
+        self.first = score_of(self.passes, self.parameters, self.layers)
         if self.examples is not None and self.batches.group > 1:
             raise UsageError("curriculum: only for losses that take rows one by one")
 
@@ -166,8 +166,7 @@ class _Run:
                 f"the run that is resumed has done {self.started} steps; --steps counts all of "
                 f"them, and has to be more than that"
             )
-        self.first_loss = loss_of(self.passes, self.parameters)
-        self.first_accuracy = accuracy_of(self.passes, self.parameters)
+        self.first = score_of(self.passes, self.parameters, self.layers)
 
     def stand_at(self, state: Mapping[str, Array]) -> None:
         """Take back a `state`."""
@@ -352,7 +351,7 @@ class _Run:
     def result(self, interrupted: bool) -> TrainResult:
         options = self.options
         clipping = "" if options.clip is None else "{} {:g}".format(*options.clip)
-        last_loss = loss_of(self.passes, self.parameters)
+        last = score_of(self.passes, self.parameters, self.layers)
         told = Told(
             self.plan.file,
             self.found,
@@ -360,11 +359,10 @@ class _Run:
             self.breakdown,
             self.underflow,
             clipping,
-            self.first_loss,
-            last_loss,
+            self.first,
+            last,
         )
         findings, verdict = findings_of(told)
-        accuracy = accuracy_of(self.passes, self.parameters)
         result = TrainResult(
             name=self.plan.name,
             verdict=verdict,
@@ -379,12 +377,12 @@ class _Run:
             accumulate=options.accumulate,
             parameters=len(self.vector),
             started=self.started,
-            first_loss=self.first_loss,
-            last_loss=last_loss,
+            first_loss=self.first.loss,
+            last_loss=last.loss,
             accuracy=(
                 None
-                if accuracy is None or self.first_accuracy is None
-                else (self.first_accuracy, accuracy)
+                if last.accuracy is None or self.first.accuracy is None
+                else (self.first.accuracy, last.accuracy)
             ),
             steps=tuple(self.found),
             checks=tuple(self.checks),
