@@ -47,10 +47,10 @@ class Branches(Exact):
 
 
 class Rounded(Exact):
-    """Its slope is rounded to seven digits."""
+    """Its slope is rounded to multiples of 5e-7."""
 
     def slope(self, x: Array) -> Array:
-        return np.round(super().slope(x), 7)
+        return np.round(super().slope(x) / 5e-7) * 5e-7
 
 
 class Table(Exact):

@@ -206,7 +206,7 @@ def test_right_layers_with_parameters_pass() -> None:
 def test_approximate_backwards_in_python_are_caught(name: str) -> None:
     """Good to the grade that is asked for, and useless to differentiate."""
     definition = {"kind": "layer", "python": str(OTHERS), "class": name}
-    spec = network(["mine", {"dense": 2}], rows=2, mine=definition)
+    spec = network([{"dense": 4}, "mine", {"dense": 3}], rows=2, mine=definition)
     assert gradcli.check(spec, allow_python=True).verdict == "pass"
     report = check(spec)
     assert report.verdict == "fail", report
