@@ -20,7 +20,7 @@ Entries = int | Literal["all"] | None
 
 def assert_gradients(
     fun: Callable[..., Any],
-    grad: Callable[..., Any],
+    grad: Callable[..., Any] | Arrays,
     params: Arrays,
     *,
     require: str | float | None = None,
@@ -28,7 +28,7 @@ def assert_gradients(
     seed: int = 0,
     name: str = "gradient",
 ) -> CheckReport:
-    """Assert that grad(params) is the gradient of fun(params) -> float; see `gradcli.gradcheck`.
+    """Assert that grad(params), or grad, is the gradient of fun(params); see `gradcli.gradcheck`.
 
     Returns the report. Raises AssertionError, with the diagnosis, where an entry is proven wrong,
     a contract is broken, or something could not be decided; UsageError where `fun` itself cannot be

@@ -183,3 +183,33 @@ def test_a_zero_on_fine_stairs_is_not_passed(x: float) -> None:
     report = gradcli.gradcheck(fun, np.zeros_like, np.array([x]))
     assert report.verdict != "pass", report
     assert gradcli.gradcheck(fun, lambda p: np.cos(1e4 + p), np.array([x])).verdict != "fail"
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 0.25, 1.0])
+def test_a_gradient_of_one_point_is_not_asked_beside_its_kink(slope: float) -> None:
+    """As an array it says nothing of the slope there, where a function of its value is wrong."""
+    point = np.array([0.0, 2.0])
+
+    def fun(x: Array) -> Any:
+        return np.abs(x).sum()
+
+    report = gradcli.gradcheck(fun, np.array([slope, 1.0]), point)
+    assert report.passed, report
+    assert report.tensors[0].kinks == 1
+    assert gradcli.gradcheck(fun, lambda x: np.array([slope, 1.0]), point).verdict == "fail"
+    assert gradcli.gradcheck(fun, np.array([1.5, 1.0]), point).verdict == "fail"
+    assert gradcli.gradcheck(fun, np.array([slope, -1.0]), point).verdict == "fail"
+
+
+def test_the_gradient_of_one_point_comes_in_the_structure_of_the_arguments() -> None:
+    w = np.array([0.3, -1.2, 2.0])
+    point = {"w": w, "b": 0.5}
+
+    def fun(p: dict[str, Any]) -> Any:
+        return np.sin(p["w"]).sum() * p["b"]
+
+    right = {"w": np.cos(w) * 0.5, "b": np.sin(w).sum()}
+    assert gradcli.gradcheck(fun, right, point).passed
+    assert gradcli.gradcheck(fun, {**right, "b": 1.1 * right["b"]}, point).verdict == "fail"
+    (found,) = gradcli.gradcheck(fun, right["w"], point).findings
+    assert (found.code, "expected a dict" in found.message) == ("GC002", True)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import gradcli
-import gradcli.ops  # noqa: F401  (fills the catalogue)
+import gradcli.ops
 from gradcli.analysis.gradcheck.step_size import StepCurve, measure_step_sizes
 from gradcli.cli.main import main
 from gradcli.errors import SpecError, UsageError

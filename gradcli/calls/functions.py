@@ -16,7 +16,7 @@ Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
 def gradcheck(
     fun: Callable[..., Any],
-    grad: Callable[..., Any],
+    grad: Callable[..., Any] | Arrays,
     params: Arrays,
     *,
     require: str | float | None = None,
@@ -28,9 +28,11 @@ def gradcheck(
     """Check grad(params) against differences of fun(params) -> float, whatever these do inside.
 
     `params` is an array, a list of arrays or a dict of arrays (scalars count as arrays of no axes);
-    `grad` returns the same structure. Integer arrays are passed along and not differentiated.
-    Of arrays with so many entries that these would take more than the `budget` of multiply-adds, a
-    sample is checked, and random projections of the whole; `entries="all"` checks all.
+    `grad` returns the same structure, or is it: the gradient at `params` alone, of which nothing
+    can be asked beside a kink, where any slope between the one-sided ones is right.
+    Integer arrays are passed along and not differentiated. Of arrays with so many entries that
+    these would take more than the `budget` of multiply-adds, a sample is checked, and random
+    projections of the whole; `entries="all"` checks all.
     Raises UsageError where `fun` itself cannot be evaluated at the point, and for options that
     make no sense.
     """

@@ -108,6 +108,7 @@ class Callables:
     entries where the function is known to be complex-safe. `draws` names the random generators
     that a forward draws from, and finds in the same state each time; `further()` are findings on
     contracts that only callables of this kind have. With `ladders`, by name, none is climbed twice.
+    `here_only` says that the claim is the gradient at the point, and none for any other.
     `at_point` and what follows is set once the contracts are seen to be kept.
     """
 
@@ -124,6 +125,7 @@ class Callables:
     pull: Pull | None = None
     draws: str = ""
     further: Callable[[], list[Finding]] = list
+    here_only: bool = False
     evaluations: int = 0
     ladders: Mapping[str, RememberedLadders] = field(default_factory=dict)
     at_point: float = float("nan")
@@ -175,7 +177,7 @@ class Callables:
             factors=self.factors,
             ladders=self.ladders.get(name),
             whole_numbers=self.claimed_dtypes[name].kind != "f",
-            claims=partial(self._claims, name),
+            claims=None if self.here_only else partial(self._claims, name),
             own_noise=probes.own_noise,
             around=probes.slopes_around,
         )

@@ -22,20 +22,25 @@ Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 
 def check_scalar_function(
     fun: Callable[..., Any],
-    grad: Callable[..., Any],
+    grad: Callable[..., Any] | Arrays,
     params: Arrays,
     options: CheckOptions,
     name: str,
 ) -> CheckReport:
-    """The report on grad(params) as the gradient of fun(params) -> float."""
+    """The report on grad(params), or grad itself, as the gradient of fun(params) -> float."""
     point, rebuild, flatten = _structure(params)
+
+    def claim(arrays: Mapping[str, Array]) -> dict[str, Any]:
+        return flatten(grad(rebuild(arrays)) if callable(grad) else grad)
+
     callables = Callables(
         value=lambda arrays: fun(rebuild(arrays)),
-        claim=lambda arrays: flatten(grad(rebuild(arrays))),
+        claim=claim,
         point=point,
         wrt=_differentiable(point),
         options=options,
         where=name,
+        here_only=not callable(grad),
     )
     return _report(callables, name)
 
