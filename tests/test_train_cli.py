@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 import gradcli
 from gradcli.cli.main import main
+from gradcli.errors import UsageError
 
 SPECS = Path(__file__).parent.parent / "specs"
 DIGITS = str(SPECS / "digits.yaml")
@@ -79,6 +81,26 @@ def test_every_step_is_logged_as_it_is_done(spec: Path, tmp_path: Path) -> None:
     first = log.read_bytes()
     run(str(spec), "--log", str(log))
     assert log.read_bytes() == first
+
+
+def test_only_a_log_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> None:
+    """What fails beside it, such as a closed standard output, is not its fault."""
+    from gradcli.cli.step_log import step_log
+
+    with pytest.raises(BrokenPipeError), step_log(str(tmp_path / "steps.jsonl")):
+        raise BrokenPipeError(32, "Broken pipe")
+    with (
+        pytest.raises(UsageError, match="cannot be written: Is a directory"),
+        step_log(str(tmp_path)),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_log_that_fills_the_disk_is_told(spec: Path) -> None:
+    result = run(str(spec), "--log", "/dev/full")
+    assert result.exit_code == 2
+    assert "/dev/full cannot be written: No space left on device" in result.stderr
 
 
 def test_weights_are_kept_and_a_run_goes_on(spec: Path, tmp_path: Path) -> None:
