@@ -182,7 +182,7 @@ def _what_is_wrong(code: int, stdout: str, stderr: str, case: Case) -> str:
         return "a traceback"
     if code and not (stdout + stderr).strip():
         return f"exit code {code} without a word"
-    if _form(case.arguments) == "json" and stdout:
+    if _form(case.arguments) == "json" and stdout and not stdout.startswith("Usage: "):
         try:
             found = json.loads(stdout, parse_constant=_no_json)
         except ValueError as error:
