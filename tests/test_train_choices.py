@@ -107,6 +107,14 @@ def test_a_temperature_is_annealed_and_never_reaches_zero() -> None:
         gradcli.train(source, anneal={"temprature": "exponential"})
 
 
+def test_a_number_is_not_annealed_beyond_what_the_loss_takes() -> None:
+    loss = {"cross_entropy": {"label_smoothing": 0.4}}
+    source = spec([{"dense": 3}], loss, DRAWN, steps=10)
+    with pytest.raises(UsageError, match=r"takes label_smoothing to 1\.7\d*; expected a number"):
+        gradcli.train(source, anneal={"label_smoothing": {"exponential": {"end": 5}}})
+    assert only(gradcli.train(source, anneal={"label_smoothing": "linear"})).steps
+
+
 def test_the_weight_of_a_summand_is_annealed() -> None:
     source = spec([{"dense": {"units": 1, "bias": False}}],
                   {"sum": ["mse", {"l2": {"weight": 0.5}}]}, DRAWN, batch="all", lr=1e-300,

@@ -145,8 +145,11 @@ def _changed(
     return plan.replace(losses=tuple(losses), terms=tuple(terms))
 
 
-def anneal_targets(plan: Plan, schedules: Mapping[str, Choice]) -> None:
-    """Raises UsageError for a name that is neither a number of a loss nor a summand."""
+def anneal_targets(plan: Plan, schedules: Mapping[str, Choice], steps: int) -> None:
+    """Raises UsageError for a name that is neither a number of a loss nor a summand.
+
+    And for a number that leaves, within these steps, what the loss takes.
+    """
     numbers = {
         param.name
         for loss in plan.losses
@@ -158,3 +161,17 @@ def anneal_targets(plan: Plan, schedules: Mapping[str, Choice]) -> None:
         if name not in numbers | summands:
             known = ", ".join(sorted(numbers | summands))
             raise UsageError(f"anneal: the loss has no {name!r}; it has {known}")
+    for loss in plan.losses:
+        for param in loss.op.params:
+            if param.name not in schedules or param.name not in loss.options:
+                continue
+            schedule = schedules[param.name]
+            factors = [float(schedule(done, steps)) for done in range(steps)]
+            for value in (loss.options[param.name] * f for f in (min(factors), max(factors))):
+                try:
+                    param.convert(value)
+                except ValueError:
+                    raise UsageError(
+                        f"anneal: {schedule} takes {param.name} to {value:.4g}; expected "
+                        f"{param.expected()}"
+                    ) from None

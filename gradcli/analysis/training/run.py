@@ -92,7 +92,7 @@ class _Run:
         self.precision = precision
         self.plan = plan.replace(dtype="float32" if self.mixed else precision)
         self.options = options
-        anneal_targets(plan, options.anneal)
+        anneal_targets(plan, options.anneal, options.steps)
         self.model = Model(self.plan)
         self.passes = Passes(self.model, mixed=self.mixed)
         self.batches = Batches(self.model, options.batch, plan.seed)
