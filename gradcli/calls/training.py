@@ -111,4 +111,4 @@ def train(
             else (lambda w, kept: save_run(save_weights, w, kept)),
         )
     except UserCodeError as error:
-        return invalid_run(plan.name, (plan.python_problem(error),), seed)
+        return invalid_run(name_of(meant), (plan.python_problem(error),), seed)

@@ -320,8 +320,8 @@ def _idle(told: Told) -> Iterator[Finding]:
         yield finding(
             "GT110",
             "loss",
-            f"no triplet is inside the margin from step {number} on: there is nothing to learn "
-            "from these",
+            f"no pair or triplet is inside the margin from step {number} on: there is nothing to "
+            "learn from these",
             data={"step": number},
         )
 
