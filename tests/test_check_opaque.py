@@ -213,3 +213,25 @@ def test_the_gradient_of_one_point_comes_in_the_structure_of_the_arguments() -> 
     assert gradcli.gradcheck(fun, {**right, "b": 1.1 * right["b"]}, point).verdict == "fail"
     (found,) = gradcli.gradcheck(fun, right["w"], point).findings
     assert (found.code, "expected a dict" in found.message) == ("GC002", True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("factors", [np.positive, np.abs, np.square], ids=["x", "|x|", "x²"])
+def test_a_product_of_zeros_has_no_slope(size: int, factors: Function) -> None:
+    """Each alone changes nothing, however large; only all together do."""
+
+    def fun(x: Array) -> Any:
+        return factors(x).prod() if size > 1 else 0 * x.sum()
+
+    point = np.zeros(size)
+    assert gradcli.gradcheck(fun, np.zeros_like, point).passed
+    for wrong in (1.0, 1e-9):
+        report = gradcli.gradcheck(fun, lambda x, by=wrong: np.eye(1, size)[0] * by, point)
+        assert report.verdict == "fail", report
+
+
+def test_where_it_cannot_be_computed_a_function_is_not_constant() -> None:
+    def fun(x: Array) -> Any:
+        return np.where(np.abs(x - 1) < 1e-14, 3.0, np.nan).sum()
+
+    assert gradcli.gradcheck(fun, np.zeros_like, np.ones(1)).verdict == "inconclusive"

@@ -65,7 +65,7 @@ class Ladder(Record):
     and `noise` (E,) its noise there, or the rounding of that if it is more; `rung` (E,) is the last
     step that the central estimate was made of, by its place, and `step` its length. `edge` (E,) is
     where the function first changes, if it is level on the smallest steps, else zero, and `rise` by
-    how much it changes first.
+    how much it changes first. If it never does, that is where it was last seen, and zero.
     """
 
     central: Estimate
@@ -152,7 +152,8 @@ def climb(
         size = np.fmax(np.abs(f_above), np.abs(f_below))
         size = np.where(np.isfinite(size), np.fmax(size, np.abs(value)), np.abs(value))
         # where nothing changes at all, what does may be lost in the rounding of larger numbers
-        edge = _edge(f_above == value, f_below == value, steps)
+        same_above, same_below = f_above == value, f_below == value
+        edge = _edge(same_above, same_below, steps)
         varies = np.fmax(np.abs(f_above - value), np.abs(f_below - value))
         varies = np.where(np.isfinite(varies), varies, 0.0)
         rise = np.where(varies > 0, varies, np.inf).min(axis=0, initial=np.inf)
@@ -170,8 +171,11 @@ def climb(
         steep = _grows(to_right, noise_of_side) | _grows(to_left, noise_of_side)
     # noise at the level of rounding is no sign of it: the function is merely flat here
     rough = noise.near > _ROUGH_ULPS * eps * np.abs(value)
-    blind: Mask = (rough & (noise.near > _BLIND * variation)) | steep
+    drowned = (variation > 0) & (noise.near > _BLIND * variation)
+    blind: Mask = (rough & drowned) | steep
     near = np.maximum(nearby.max(axis=0, initial=0.0), np.abs(value))
+    last = np.where(same_above & same_below, steps, 0.0).max(axis=0, initial=0.0)
+    edge = np.where((edge != 0) & (variation == 0), last, edge)
     edge, rise = (np.where(np.isfinite(each), each, 0.0) for each in (edge, rise))
     step = np.nan_to_num(steps[rung, np.arange(len(rung))])
     own = np.maximum(noise.near, eps * near)

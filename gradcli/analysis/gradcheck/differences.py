@@ -73,7 +73,7 @@ def judge_differences(
     u[spared] = np.maximum(u, u_sides)[spared]
     # a function that is level everywhere may have been rounded to that, or else its claim, as a
     # sum of what cancels, to something that is not zero
-    constant = (central.uncertainty == 0) | ((ladder.edge == 0) & (ladder.rise == 0))
+    constant = (central.uncertainty == 0) | (ladder.rise == 0)
     lost = constant & (np.abs(a) <= scale.eps * np.maximum(1.0, ladder.size))
     unseen = (ladder.blind & np.isfinite(a)) | lost
     outcome[(outcome == Outcome.FAIL) & unseen] = Outcome.UNDECIDED
@@ -88,9 +88,10 @@ def judge_differences(
 
 
 def is_a_step(ladder: Ladder, position: Array) -> Mask:
-    """Where a function is level for longer than rounding makes it, and then rises by more."""
-    wide: Mask = np.abs(ladder.edge) > _LEVEL * position
-    return wide & (ladder.rise > _STAIR * ladder.size)
+    """Where a function is level for longer than rounding makes it, and rises by more, if ever."""
+    wide = np.abs(ladder.edge) > _LEVEL * position
+    by_more: Mask = (ladder.rise > _STAIR * ladder.size) | (ladder.rise == 0)
+    return wide & by_more
 
 
 def _between(left: Estimate, right: Estimate) -> tuple[Array, Array, Array]:
