@@ -35,6 +35,7 @@ from gradcli.core.op import (
     Weighting,
 )
 from gradcli.core.registry import CATALOGUE
+from gradcli.core.training_op import Curriculum, Optimizer, Schedule
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError
 
@@ -246,6 +247,12 @@ def told(outcome: Outcome) -> str:
     return "\n  ".join(said)
 
 
+def drawable() -> set[str]:
+    """The names of all ops but those that only a run of training has."""
+    of_runs = (Curriculum, Optimizer, Schedule)
+    return {op.name for op in CATALOGUE if not isinstance(op, of_runs)}
+
+
 def main(count: int = 1000, seed: int = 0) -> int:
     """Print what became of them; 1 if a correct network failed or a mistake survived."""
     start = time.perf_counter()
@@ -264,7 +271,7 @@ def main(count: int = 1000, seed: int = 0) -> int:
             fates[mutant.fate] += 1
             if mutant.fate == "caught" and not mutant.named:
                 others[f"{mutant.code} as {', '.join(mutant.found) or 'none'}"] += 1
-    names = {op.name for op in CATALOGUE}
+    names = drawable()
     listed = ", ".join(sorted(names - used)) or "none"
     print(
         f"{count} networks of {len(names & used)} ops (never drawn: {listed}):", _counts(verdicts)
