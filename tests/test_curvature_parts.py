@@ -14,7 +14,7 @@ from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.solve import ByProducts
 from gradcli.analysis.curvature.spectra import sampled_spectrum
 from gradcli.analysis.curvature.trace import signs
-from gradcli.errors import UsageError
+from gradcli.errors import ExitCode, UsageError
 
 NETWORKS: dict[str, tuple[Any, list[int]]] = {
     "dense": ([{"dense": 5}, "tanh", {"dense": {"units": 3, "name": "head"}}], [6, 4]),
@@ -126,3 +126,19 @@ def test_a_curvature_that_is_not_finite_is_refused() -> None:
     spec = {"gradcli": 1, "data": data, "network": network, "loss": "mse"}
     with pytest.raises(UsageError, match="not finite here"):
         gradcli.curvature(spec)
+
+
+def test_curvature_that_is_nearer_than_any_difference_is_not_called_wrong() -> None:
+    """x/sqrt(x² + 1e-14) bends within 1e-7 of zero; farther off it is level, and seems so surely."""
+    zero = {"units": 2, "init": {"constant": 0.0}, "bias_init": {"constant": 1e-9}}
+    report = gradcli.curvature(
+        {
+            "gradcli": 1,
+            "data": {"inputs": {"shape": [4, 3], "distribution": "normal"}, "targets": "auto"},
+            "network": [{"dense": zero}, {"rms_norm": {"eps": 1e-14}}, {"dense": 1}],
+            "loss": "mse",
+        }
+    )
+    (result,) = report.results
+    assert result.verdict != "fail"
+    assert report.exit_code in (ExitCode.OK, ExitCode.UNDECIDED)

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Crosscheck
+from gradcli.analysis.gradcheck.truth import OP_ULPS, nudged
 from gradcli.core.arrays import Array, Mask
 from gradcli.engine.model import INPUTS
 from gradcli.engine.replicas import Point, chunks
@@ -23,6 +24,7 @@ _STEPS = 2.0 ** -np.arange(4.0, 28.0, 2.0)  # relative to the size of the parame
 _RATIO = 16  # of the errors of central differences at neighbouring steps
 _EPS = float(np.finfo(np.float64).eps)
 _SURE = 16  # uncertainties that a right product may be off by
+_TRIES = 3
 _CLEAR = 1e-3  # relative uncertainty above which nothing has been compared
 
 
@@ -35,12 +37,13 @@ def crosscheck(products: Products, seed: int, directions: int = 4) -> Crosscheck
     """
     rng = np.random.default_rng([seed, 2])
     vectors = rng.standard_normal((directions, products.size))
+    jitter = _jitter(products, rng)
     turned = products.times("hessian", vectors)
     error = doubt = 0.0
     compared = 0
     agrees = True
     for vector, product in zip(vectors, turned, strict=True):
-        value, uncertainty = _derivative(products, vector)
+        value, uncertainty = _derivative(products, vector, jitter)
         size = max(float(np.linalg.norm(product)), float(np.linalg.norm(value)))
         if not np.isfinite(uncertainty) or uncertainty > _CLEAR * max(size, _floor(products)):
             continue
@@ -67,7 +70,20 @@ def _asymmetry(vectors: Array, turned: Array) -> float:
     return float(np.abs(forms - forms.T).max()) / largest if largest else 0.0
 
 
-def _derivative(products: Products, vector: Array) -> tuple[Array, float]:
+def _jitter(products: Products, rng: np.random.Generator) -> float:
+    """How far the gradient moves when every value on its way does, by its last digits: most of 3.
+
+    A network may lose digits on the way, so that its gradient is less sure than it is large.
+    """
+    at = products.point[None]
+    base, moves = products.gradients(at), [0.0]
+    for _ in range(_TRIES):
+        with products.model.network.rounded(lambda each: nudged(each, _EPS, rng, OP_ULPS)):
+            moves.append(float(np.linalg.norm(products.gradients(at) - base)))
+    return max(moves) if np.isfinite(moves).all() else np.inf
+
+
+def _derivative(products: Products, vector: Array, jitter: float) -> tuple[Array, float]:
     """The derivative of the gradient along a vector, and its uncertainty in the Euclidean norm."""
     steps = _STEPS * products.scale / float(np.abs(vector).max())
     offsets = np.concatenate([steps, -steps])
@@ -75,8 +91,9 @@ def _derivative(products: Products, vector: Array) -> tuple[Array, float]:
     count = len(steps)
     usable = ~(flipped[:count] | flipped[count:])
     central = (gradients[:count] - gradients[count:]) / (2 * steps[:, None])
-    best, least = np.zeros_like(vector), np.inf
-    noise = _EPS * np.abs(gradients).max() * np.sqrt(products.size) / steps
+    best, least, chosen = np.zeros_like(vector), np.inf, count
+    rounding = _EPS * np.abs(gradients).max() * np.sqrt(products.size)
+    noise = max(rounding, jitter) / steps
     one_sided = gradients[:count] + gradients[count:] - 2 * products.gradient
     if _leaps(np.linalg.norm(one_sided, axis=1) / steps, noise, usable):
         return np.zeros_like(vector), np.inf
@@ -88,8 +105,9 @@ def _derivative(products: Products, vector: Array) -> tuple[Array, float]:
     for (i, coarse), (j, fine) in pairwise(refined):
         apart = float(np.linalg.norm(fine - coarse) + noise[j])
         if j == i + 1 and apart < least:
-            best, least = fine, apart
-    return best, least
+            best, least, chosen = fine, apart, j
+    nearer = [float(np.linalg.norm(each - best) - noise[i]) for i, each in refined if i > chosen]
+    return best, max(least, *nearer, 0.0)  # what is nearer the point may say otherwise
 
 
 def _leaps(gaps: Array, noise: Array, usable: Mask) -> bool:
