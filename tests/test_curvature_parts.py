@@ -129,7 +129,7 @@ def test_a_curvature_that_is_not_finite_is_refused() -> None:
 
 
 def test_curvature_that_is_nearer_than_any_difference_is_not_called_wrong() -> None:
-    """x/sqrt(x² + 1e-14) bends within 1e-7 of zero; farther off it is level, and seems so surely."""
+    """x/sqrt(x² + 1e-14) bends within 1e-7 of zero; farther off it is level, and surely so."""
     zero = {"units": 2, "init": {"constant": 0.0}, "bias_init": {"constant": 1e-9}}
     report = gradcli.curvature(
         {
