@@ -220,14 +220,15 @@ def test_a_dropped_path_is_vacuous_not_wrong() -> None:
 
 
 def test_memory_counts_buffers_once() -> None:
+    """Dropout has its mask, and keeps what multiplies the cotangent; neither has a gradient."""
     plain, masked = (
         load_plan(spec_of([layer], [100, 50], "mse")).memory for layer in ("tanh", {"dropout": 0.5})
     )
-    assert masked - plain == 8 * 100 * 50
+    assert masked - plain == 8 * (100 * 50 + 100 * 50)
     with pytest.raises(SpecError, match=r"buffers 39\.1 KiB") as caught:
         load_plan(spec_of([{"dropout": 0.5}], [100, 50], "mse"), max_memory=1000)
     (problem,) = caught.value.errors
-    assert problem.hint == "dropout_1 alone needs 117 KiB"
+    assert problem.hint == "dropout_1 alone needs 156 KiB"
 
 
 def test_a_wrong_normalization_is_the_culprit_and_a_bug() -> None:
