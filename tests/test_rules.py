@@ -35,6 +35,8 @@ def codes_found(each: type[Rule], folder: Path) -> set[str]:
         path.write_text(example, encoding="utf-8")
         if each.code.startswith("GT"):
             return codes_of_command(["train", str(path), *JSON])
+        if each.code.startswith("GF"):
+            return codes_of_command(["flow", str(path), *JSON])
         found = codes_of_command(["check", str(path), *JSON])
         return found | codes_of_command(["flow", str(path), *JSON])
     names: dict[str, Any] = {}
