@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
+from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
 
 __all__ = [
     "GRADES",
     "SCHEMA",
     "Grade",
+    "Judged",
     "Report",
+    "ReportOfResults",
     "Verdict",
     "envelope",
     "grade_of",
@@ -71,3 +75,44 @@ class Report(Protocol):
     @property
     def exit_code(self) -> ExitCode: ...
     def to_dict(self) -> dict[str, Any]: ...
+
+
+class Judged(ABC):
+    """What has an exit code, and has passed where that is 0."""
+
+    @property
+    @abstractmethod
+    def exit_code(self) -> ExitCode:
+        """The exit code of a command that has this for its only result."""
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == ExitCode.OK
+
+
+class ReportOfResults(Judged):
+    """What reports of several results have in common: the worst exit code, the envelope, the text.
+
+    One that Ctrl-C can cut short has `interrupted` among its fields.
+    """
+
+    command: ClassVar[str]
+    results: tuple[Any, ...]
+    seed: int | None
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        codes = [result.exit_code for result in self.results]
+        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of all results; none of results that have no findings."""
+        return tuple(found for each in self.results for found in getattr(each, "findings", ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        return envelope(self, self.seed)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.results))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Final, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
+from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, worst_verdict
 from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = [
@@ -195,7 +195,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class CurvatureResult:
+class CurvatureResult(Judged):
     """The curvature of one network's loss at its parameters.
 
     `gradient_norm` is Euclidean, over all parameters. `passes` counts gradients, and products with
@@ -243,10 +243,6 @@ class CurvatureResult:
             return ExitCode.BUG if self.builtin else ExitCode.WRONG
         return ExitCode.OK
 
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
             return invalid_result(self.spec, self.errors)
@@ -280,7 +276,7 @@ class CurvatureResult:
 
 
 @dataclass(frozen=True)
-class CurvatureReport:
+class CurvatureReport(ReportOfResults):
     """The result of one spec."""
 
     results: tuple[CurvatureResult, ...]
@@ -291,17 +287,3 @@ class CurvatureReport:
     @property
     def verdict(self) -> Verdict:
         return worst_verdict([result.verdict for result in self.results])
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.worst([result.exit_code for result in self.results])
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Literal
 from gradcli.analysis.flow.theory.critical import CriticalPoint
 from gradcli.analysis.flow.theory.published import Published
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import envelope
+from gradcli.analysis.verdict import Judged, ReportOfResults
 from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = ["EdgeKind", "EdgeReport", "EdgeResult", "Setting"]
@@ -57,7 +57,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class EdgeResult:
+class EdgeResult(Judged):
     """The edge of chaos of one activation.
 
     `name` is what it was called, `op` its name in the catalogue or in its spec. `points` are for a
@@ -85,10 +85,6 @@ class EdgeResult:
     @property
     def exit_code(self) -> ExitCode:
         return ExitCode.INVALID if self.kind == "invalid" else ExitCode.OK
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
 
     def to_dict(self) -> dict[str, Any]:
         if self.kind == "invalid":
@@ -139,7 +135,7 @@ class EdgeResult:
 
 
 @dataclass(frozen=True)
-class EdgeReport:
+class EdgeReport(ReportOfResults):
     """The edges of one or several activations."""
 
     results: tuple[EdgeResult, ...]
@@ -147,17 +143,3 @@ class EdgeReport:
 
     command = "flow"
     drawn_as = "edge"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.worst([result.exit_code for result in self.results])
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))

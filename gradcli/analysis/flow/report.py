@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from gradcli.analysis.flow.rows import NO_ROWS, Rows
 from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import envelope
+from gradcli.analysis.verdict import Judged, ReportOfResults
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.spec.options import FLOW_GATES as GATES
@@ -208,7 +208,7 @@ class Recurrence:
 
 
 @dataclass(frozen=True)
-class FlowResult:
+class FlowResult(Judged):
     """One network, or what leads to one of its heads.
 
     `log10_total` = log10 ‖∂L/∂a⁰‖/‖∂L/∂a^L‖ and everything by layer are of the first seed;
@@ -291,10 +291,6 @@ class FlowResult:
             return ExitCode.WRONG
         return ExitCode.OK
 
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
             return invalid_result(self.spec, self.errors)
@@ -341,7 +337,7 @@ class FlowResult:
 
 
 @dataclass(frozen=True)
-class FlowReport:
+class FlowReport(ReportOfResults):
     """The results of one or several networks; the verdict is the worst.
 
     `interrupted` says that Ctrl-C ended the analysis before all was measured.
@@ -360,24 +356,5 @@ class FlowReport:
         return next((verdict for verdict in order if verdict in found), "healthy")
 
     @property
-    def exit_code(self) -> ExitCode:
-        codes = [result.exit_code for result in self.results]
-        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    @property
     def layers(self) -> tuple[LayerFlow, ...]:
         return tuple(layer for result in self.results for layer in result.layers)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return tuple(finding for result in self.results for finding in result.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))

@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import Grade, Verdict, envelope, worst_verdict
+from gradcli.analysis.verdict import (
+    Grade,
+    Judged,
+    ReportOfResults,
+    Verdict,
+    envelope,
+    worst_verdict,
+)
 from gradcli.core.record import Record
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
@@ -109,7 +116,7 @@ class TensorResult(Record):
         }
 
 
-class SpecResult(Record):
+class SpecResult(Record, Judged):
     """One spec. `expected` is pass, fail or a code; `required` the worst error that passes.
 
     `met` says whether the expectation was: True, False, or None where that is undecided. An
@@ -141,10 +148,6 @@ class SpecResult(Record):
         without=("seed", "builtin_wrong", "strict", "allow_inconclusive", "interrupted"),
         optional=("details", "self_test"),
     )
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
 
     @property
     def exit_code(self) -> ExitCode:
@@ -179,7 +182,7 @@ class SpecResult(Record):
 
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(ReportOfResults):
     """The results of one or several specs; the verdict is the worst."""
 
     results: tuple[SpecResult, ...]
@@ -193,21 +196,8 @@ class CheckReport:
         return worst_verdict([result.verdict for result in self.results])
 
     @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    @property
-    def exit_code(self) -> ExitCode:
-        codes = [result.exit_code for result in self.results]
-        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
-
-    @property
     def tensors(self) -> tuple[TensorResult, ...]:
         return tuple(tensor for result in self.results for tensor in result.tensors)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return tuple(found for result in self.results for found in result.findings)
 
     def to_dict(self) -> dict[str, Any]:
         return envelope(self, self._common_seed())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import envelope
+from gradcli.analysis.verdict import Judged, ReportOfResults
 from gradcli.core.cost import NOTHING, Operations
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -159,7 +159,7 @@ class Measured(_Facts):
 
 
 @dataclass(frozen=True)
-class GraphResult(_Facts):
+class GraphResult(_Facts, Judged):
     """The graph of one spec. Bytes are in the precision of its `dtype`.
 
     `depth` is the longest path from the inputs to a loss, in nodes, and `depth_in_time` the same
@@ -203,10 +203,6 @@ class GraphResult(_Facts):
             return ExitCode.BUG if self.only_builtin else ExitCode.WRONG
         return ExitCode.OK
 
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
             return invalid_result(self.spec, self.errors)
@@ -224,7 +220,7 @@ class GraphResult(_Facts):
 
 
 @dataclass(frozen=True)
-class GraphReport:
+class GraphReport(ReportOfResults):
     """The graph of a spec, as the one result of its report."""
 
     results: tuple[GraphResult, ...]
@@ -235,20 +231,6 @@ class GraphReport:
     @property
     def verdict(self) -> GraphVerdict:
         return self.results[0].verdict
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.worst([result.exit_code for result in self.results])
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))
 
 
 def invalid_graph(

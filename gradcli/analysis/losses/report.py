@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gradcli.analysis.in_json import invalid_result
-from gradcli.analysis.verdict import Verdict, envelope, worst_verdict
+from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, worst_verdict
 from gradcli.errors import ExitCode, SpecError, SpecProblem
 
 __all__ = [
@@ -107,7 +107,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class LossResult:
+class LossResult(Judged):
     """One loss at fixed options.
 
     `op` is the loss's name in the catalogue or its spec, `name` what it is called here. `weight` is
@@ -151,10 +151,6 @@ class LossResult:
         return ExitCode.OK
 
     @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    @property
     def stated(self) -> dict[str, Any]:
         """What is claimed, by field."""
         return {name: claim.value for name, claim in self.claims.items()}
@@ -183,7 +179,7 @@ def invalid_losses(spec: str, error: SpecError) -> LossResult:
 
 
 @dataclass(frozen=True)
-class LossReport:
+class LossReport(ReportOfResults):
     """The results of one or several losses; the verdict is the worst."""
 
     results: tuple[LossResult, ...]
@@ -194,17 +190,3 @@ class LossReport:
     @property
     def verdict(self) -> Verdict:
         return worst_verdict([result.verdict for result in self.results])
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.worst([result.exit_code for result in self.results])
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))

@@ -11,7 +11,7 @@ from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.training.approximations import Approximation
 from gradcli.analysis.training.embeddings import Embeddings
 from gradcli.analysis.training.tasks import TaskStep
-from gradcli.analysis.verdict import envelope
+from gradcli.analysis.verdict import Judged, ReportOfResults
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.spec.options import TRAIN_GATES as GATES
@@ -139,7 +139,7 @@ class Hardest:
 
 
 @dataclass(frozen=True)
-class TrainResult:
+class TrainResult(Judged):
     """One run.
 
     `first_loss` and `last_loss` are of all data, before and after it; `accuracy` likewise, the
@@ -192,10 +192,6 @@ class TrainResult:
             return ExitCode.UNDECIDED
         return ExitCode.OK
 
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":
             return invalid_result(self.spec, self.errors)
@@ -229,7 +225,7 @@ class TrainResult:
 
 
 @dataclass(frozen=True)
-class TrainReport:
+class TrainReport(ReportOfResults):
     """The run of one spec."""
 
     results: tuple[TrainResult, ...]
@@ -242,22 +238,3 @@ class TrainReport:
     def verdict(self) -> TrainVerdict:
         (result,) = self.results
         return result.verdict
-
-    @property
-    def exit_code(self) -> ExitCode:
-        codes = [result.exit_code for result in self.results]
-        return ExitCode.worst([*codes, ExitCode.INTERRUPTED] if self.interrupted else codes)
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return tuple(finding for result in self.results for finding in result.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.results))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Literal
 
 from gradcli.analysis.in_json import Shape
-from gradcli.analysis.verdict import envelope
+from gradcli.analysis.verdict import ReportOfResults
 from gradcli.errors import ExitCode
 
 __all__ = ["PaperReport", "PaperRow"]
@@ -105,7 +105,7 @@ class PaperRow:
 
 
 @dataclass(frozen=True)
-class PaperReport:
+class PaperReport(ReportOfResults):
     """All rows that were measured, of so many that there are: Ctrl-C may have cut it short."""
 
     results: tuple[PaperRow, ...]
@@ -129,13 +129,6 @@ class PaperReport:
         if self.interrupted:
             return ExitCode.INTERRUPTED
         return ExitCode.WRONG if self.mismatches else ExitCode.OK
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == ExitCode.OK
-
-    def to_dict(self) -> dict[str, Any]:
-        return envelope(self, self.seed)
 
     def __str__(self) -> str:
         lines = [f"{len(self.results) - len(self.mismatches)} of {self.of} published numbers match"]
