@@ -12,7 +12,8 @@ import pytest
 import gradcli
 from gradcli.analysis.training.clip import clipped
 from gradcli.analysis.training.report import TrainResult
-from gradcli.analysis.training.vector import cosine, norm
+from gradcli.analysis.training.vector import cosine
+from gradcli.core.arrays import norm
 from gradcli.engine.model import Model
 from gradcli.errors import ExitCode, UsageError
 

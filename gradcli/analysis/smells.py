@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, norm
 from gradcli.core.copies import CLEAN, NOISY_COPY
 from gradcli.core.op import Activation
 from gradcli.diagnostics.finding import Finding
@@ -220,4 +220,4 @@ def penalty_smells(model: Model, value: float, gradients: Mapping[str, Array]) -
 
 
 def _norm(arrays: Iterable[Array]) -> float:
-    return math.sqrt(sum(float(np.sum(array.astype(float) ** 2)) for array in arrays))
+    return math.hypot(*map(norm, arrays))

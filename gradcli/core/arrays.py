@@ -1,13 +1,24 @@
-"""Array types shared by every op."""
+"""Array types shared by every op, and what is done with arrays everywhere."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["Array", "Cotangents", "Mask", "Parameters", "Pullback", "like", "rows", "sum_rows"]
+__all__ = [
+    "Array",
+    "Cotangents",
+    "Mask",
+    "Parameters",
+    "Pullback",
+    "like",
+    "norm",
+    "rows",
+    "sum_rows",
+]
 
 # what numpy.typing.NDArray stands for, without the import
 Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
@@ -37,3 +48,23 @@ def like(parameter: Array, own_rank: int, rank: int) -> Array:
     replicas = parameter.shape[: parameter.ndim - own_rank]
     own = parameter.shape[parameter.ndim - own_rank :]
     return parameter.reshape(*replicas, *(1,) * (rank - own_rank), *own)
+
+
+_SQUARES: Final = (1e-140, 1e150)
+"""Between these, the squares that make up a norm neither vanish nor overflow in float64."""
+
+
+def norm(values: Array) -> float:
+    """The Euclidean norm of all entries, in float64, whatever becomes of their squares.
+
+    Infinite where an entry is, NaN where one is NaN.
+    """
+    wide = values.astype(np.float64, copy=False).ravel()
+    with np.errstate(over="ignore"):
+        size = float(np.linalg.norm(wide))
+    if _SQUARES[0] < size < _SQUARES[1]:
+        return size
+    largest = float(np.abs(wide).max(initial=0.0))
+    if not 0 < largest < math.inf:
+        return largest
+    return largest * float(np.linalg.norm(wide / largest))

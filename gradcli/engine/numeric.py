@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gradcli.core.arrays import Array, rows
+from gradcli.core.arrays import Array, norm, rows
 from gradcli.engine.cotangents import EPS, TERM_ULPS, NumericCotangents
 from gradcli.engine.ladder import Estimate, position_scale
 from gradcli.engine.line import slope_at_zero
@@ -56,7 +56,7 @@ class NumericGradients:
 
     def _proved_or_direct(self, names: Sequence[str]) -> dict[str, Estimate]:
         found = {name: self._composed(name) for name in names}
-        sizes = {name: _norm(made.value) for name, made in found.items()}
+        sizes = {name: norm(made.value) for name, made in found.items()}
         faint = [name for name, size in sizes.items() if 0 < size < _FAINT]
         together = {name: made for name, made in found.items() if name not in faint}
         for name in faint if self._proved(together) else names:
@@ -177,13 +177,13 @@ class NumericGradients:
             directions: dict[str, Array] = {}
             expected = floor = 0.0
             for name, found in gradients.items():
-                size = _norm(found.value)
+                size = norm(found.value)
                 weight = 1 / max(size, _FAINT) if size else 1.0
                 # of either sign and of all sizes: no two entries can stand in for each other
                 direction = weight * (rng.random(found.value.size) - 0.5)
                 expected += float(direction @ found.value)
-                doubt = _norm(found.uncertainty) + _PROOF_ULPS * EPS * size
-                floor += _norm(direction) * doubt
+                doubt = norm(found.uncertainty) + _PROOF_ULPS * EPS * size
+                floor += norm(direction) * doubt
                 directions[name] = direction.reshape(self.point.tensor(name).shape)
             direct, doubt = self.slope_along(directions)
             if not abs(direct - expected) <= floor + doubt:
@@ -246,12 +246,6 @@ def _relative_square(values: Array) -> tuple[Array, float]:
     """The squares of values relative to the largest, so that none vanishes, and that."""
     most = float(np.abs(values).max(initial=0.0)) or 1.0
     return np.square(values / most), most
-
-
-def _norm(values: Array) -> float:
-    """The Euclidean norm, with no square that overflows or vanishes."""
-    largest = float(np.abs(values).max(initial=0.0))
-    return largest * float(np.linalg.norm(values / largest)) if largest else 0.0
 
 
 def _einsum(subscripts: str, *operands: Array) -> Array:

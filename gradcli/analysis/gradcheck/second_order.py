@@ -9,6 +9,7 @@ function's from its forward alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind, TensorResult
 from gradcli.analysis.gradcheck.second_network import NetworkTwice, apart
 from gradcli.analysis.gradcheck.tensors import NetworkTensors
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, norm
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
 from gradcli.engine.ladder import position_scale
@@ -284,4 +285,4 @@ def _inner(u: Directions, image: Mapping[str, Any]) -> float:
 
 
 def _size(arrays: Mapping[str, Any]) -> float:
-    return float(np.sqrt(sum(np.sum(np.square(array)) for array in arrays.values())))
+    return math.hypot(*map(norm, arrays.values()))

@@ -77,8 +77,10 @@ def summarise(subject: Subject, evidence: Evidence) -> TensorResult:
 
 
 def _largest_of_the_worst(rank: Array, numeric: Array) -> int:
-    """Where the rank is highest; of those that tie, as all do that a factor makes, the largest."""
+    """Where the rank is highest; of errors that tie, as all do that a factor makes, the largest."""
     peak = int(rank.argmax())
+    if not rank[peak] > 0:
+        return peak
     tied = rank >= rank[peak] * (1 - _TIED)
     tied[peak] = True
     return int(np.where(tied, np.nan_to_num(np.abs(numeric)), -1.0).argmax())

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from gradcli.analysis.training.vector import cosine, norm
-from gradcli.core.arrays import Array
+from gradcli.analysis.training.vector import cosine
+from gradcli.core.arrays import Array, norm
 from gradcli.core.record import Record
 
 __all__ = ["Approximation", "quantised", "random_sparse", "tabulated", "top_k"]

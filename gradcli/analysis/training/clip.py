@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from gradcli.analysis.training.vector import cosine, norm
-from gradcli.core.arrays import Array
+from gradcli.analysis.training.vector import cosine
+from gradcli.core.arrays import Array, norm
 from gradcli.core.record import Record
 
 __all__ = ["Clipped", "clipped"]

@@ -9,8 +9,7 @@ import numpy as np
 from gradcli.analysis.flow.units import Normal, Shares, normal_shares, unit_shares
 from gradcli.analysis.training.passes import Pass
 from gradcli.analysis.training.report import LayerStep
-from gradcli.analysis.training.vector import norm
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, norm
 from gradcli.core.op import Activation
 from gradcli.engine.network import Trace
 from gradcli.spec.plan import Plan

@@ -32,8 +32,8 @@ from gradcli.analysis.training.report import (
 from gradcli.analysis.training.saved import SETTING, as_array, as_text
 from gradcli.analysis.training.score import score_of
 from gradcli.analysis.training.tasks import task_steps, weighting_of, weights_of
-from gradcli.analysis.training.vector import Packing, norm
-from gradcli.core.arrays import Array
+from gradcli.analysis.training.vector import Packing
+from gradcli.core.arrays import Array, norm
 from gradcli.engine.model import Model, generator
 from gradcli.errors import UsageError
 from gradcli.spec.plan import Plan

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from gradcli.analysis.training.passes import Pass
-from gradcli.analysis.training.vector import cosine, norm
-from gradcli.core.arrays import Array
+from gradcli.analysis.training.vector import cosine
+from gradcli.core.arrays import Array, norm
 from gradcli.core.record import Record
 from gradcli.spec.plan import LossPlan, Plan
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradcli.core.arrays import Array
+from gradcli.core.arrays import Array, norm
 from gradcli.core.op import Shape
 
-__all__ = ["Packing", "cosine", "norm"]
+__all__ = ["Packing", "cosine"]
 
 
 class Packing:
@@ -34,14 +34,6 @@ class Packing:
         return {
             name: vector[place].reshape(self.shapes[name]) for name, place in self.places.items()
         }
-
-
-def norm(values: Array) -> float:
-    """The Euclidean norm, in float64 and without squares that overflow or vanish."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if not 0 < largest < math.inf:
-        return largest
-    return largest * float(np.linalg.norm(values.astype(np.float64) / largest))
 
 
 def cosine(first: Array, second: Array) -> float:
