@@ -19,6 +19,12 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
 
 
+@pytest.fixture
+def unclaimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No claim of a loss is tried, which takes the longest, for tests that are not about these."""
+    monkeypatch.setattr("gradcli.analysis.losses.analyse.tried_claims", lambda *_: {})
+
+
 def pytest_collection_finish() -> None:
     """Leave the thousands of collected tests out of every garbage collection that follows."""
     gc.collect()
