@@ -1,4 +1,4 @@
-"""Every kind of mistake, planted in a formula, in Python, and inside a network.
+"""Every kind of mistake, planted in Python and inside a network.
 
 Each setting is a table by code: what is planted, or why the kind cannot exist there.
 """
@@ -12,32 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from kinds import CODES, ROWS, SIZE, Plant, holds, told
 
 import gradcli
 import gradcli.ops
 from gradcli.analysis.gradcheck.check import check_plan
 from gradcli.analysis.gradcheck.options import CheckOptions
-from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation, Layer, Term
 from gradcli.core.registry import CATALOGUE
 from gradcli.diagnostics.finding import Finding
-from gradcli.diagnostics.rules import all_rules
 from gradcli.spec import load_plan
 from gradcli.spec.plan import Plan
-
-SIZE, ROWS = 12, 16
-SECOND_ORDER = ("GC114",)
-"""Of what a gradient does not show; test_check_second_order.py plants it."""
-CODES = [code for code in all_rules() if code[:3] in ("GC0", "GC1") and code not in SECOND_ORDER]
-Data = dict[str, Any]
-
-
-class Plant(NamedTuple):
-    """What is planted, and what the finding has to say of it besides its code."""
-
-    what: Any
-    data: Data = {}  # noqa: RUF012  (never changed)
 
 
 class Call(NamedTuple):
@@ -118,19 +104,6 @@ KINDS: dict[str, Plant] = {
     "GC113": Plant(lambda call: call.right * (1 + 3e-6)),
 }
 """Mistakes in a gradient of shape (SIZE, SIZE) that is a sum over ROWS rows."""
-
-
-def told(report: CheckReport | SpecResult) -> list[Finding]:
-    return [f for f in report.findings if f.severity != "note" and f.code.startswith("GC")]
-
-
-def holds(found: Finding, code: str, expected: Data) -> None:
-    assert found.code == code, found
-    for key, value in expected.items():
-        if isinstance(value, float):
-            assert found.data[key] == pytest.approx(value, rel=1e-5), key
-        else:
-            assert found.data[key] == value, key
 
 
 # In Python: a function with its backward.
@@ -315,125 +288,9 @@ def test_a_penalty_that_is_left_out_is_named() -> None:
     assert {error.data["missing"] for error in errors} == {"l2"}
 
 
-# In a formula.
-
-X = {"x": {"shape": [ROWS, SIZE]}, "w": {"shape": [SIZE]}}
-SQUARE = {"x": {"shape": [SIZE, SIZE]}}
-FIXED = {"differentiable": False}
-FIRST = {"values": [[1.0] + [0.0] * (ROWS - 1)], **FIXED}
-ROUNDS = np.where(np.arange(SIZE)[:, None] < SIZE - 1, 1.0, 0.0) * np.ones((SIZE, SIZE))
-ONE = 1 + 0.1 * (np.arange(SIZE * SIZE) == 55).reshape(SIZE, SIZE)
-SHIFT = np.roll(np.eye(SIZE), 1, axis=1)
-
-
-def activation(forward: str, derivative: str, **more: Any) -> Data:
-    return {"kind": "activation", "forward": forward, "derivative": derivative, **more}
-
-
-def matrix(claim: str, **more: Any) -> Data:
-    """sin(x)·x of a square x, with other arrays that the claim may use."""
-    unused = "".join(f" + 0 * sum({name})" for name in more)
-    return {
-        "kind": "function",
-        "inputs": {**SQUARE, **{name: {"values": v, **FIXED} for name, v in more.items()}},
-        "forward": f"sin(x) * x{unused}",
-        "gradient": {"x": claim.format(right="g * (cos(x) * x + sin(x))")},
-    }
-
-
-def scaled(claim: str, **more: Any) -> Data:
-    """x·w, of which w is shared by the rows of x."""
-    unused = "".join(f" + 0 * sum({name})" for name in more)
-    return {
-        "kind": "function",
-        "inputs": {**X, **more},
-        "forward": f"x * w{unused}",
-        "gradient": {"x": "g * w", "w": claim},
-    }
-
-
-FORMULAS: dict[str, Plant | str] = {
-    "GC001": Plant(matrix("{right} * abs(g)")),
-    "GC002": Plant(scaled("g * x")),
-    "GC003": "the numbers of a formula have the format of its inputs",
-    "GC004": Plant(activation("x * abs(x)", "2 * x**2 / abs(x)")),
-    "GC005": "a formula draws no random numbers and keeps nothing",
-    "GC006": "a formula cannot write to its arguments",
-    "GC007": Plant(
-        {
-            "kind": "function",
-            "inputs": {"x": {"shape": [5, 3]}, "w": {"shape": [4]}},
-            "forward": "sum(x) * w",
-            "gradient": {"x": "g * x", "w": "g * sum(x)"},
-        }
-    ),
-    "GC100": Plant(activation("tanh(x)", "(1 + 0.1 * sin(x)) * (1 - tanh(x)**2)")),
-    "GC101": Plant(activation("cos(x)", "sin(x)"), {"factor": -1}),
-    "GC102": Plant(
-        activation("sin(beta * x)", "cos(beta * x)", params={"beta": 1.5}),
-        {"factor": 1 / 1.5, "is": "1/beta"},
-    ),
-    "GC103": Plant(activation("tanh(x)", "0 * x")),
-    "GC104": Plant(matrix("transpose({right})")),
-    "GC105": Plant(matrix("clip({right}, -0.4, 0.4)"), {"limit": 0.4}),
-    "GC106": Plant(scaled("sum(matmul(first, g * x), 0)", first=FIRST), {"row": 0, "rows": ROWS}),
-    "GC107": Plant(
-        activation("where(x > 1, x, x**2)", "where(x > 1, 2, 2 * x)"), {"branch": "x > 1"}
-    ),
-    "GC108": Plant(matrix("{right} * rounds", rounds=ROUNDS.tolist()), {"rows": [SIZE - 1]}),
-    "GC109": Plant(matrix("{right} * one", one=ONE.tolist()), {"indices": [[4, 7]]}),
-    "GC110": Plant(matrix("matmul({right}, shift)", shift=SHIFT.tolist())),
-    "GC111": Plant(activation("x * sigmoid(x)", "sigmoid(x)"), {"missing": "sigmoid(x)"}),
-    "GC112": "a formula has no number format but that of its inputs",
-    "GC113": Plant(activation("tanh(x)", "(1 + 3e-6) * (1 - tanh(x)**2)")),
-}
-
-
-@pytest.mark.parametrize("code", [c for c, plant in FORMULAS.items() if isinstance(plant, Plant)])
-def test_in_a_formula(code: str) -> None:
-    plant = FORMULAS[code]
-    assert isinstance(plant, Plant)
-    report = gradcli.check({"gradcli": 1, "define": {"f": plant.what}})
-    (found,) = told(report)
-    assert found.where.partition(".")[0] == "f"
-    holds(found, code, plant.data)
-
-
-@pytest.mark.parametrize(
-    "setting", [FORMULAS, PYTHON, NETWORK], ids=["formula", "Python", "network"]
-)
+@pytest.mark.parametrize("setting", [PYTHON, NETWORK], ids=["Python", "network"])
 def test_every_code_is_planted_or_cannot_be(setting: dict[str, Plant | str]) -> None:
     assert set(setting) == set(CODES)
-
-
-@pytest.mark.parametrize(
-    ("forward", "claim", "missing"),
-    [
-        ("x + tanh(x)", "1 - tanh(x)**2", "x"),
-        ("x + tanh(x)", "1", "tanh(x)"),
-        ("x * sigmoid(1.5 * x)", "1.5 * x * sigmoid(1.5*x) * (1 - sigmoid(1.5*x))", "x"),
-        ("exp(-x**2) * sin(x)", "exp(-x**2) * cos(x)", "exp(-x**2)"),
-        ("x / (1 + abs(x))", "1 / (1 + abs(x))", "(1 + abs(x))"),
-    ],
-)
-def test_the_part_of_a_formula_that_was_forgotten_is_named(
-    forward: str, claim: str, missing: str
-) -> None:
-    report = gradcli.check({"gradcli": 1, "define": {"f": activation(forward, claim)}})
-    (found,) = told(report)
-    assert found.code == "GC111"
-    assert found.data["missing"].strip("()") == missing.strip("()")
-
-
-@pytest.mark.parametrize(
-    ("condition", "wrong"), [("x > 1", "where(x > 1, 2, 1)"), ("x < 0", "where(x > 0, 1, 0.9)")]
-)
-def test_one_branch_is_named_by_its_condition(condition: str, wrong: str) -> None:
-    definition = activation("where(x > 0, x, 0.1 * x)", f"({wrong}) * where(x > 0, 1, 0.1)")
-    report = gradcli.check({"gradcli": 1, "define": {"f": definition}})
-    (error,) = told(report)
-    assert error.code == "GC107"
-    assert error.data["branch"] == condition
 
 
 @pytest.mark.parametrize(
