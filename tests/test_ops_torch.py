@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from quadrature import gauss_legendre
 
 import gradcli.ops  # noqa: F401  (fills the catalogue)
 from gradcli.core.op import Activation, Layer, Loss, Op, Term
@@ -56,15 +56,6 @@ def focal(p: Any, y: Any, *, gamma: float, alpha: float | None) -> Any:
     return (-weight * (1 - of_target) ** gamma * torch.log(of_target)).mean()
 
 
-@cache
-def gauss_legendre(end: float, panels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights from 0 on, 20 in each panel."""
-    node, weight = np.polynomial.legendre.leggauss(20)
-    half = end / panels / 2
-    middles = half * (2 * np.arange(panels) + 1)
-    return (middles[:, None] + half * node).ravel(), np.tile(half * weight, panels)
-
-
 def adaptive_robust(p: Any, y: Any, *learned: Any, alpha: float, scale: float, learn: str) -> Any:
     """Barron 2019, equations 8 and 13 to 16, with Z by Gauss and Legendre's rule in arsinh."""
     shape = torch.tensor(alpha, dtype=torch.float64)
@@ -82,7 +73,7 @@ def adaptive_robust(p: Any, y: Any, *learned: Any, alpha: float, scale: float, l
 
     value = general((p - y).double() / width)
     if learned:
-        u, weight = map(torch.from_numpy, gauss_legendre(60.0, panels=60))
+        u, weight = map(torch.from_numpy, gauss_legendre(np.linspace(0, 60, 61), 20))
         mass = 2 * (weight * torch.exp(-general(torch.sinh(u))) * torch.cosh(u)).sum()
         value = value + learned[0] + torch.log(mass)
     return value.mean().to(p.dtype)
