@@ -12,12 +12,14 @@ from gradcli.errors import ExitCode
 __all__ = [
     "GRADES",
     "SCHEMA",
+    "Gated",
     "Grade",
     "Judged",
     "Report",
     "ReportOfResults",
     "Verdict",
     "envelope",
+    "exit_code_of",
     "grade_of",
     "worst_verdict",
 ]
@@ -47,6 +49,15 @@ def worst_verdict(verdicts: list[Verdict]) -> Verdict:
     """The verdict that stands for several: invalid, fail, inconclusive, pass."""
     order: tuple[Verdict, ...] = ("invalid", "fail", "inconclusive", "pass")
     return next((verdict for verdict in order if verdict in verdicts), "pass")
+
+
+def exit_code_of(verdict: str, *, builtin: bool) -> ExitCode:
+    """That of a verdict on what gradcli says: where all is its own (`builtin`), a bug if wrong."""
+    if verdict == "invalid":
+        return ExitCode.INVALID
+    if verdict == "fail":
+        return ExitCode.BUG if builtin else ExitCode.WRONG
+    return ExitCode.OK
 
 
 def envelope(report: Report, seed: int | None) -> dict[str, Any]:
@@ -88,6 +99,20 @@ class Judged(ABC):
     @property
     def passed(self) -> bool:
         return self.exit_code == ExitCode.OK
+
+
+class Gated(Judged):
+    """What fails where its verdict, or a finding of its own, is one of those in `fail_on`."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    fail_on: tuple[str, ...]
+
+    @property
+    def gates_hit(self) -> tuple[str, ...]:
+        """The entries of `fail_on` that came true."""
+        found = {self.verdict, *(finding.name for finding in self.findings)}
+        return tuple(gate for gate in self.fail_on if gate in found)
 
 
 class ReportOfResults(Judged):

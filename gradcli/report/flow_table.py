@@ -12,7 +12,7 @@ from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
 from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
 from gradcli.report.finding_lines import finding_lines, meanings
-from gradcli.report.frames import frames
+from gradcli.report.frames import frames_or_count
 from gradcli.report.layout import Piece, end_of, paragraph, table, table_width, text
 from gradcli.report.remedy_words import (
     REMEDY_HEADINGS,
@@ -22,7 +22,6 @@ from gradcli.report.remedy_words import (
     remedy_status,
 )
 from gradcli.report.surface import Style, Surface
-from gradcli.report.words import plural
 
 __all__ = ["draw_report"]
 
@@ -61,10 +60,7 @@ def _network(
 ) -> list[RenderableType]:
     drawn: list[RenderableType] = [*_heading(result, surface)]
     if result.verdict == "invalid":
-        if with_frames:
-            return [*drawn, *frames(result.errors, surface)]
-        said = f"{plural(len(result.errors), 'error')}, shown apart"
-        return [*drawn, *paragraph(surface, said, indent=2)]
+        return [*drawn, *frames_or_count(result.errors, surface, with_frames=with_frames)]
     drawn += paragraph(surface, (words.makeup(result), "faint"), indent=2)
     if not quiet:
         drawn += [Text(), *_layers(result, surface, all_layers), Text()]

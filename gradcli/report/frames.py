@@ -10,8 +10,9 @@ from rich.text import Text
 from gradcli.errors import SpecProblem
 from gradcli.report.layout import Piece, draw, end_of, paragraph, unbroken
 from gradcli.report.surface import FILE, Surface
+from gradcli.report.words import plural
 
-__all__ = ["frame", "framed", "frames"]
+__all__ = ["frame", "framed", "frames", "frames_or_count"]
 
 
 def frames(problems: Sequence[SpecProblem], surface: Surface) -> list[Text]:
@@ -20,6 +21,15 @@ def frames(problems: Sequence[SpecProblem], surface: Surface) -> list[Text]:
     for problem in problems:
         lines += [*([Text()] if lines else []), *frame(problem, surface)]
     return lines
+
+
+def frames_or_count(
+    problems: Sequence[SpecProblem], surface: Surface, *, with_frames: bool
+) -> list[Text]:
+    """The frames, or how many there are where they are shown apart, as beside a table."""
+    if with_frames:
+        return frames(problems, surface)
+    return paragraph(surface, f"{plural(len(problems), 'error')}, shown apart", indent=2)
 
 
 def framed(problems: Sequence[SpecProblem]) -> str:

@@ -11,10 +11,9 @@ from rich.text import Text
 from gradcli.analysis.graph import GraphReport, GraphResult
 from gradcli.errors import ExitCode
 from gradcli.report import graph_words as words
-from gradcli.report.frames import frames
+from gradcli.report.frames import frames_or_count
 from gradcli.report.layout import Piece, end_of, paragraph, table, text
 from gradcli.report.surface import Style, Surface
-from gradcli.report.words import plural
 
 __all__ = ["draw_report"]
 
@@ -40,11 +39,7 @@ def draw_report(
     for result in report.results:
         drawn += _heading(result, surface)
         if result.verdict == "invalid":
-            if with_frames:
-                drawn += frames(result.errors, surface)
-            else:
-                said = f"{plural(len(result.errors), 'error')}, shown apart"
-                drawn += paragraph(surface, said, indent=2)
+            drawn += frames_or_count(result.errors, surface, with_frames=with_frames)
         elif not (quiet and result.passed):
             drawn += [*_result(result, surface, all_nodes), Text()]
     style: Style = "bad" if report.exit_code != ExitCode.OK else "good"

@@ -10,11 +10,10 @@ from rich.text import Text
 from gradcli.analysis.training.report import TrainReport, TrainResult
 from gradcli.report import train_words as words
 from gradcli.report.finding_lines import finding_lines, meanings
-from gradcli.report.frames import frames
+from gradcli.report.frames import frames_or_count
 from gradcli.report.layout import Piece, paragraph, table, text
 from gradcli.report.plot import Line, plot
 from gradcli.report.surface import Style, Surface
-from gradcli.report.words import plural
 
 __all__ = ["draw_report"]
 
@@ -44,10 +43,7 @@ def _run(
     head: tuple[Piece, ...] = (f"{status}  ", status.style), (f"{result.name}  ", "strong")
     drawn: list[RenderableType] = [*paragraph(surface, *head, result.spec, indent=2, hanging=True)]
     if result.verdict == "invalid":
-        if with_frames:
-            return [*drawn, *frames(result.errors, surface)]
-        said = f"{plural(len(result.errors), 'error')}, shown apart"
-        return [*drawn, *paragraph(surface, said, indent=2)]
+        return [*drawn, *frames_or_count(result.errors, surface, with_frames=with_frames)]
     drawn += paragraph(surface, (words.makeup(result), "faint"), indent=2)
     if not quiet:
         drawn += _curve(result, surface)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Final, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, worst_verdict
+from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, exit_code_of, worst_verdict
 from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = [
@@ -237,11 +237,7 @@ class CurvatureResult(Judged):
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.verdict == "invalid":
-            return ExitCode.INVALID
-        if self.verdict == "fail":
-            return ExitCode.BUG if self.builtin else ExitCode.WRONG
-        return ExitCode.OK
+        return exit_code_of(self.verdict, builtin=self.builtin)
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from gradcli.analysis.flow.rows import NO_ROWS, Rows
 from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import Judged, ReportOfResults
+from gradcli.analysis.verdict import Gated, ReportOfResults
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.spec.options import FLOW_GATES as GATES
@@ -208,7 +208,7 @@ class Recurrence:
 
 
 @dataclass(frozen=True)
-class FlowResult(Judged):
+class FlowResult(Gated):
     """One network, or what leads to one of its heads.
 
     `log10_total` = log10 ‖∂L/∂a⁰‖/‖∂L/∂a^L‖ and everything by layer are of the first seed;
@@ -268,12 +268,6 @@ class FlowResult(Judged):
     def title(self) -> str:
         """The network's name, with the head."""
         return self.name if self.head is None else f"{self.name}, head {self.head}"
-
-    @property
-    def gates_hit(self) -> tuple[str, ...]:
-        """The entries of `fail_on` that came true."""
-        found = {self.verdict, *(finding.name for finding in self.findings)}
-        return tuple(gate for gate in self.fail_on if gate in found)
 
     @property
     def exit_code(self) -> ExitCode:

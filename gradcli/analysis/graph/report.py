@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from gradcli.analysis.in_json import Shape, invalid_result
-from gradcli.analysis.verdict import Judged, ReportOfResults
+from gradcli.analysis.verdict import Judged, ReportOfResults, exit_code_of
 from gradcli.core.cost import NOTHING, Operations
 from gradcli.errors import ExitCode, SpecProblem
 
@@ -197,11 +197,7 @@ class GraphResult(_Facts, Judged):
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.verdict == "invalid":
-            return ExitCode.INVALID
-        if self.verdict == "fail":
-            return ExitCode.BUG if self.only_builtin else ExitCode.WRONG
-        return ExitCode.OK
+        return exit_code_of(self.verdict, builtin=self.only_builtin)
 
     def to_dict(self) -> dict[str, Any]:
         if self.verdict == "invalid":

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gradcli.analysis.in_json import invalid_result
-from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, worst_verdict
+from gradcli.analysis.verdict import Judged, ReportOfResults, Verdict, exit_code_of, worst_verdict
 from gradcli.errors import ExitCode, SpecError, SpecProblem
 
 __all__ = [
@@ -144,11 +144,7 @@ class LossResult(Judged):
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.verdict == "invalid":
-            return ExitCode.INVALID
-        if self.verdict == "fail":
-            return ExitCode.BUG if self.builtin else ExitCode.WRONG
-        return ExitCode.OK
+        return exit_code_of(self.verdict, builtin=self.builtin)
 
     @property
     def stated(self) -> dict[str, Any]:

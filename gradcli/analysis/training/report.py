@@ -11,7 +11,7 @@ from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.training.approximations import Approximation
 from gradcli.analysis.training.embeddings import Embeddings
 from gradcli.analysis.training.tasks import TaskStep
-from gradcli.analysis.verdict import Judged, ReportOfResults
+from gradcli.analysis.verdict import Gated, ReportOfResults
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode, SpecProblem
 from gradcli.spec.options import TRAIN_GATES as GATES
@@ -139,7 +139,7 @@ class Hardest:
 
 
 @dataclass(frozen=True)
-class TrainResult(Judged):
+class TrainResult(Gated):
     """One run.
 
     `first_loss` and `last_loss` are of all data, before and after it; `accuracy` likewise, the
@@ -174,12 +174,6 @@ class TrainResult(Judged):
     errors: tuple[SpecProblem, ...] = ()
 
     in_json: ClassVar = Shape(without=("fail_on", "interrupted"))
-
-    @property
-    def gates_hit(self) -> tuple[str, ...]:
-        """The entries of `fail_on` that came true."""
-        found = {self.verdict, *(finding.name for finding in self.findings)}
-        return tuple(gate for gate in self.fail_on if gate in found)
 
     @property
     def exit_code(self) -> ExitCode:
