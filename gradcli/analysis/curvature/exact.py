@@ -10,7 +10,6 @@ from gradcli.analysis.curvature.products import Products
 from gradcli.analysis.curvature.report import Matrix
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
-from gradcli.engine.replicas import chunks
 
 __all__ = ["Dense", "assemble", "memory_of"]
 
@@ -48,13 +47,8 @@ class Dense(Record):
 
 
 def assemble(products: Products, matrix: Matrix) -> Dense:
-    """The whole matrix, a column from each product."""
-    size = products.size
-    found = np.empty((size, size))
-    for part in chunks(size, 8 * size):
-        units = np.zeros((len(range(size)[part]), size))
-        units[np.arange(len(units)), np.arange(size)[part]] = 1.0
-        found[part] = products.times(matrix, units)
+    """The whole matrix, made symmetric."""
+    found = products.assembled(matrix)
     largest = float(np.abs(found).max(initial=0.0))
     asymmetry = float(np.abs(found - found.T).max(initial=0.0)) / largest if largest else 0.0
     return Dense((found + found.T) / 2, asymmetry)

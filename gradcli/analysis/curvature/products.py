@@ -33,6 +33,7 @@ Seeds = tuple[dict[int, Array], dict[str, Array]]
 Metric = Callable[[Tangents, Array], Seeds]
 """From tangents of slots, and the vectors that they are along, to cotangents."""
 
+_JACOBIAN = 128 << 20  # bytes up to which the outputs' derivatives are kept
 _STEP = 2.0**-10  # of real differences, relative to the parameters: the fourth power is below ε
 
 
@@ -92,9 +93,70 @@ class Products:
                 found[part] = self._turn(vectors[part])
             else:
                 found[part] = self._through(vectors[part], self._metrics[matrix])
+        self._require_finite(found)
+        return found
+
+    def assembled(self, matrix: Matrix) -> Array:
+        """The whole matrix (p, p), a row from each product with a unit vector; raises as `times`.
+
+        Where the outputs' derivatives by all parameters fit in memory they serve all matrices of
+        the form JᵀMJ, which then take no pass of their own.
+        """
+        found = np.empty((self.size, self.size))
+        shared = matrix != "hessian" and self._jacobian_bytes <= _JACOBIAN
+        for part in chunks(self.size, 8 * self.size):
+            rows = np.arange(self.size)[part]
+            units = np.zeros((len(rows), self.size))
+            units[np.arange(len(rows)), rows] = 1.0
+            found[part] = self._along(matrix, units, part) if shared else self.times(matrix, units)
+        if shared:
+            self.passes[matrix] += self.size
+            self._require_finite(found)
+        return found
+
+    def _along(self, matrix: Matrix, units: Array, part: slice) -> Array:
+        """JᵀMJ times unit vectors, from the derivatives at hand."""
+        tangents = {slot: own[part] for slot, own in self._jacobian.items()}
+        seeds, direct = self._metrics[matrix](tangents, units)
+        whole = {name: direct.get(name, np.zeros(1)) for name in self.where.shapes}
+        found = self.where.join(whole, (len(units),))
+        for slot, own in self._jacobian.items():
+            if slot in seeds:
+                g = np.broadcast_to(seeds[slot], (len(units), *own.shape[1:]))
+                found += np.real(g).reshape(len(units), -1) @ own.reshape(self.size, -1).T
+        return found
+
+    @property
+    def _read(self) -> set[int]:
+        """The slots that the losses read."""
+        return {loss.slot for loss in self.plan.losses}
+
+    @property
+    def _jacobian_bytes(self) -> int:
+        return 8 * self.size * sum(prod(self.network.slot_shape(slot)) for slot in self._read)
+
+    @cached_property
+    def _jacobian(self) -> dict[int, Array]:
+        """The derivatives (p, ...) of what the losses read, by all parameters."""
+        found = {slot: np.empty((self.size, *self.network.slot_shape(slot))) for slot in self._read}
+        units = np.eye(self.size)
+        for part in chunks(self.size, self.copy_bytes):
+            with np.errstate(all="ignore"):
+                if self.by_differences:
+                    for slot, own in found.items():
+                        own[part] = self._tangents(slot, units[part])
+                    continue
+                slots = self.model.forward(self._moved(units[part])).slots
+                for slot, own in found.items():
+                    own[part] = self._rate(slots[slot], slot, len(own[part]))
+        return found
+
+    def _moved(self, vectors: Array) -> dict[str, Array]:
+        return self.where.split(self.point + 1j * COMPLEX_STEP * vectors)
+
+    def _require_finite(self, found: Array) -> None:
         if not np.isfinite(found).all():
             raise UsageError(f"{self.plan.name}: the curvature of the loss is not finite here")
-        return found
 
     @cached_property
     def copy_bytes(self) -> int:
@@ -107,7 +169,7 @@ class Products:
         """How the gradient changes along each vector."""
         if self.by_differences:
             return np.stack([self._slope(self.gradients, vector) for vector in vectors])
-        moved = self.where.split(self.point + 1j * COMPLEX_STEP * vectors)
+        moved = self._moved(vectors)
         _, found = self.model.value_and_grad_at(moved, self.model.inputs[INPUTS])
         return self.where.join(_rates(found), (len(vectors),))
 
@@ -130,10 +192,9 @@ class Products:
     def _through(self, vectors: Array, metric: Metric) -> Array:
         """JᵀMJ times each vector, for the M that the metric applies to tangents of the outputs."""
         copies = len(vectors)
-        read = {loss.slot for loss in self.plan.losses}
         with np.errstate(all="ignore"):
             if self.by_differences:
-                tangents = {slot: self._tangents(slot, vectors) for slot in read}
+                tangents = {slot: self._tangents(slot, vectors) for slot in self._read}
                 seeds, direct = metric(tangents, vectors)
                 pulled = [
                     self.network.backward(self.base, {slot: g[i] for slot, g in seeds.items()})[1]
@@ -143,9 +204,10 @@ class Products:
                     name: np.stack([own[name] for own in pulled]) for name in next(iter(pulled), {})
                 }
             else:
-                moved = self.where.split(self.point + 1j * COMPLEX_STEP * vectors)
-                trace = self.model.forward(moved)
-                tangents = {slot: self._rate(trace.slots[slot], slot, copies) for slot in read}
+                trace = self.model.forward(self._moved(vectors))
+                tangents = {
+                    slot: self._rate(trace.slots[slot], slot, copies) for slot in self._read
+                }
                 seeds, direct = metric(tangents, vectors)
                 through = self.network.backward(trace, seeds)[1]
         return self.where.join(
