@@ -76,7 +76,7 @@ def test_mined_triples_count_as_memory_of_a_copy(mining: str) -> None:
     }
     model = Model(load_plan(spec))
     point = Point(model.network, model.parameters, model.inputs["inputs"])
-    assert CHUNK_BYTES // point.copy_bytes([0], 4, 8) <= 3
+    assert CHUNK_BYTES // point.pass_bytes([model.plan.nodes[0].parameters["weight"]], 8) <= 3
 
 
 def test_mined_triples_count_as_work_so_that_a_large_batch_is_checked_in_part() -> None:

@@ -69,6 +69,14 @@ def test_a_full_disk(folder: Path, arguments: list[str]) -> None:
 
 
 @needs_devices
+def test_a_completion_on_a_full_disk(folder: Path) -> None:
+    with FULL.open("wb") as full:
+        result = run(stdout=full, cwd=folder, env={"_GRADCLI_COMPLETE": "bash_source"})
+    assert result.returncode == 2
+    assert said(result).startswith("gradcli: standard output cannot be written: No space left")
+
+
+@needs_devices
 def test_both_streams_on_a_full_disk(folder: Path) -> None:
     with FULL.open("wb") as full:
         assert run("check", "wrong.yaml", stdout=full, stderr=full, cwd=folder).returncode == 2

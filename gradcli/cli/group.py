@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gradcli.cli.streams import put, say
+from gradcli.cli.streams import put, say, writing
 from gradcli.errors import ExitCode, GradcliError
 
 __all__ = ["TRACEBACK", "Command", "LazyGroup"]
@@ -114,8 +114,10 @@ class LazyGroup(_Helpful, click.Group):
         """
         standalone = extra.pop("standalone_mode", True)
         read: Any = super().main
+        outcome: Any = None
         try:
-            outcome = read(*args, standalone_mode=False, **extra)
+            with writing():  # Click does it itself, of completions
+                outcome = read(*args, standalone_mode=False, **extra)
             code = outcome() if callable(outcome) else outcome
         except click.ClickException as error:
             _show(error)

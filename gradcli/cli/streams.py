@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from gradcli.errors import UsageError
 
-__all__ = ["put", "say"]
+__all__ = ["put", "say", "writing"]
 
 
 def put(text: str) -> None:
@@ -17,8 +19,15 @@ def put(text: str) -> None:
     Letters that its encoding lacks become question marks. Raises UsageError where it cannot be
     written.
     """
-    try:
+    with writing():
         _write(text, sys.stdout)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """What goes wrong while standard output is written in the block is told as by `put`."""
+    try:
+        yield
     except OSError as error:
         _discard(sys.stdout)
         if not isinstance(error, BrokenPipeError):

@@ -16,6 +16,7 @@ from gradcli.core.formula_parse import Apply, Step, Variable
 __all__ = ["Passage", "passages", "twin"]
 
 _MOST = 200
+_MOST_STEPS = 100_000  # of all formulas written together, for those with thousands of steps each
 _SUMS = ("+", "-")
 
 
@@ -49,17 +50,17 @@ def passages(formula: Formula, name: str) -> Iterator[Passage]:
     """The parts of a formula that read a variable, outer ones first."""
     steps = formula.steps
     level = [len(steps) - 1]
-    count = 0
-    while level:
+    left = min(_MOST, _MOST_STEPS // len(steps))
+    while level and left:
         below: list[int] = []
         for at in level:
             outer = steps[at]
             if not isinstance(outer, Apply):
                 continue
             for position, slot in enumerate(outer.operands):
-                renamed = _renamed(steps, name, at, position, slot)
-                if renamed is not None and count < _MOST:
-                    count += 1
+                renamed = _renamed(steps, name, at, position, slot) if left else None
+                if renamed is not None:
+                    left -= 1
                     yield Passage(
                         _text(formula, steps[slot]),
                         _text(formula, outer),

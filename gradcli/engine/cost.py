@@ -92,9 +92,10 @@ class Costs:
                 )
                 pieces["slot", index + 1, ""] = self.by_unit(index + 1)
         for position, loss in enumerate(self.network.plan.losses):
-            if loss.op.couples_rows:  # each of its units in a copy of its own
-                units = prod(self.network.slot_shape(loss.slot))
-                pieces["loss", position, ""] = units * self._loss(loss)
+            if not loss.op.elementwise:  # each of what it reads for one value in a copy of its own
+                shape = self.network.slot_shape(loss.slot)
+                copies = prod(shape) if loss.op.couples_rows else shape[-1]
+                pieces["loss", position, ""] = copies * self._loss(loss)
         return pieces
 
     def _copies(self, index: int, shape: Shape) -> int:

@@ -123,15 +123,16 @@ class NumericCotangents:
             slopes = np.imag(values.values * values.share) / COMPLEX_STEP
             self.point.evaluations += 1
             return Estimate(slopes, TERM_ULPS * EPS * np.abs(slopes))
-        own = p.shape if loss.op.couples_rows else p.shape[1:]
-        columns = np.zeros((prod(own), 1 if loss.op.couples_rows else len(p)))
+        coupled = loss.op.couples_rows
+        own = p.shape if coupled else p.shape[-1:]  # else each value reads its own features alone
+        columns = np.zeros((prod(own), p.size // prod(own)))
         for part in chunks(len(columns), 16 * (8 * p.size + 2 * self.point.pairs)):
             places = one_hot(part, own)
-            if not loss.op.couples_rows:
-                places = places[:, None]
+            if not coupled:
+                places = places.reshape(-1, *(1,) * (p.ndim - 1), p.shape[-1])
             summand = self._summand(position, p + 1j * COMPLEX_STEP * places)
-            arrived = summand.total[:, None] if loss.op.couples_rows else summand.by_row
-            columns[part] = np.imag(arrived) / COMPLEX_STEP
+            arrived = summand.total if coupled else summand.values * summand.share
+            columns[part] = np.imag(arrived).reshape(len(places), -1) / COMPLEX_STEP
             self.point.evaluations += len(places)
         largest = np.abs(columns).max(axis=0, initial=0.0)
         return _by_slot(_with_rounding(columns, np.zeros_like(columns), largest), p.shape)

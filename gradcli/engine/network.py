@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -125,13 +125,31 @@ class Network:
         nodes: Sequence[int],
         changed: Mapping[int, Array] | None = None,
     ) -> list[Array]:
-        """Slots after `changed` slots are put in place and only `nodes` are run again."""
+        """Slots after `changed` slots are put in place and only `nodes` are run again.
+
+        What is new of them is kept for the losses only, so that copies of a deep network take the
+        memory of a shallow one; the others are as in `base`.
+        """
         slots = list(base)
         for slot, value in (changed or {}).items():
             slots[slot] = value
-        for index in nodes:
+        for index, finished in zip(nodes, self.finished(nodes), strict=True):
             slots[index + 1], _ = self.run_node(index, slots, parameters)
+            for slot in finished:
+                slots[slot] = base[slot]
         return slots
+
+    def finished(self, nodes: Sequence[int]) -> list[list[int]]:
+        """The slots that neither another of these nodes nor a loss reads after each of them."""
+        last_reader = {
+            slot: i for i, index in enumerate(nodes) for slot in self.nodes[index].inputs
+        }
+        for loss in self.plan.losses:
+            last_reader.pop(loss.slot, None)
+        found: list[list[int]] = [[] for _ in nodes]
+        for slot, i in last_reader.items():
+            found[i].append(slot)
+        return found
 
     def own(self, index: int, parameters: Parameters) -> dict[str, Array]:
         """Parameters and buffers of a node by the op's own names."""
@@ -146,7 +164,8 @@ class Network:
         own = self.own(index, parameters)
         inputs = tuple(slots[slot] for slot in node.inputs)
         patch = self.node_patches.get(index)
-        fixed = fixed_branches(self.node_branches.get(index, ()))
+        branches = self.node_branches.get(index)
+        fixed = fixed_branches(branches) if branches else nullcontext()
         with fixed, self._watching(("node", index, ""), patch):
             y, pullback = node.op.evaluate(inputs, own, node.rank, node.options)
         if patch is not None:
@@ -186,16 +205,8 @@ class Network:
         finally:
             self.node_branches.clear()
 
-    @contextmanager
-    def _watching(self, place: Place, patch: Patch | Planes | None) -> Iterator[None]:
-        if self._watch is None:
-            yield
-            return
-        with record_branches() as conditions:
-            yield
-        self._watch.conditions[place] = conditions
-        if patch is not None:
-            self._watch.settled[place] = patch.mask
+    def _watching(self, place: Place, patch: Patch | Planes | None) -> AbstractContextManager[None]:
+        return nullcontext() if self._watch is None else _watched(self._watch, place, patch)
 
     def backward(
         self, trace: Trace, seeds: Mapping[int, Array]
@@ -312,6 +323,15 @@ class Network:
         learned = _learned(loss.parameters, parameters, own_rank)
         held = {name: self.buffers[full] for name, full in loss.buffers.items()}
         return _Call((p, *target, *learned), {**held, **loss.options}, own_rank)
+
+
+@contextmanager
+def _watched(watch: Watch, place: Place, patch: Patch | Planes | None) -> Iterator[None]:
+    with record_branches() as conditions:
+        yield
+    watch.conditions[place] = conditions
+    if patch is not None:
+        watch.settled[place] = patch.mask
 
 
 def _patched(patch: Patch, pullback: Pullback) -> Pullback:

@@ -16,7 +16,7 @@ from gradcli.engine.watch import Watch
 
 __all__ = ["CHUNK_BYTES", "Point", "chunks"]
 
-CHUNK_BYTES = 24 << 20
+CHUNK_BYTES = 12 << 20
 """Memory for one chunk of copies: near the caches, and far below the 256 MiB promised."""
 
 
@@ -41,6 +41,7 @@ class Point:
         self.parameters = parameters
         self.inputs = inputs
         self.evaluations = 0
+        self._after: dict[tuple[str, ...], list[int]] = {}
 
     @cached_property
     def slots(self) -> list[Array]:
@@ -74,7 +75,9 @@ class Point:
 
     def nodes_after(self, *names: str) -> list[int]:
         """Nodes to run again when these tensors change."""
-        return self.network.downstream([0] if INPUTS in names else [], names)
+        if names not in self._after:
+            self._after[names] = self.network.downstream([0] if INPUTS in names else [], names)
+        return self._after[names]
 
     def loss_with(self, changed: Mapping[str, Array], nodes: Sequence[int]) -> LossValue:
         """The loss with some tensors replaced by copies of them, replica axes in front."""
@@ -94,6 +97,22 @@ class Point:
         run = [self.network.nodes[index] for index in nodes]
         cells = sum(prod(node.shape) + node.kept for node in run)
         return (2 * changed + 2 * (cells + self.pairs)) * itemsize
+
+    def pass_bytes(self, names: Sequence[str], itemsize: int) -> int:
+        """Memory of one copy in `loss_with` of these tensors, with temporaries and branches."""
+        nodes = self.nodes_after(*names)
+        computed = {index + 1 for index in nodes}
+        live = most = 0
+        for index, finished in zip(nodes, self.network.finished(nodes), strict=True):
+            node = self.network.nodes[index]
+            live += prod(node.shape)
+            most = max(most, live + node.kept)
+            live -= sum(
+                prod(self.network.slot_shape(slot)) for slot in finished if slot in computed
+            )
+        branches = sum(prod(self.network.nodes[index].shape) for index in nodes)
+        changed = sum(self.tensor(name).size for name in names)
+        return (2 * changed + 2 * (most + self.pairs)) * itemsize + branches
 
     @cached_property
     def pairs(self) -> int:
@@ -124,7 +143,7 @@ class Point:
         owner = np.broadcast_to(entries, points.shape).ravel()
         values = np.full(flat.shape, np.nan)
         wanted = np.flatnonzero(np.isfinite(flat))
-        for part in chunks(len(wanted), self.copy_bytes(nodes, tensor.size, 8)):
+        for part in chunks(len(wanted), self.pass_bytes([name], 8)):
             picked = wanted[part]
             copies = np.repeat(tensor.reshape(1, -1), len(picked), axis=0)
             copies[np.arange(len(picked)), owner[picked]] = flat[picked]
@@ -149,8 +168,7 @@ class Point:
         """Loss (n,) with tensors moved along a direction by offsets (n,); NaN as in `probe`."""
         values = np.full(offsets.shape, np.nan)
         nodes = self.nodes_after(*directions)
-        size = sum(direction.size for direction in directions.values())
-        for part in chunks(len(offsets), self.copy_bytes(nodes, size, 8)):
+        for part in chunks(len(offsets), self.pass_bytes([*directions], 8)):
             moved = {
                 name: self.tensor(name) + np.multiply.outer(offsets[part], direction)
                 for name, direction in directions.items()

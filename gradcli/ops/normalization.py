@@ -28,10 +28,16 @@ _AFFINE: Final = Param(
 Axes = tuple[int, ...]
 
 
+def _mean(x: Array, axes: Axes) -> Array:
+    """Over some axes, which stay with length 1; of small arrays faster than NumPy's `mean`."""
+    mean: Array = np.add.reduce(x, axis=axes, keepdims=True) / prod(x.shape[axis] for axis in axes)
+    return mean
+
+
 def _scale(x: Array, axes: Axes, eps: float, *, centred: bool) -> tuple[Array, Array]:
     """What is normalised, x or its deviation from the mean, and one over its root mean square."""
-    deviation = x - x.mean(axis=axes, keepdims=True) if centred else x
-    square = (deviation * deviation).mean(axis=axes, keepdims=True)
+    deviation = x - _mean(x, axes) if centred else x
+    square = _mean(deviation * deviation, axes)
     return deviation, 1 / np.sqrt(square + eps)
 
 
@@ -45,9 +51,9 @@ def _normalised(x: Array, axes: Axes, eps: float, *, centred: bool = True) -> Va
     y = deviation * scale
 
     def pullback(g: Array) -> Array:
-        rest = y * (g * y).mean(axis=axes, keepdims=True)
+        rest = y * _mean(g * y, axes)
         if centred:
-            rest = rest + g.mean(axis=axes, keepdims=True)
+            rest = rest + _mean(g, axes)
         dx: Array = scale * (g - rest)
         return dx
 

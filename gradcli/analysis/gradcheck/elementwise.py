@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from gradcli.analysis.gradcheck.grid import Grid, lay_grid
@@ -176,13 +178,19 @@ class ElementwiseCheck:
         """
         low, high = self.definition.domain.get(self.moving, (-np.inf, np.inf))
         foreign = ~((points >= low) & (points <= high))
-        with record_branches() as at_point:
-            self._at(self.definition.forward, entries, self.grid.env[self.moving][entries])
         with record_branches() as taken:
             found = self._at(self.definition.forward, entries, points)
-        for own, other in zip(at_point, taken, strict=True):
-            foreign |= (own != other) & ~self.grid.at_threshold[entries]
+        for own, other in zip(self._own_branches, taken, strict=True):
+            foreign |= (own[entries] != other) & ~self.grid.at_threshold[entries]
         return np.where(foreign, np.nan, found)
+
+    @cached_property
+    def _own_branches(self) -> list[Mask]:
+        """The conditions of the formula at each point of the grid."""
+        x = self.grid.env[self.moving]
+        with record_branches() as taken:
+            self._at(self.definition.forward, np.arange(len(x)), x)
+        return [np.broadcast_to(condition, x.shape) for condition in taken]
 
     def _noise(self, entries: Array) -> Noise:
         x = self.grid.env[self.moving][entries]
