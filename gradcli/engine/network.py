@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradcli.core.arrays import Array, Cotangents, Parameters, Pullback, rows
-from gradcli.core.branches import FixedBranch, fixed_branches, record_branches
+from gradcli.core.branches import FixedBranch, fixed_branches
 from gradcli.core.op import Activation, Shape
 from gradcli.core.record import Record
 from gradcli.engine.patches import Patch, Planes
@@ -206,7 +206,9 @@ class Network:
             self.node_branches.clear()
 
     def _watching(self, place: Place, patch: Patch | Planes | None) -> AbstractContextManager[None]:
-        return nullcontext() if self._watch is None else _watched(self._watch, place, patch)
+        if self._watch is None:
+            return nullcontext()
+        return self._watch.over(place, None if patch is None else patch.mask)
 
     def backward(
         self, trace: Trace, seeds: Mapping[int, Array]
@@ -323,15 +325,6 @@ class Network:
         learned = _learned(loss.parameters, parameters, own_rank)
         held = {name: self.buffers[full] for name, full in loss.buffers.items()}
         return _Call((p, *target, *learned), {**held, **loss.options}, own_rank)
-
-
-@contextmanager
-def _watched(watch: Watch, place: Place, patch: Patch | Planes | None) -> Iterator[None]:
-    with record_branches() as conditions:
-        yield
-    watch.conditions[place] = conditions
-    if patch is not None:
-        watch.settled[place] = patch.mask
 
 
 def _patched(patch: Patch, pullback: Pullback) -> Pullback:

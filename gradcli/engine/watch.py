@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradcli.core.arrays import Mask
+from gradcli.core.branches import record_branches
 
 __all__ = ["Place", "Watch"]
 
@@ -24,6 +26,15 @@ class Watch:
 
     conditions: dict[Place, list[Mask]]
     settled: dict[Place, Mask]
+
+    @contextmanager
+    def over(self, place: Place, settled: Mask | None) -> Iterator[None]:
+        """Note what is taken in the block as taken by a place, and the units settled there."""
+        with record_branches() as conditions:
+            yield
+        self.conditions[place] = conditions
+        if settled is not None:
+            self.settled[place] = settled
 
     def flipped(self, base: Watch, replicas: int) -> Mask:
         """Copies (replicas,) in which some branch differs from `base`, the point's own run."""
