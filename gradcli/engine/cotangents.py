@@ -19,9 +19,9 @@ from gradcli.core.op import Activation
 from gradcli.engine.cost import CALLS
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, generator
-from gradcli.engine.network import Summand
 from gradcli.engine.opaque import Projection
 from gradcli.engine.replicas import Point, chunks
+from gradcli.engine.summands import Summand
 from gradcli.engine.tangents import Tangents, one_hot
 
 __all__ = ["EPS", "TERM_ULPS", "NumericCotangents"]

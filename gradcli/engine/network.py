@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from gradcli.core.branches import FixedBranch, fixed_branches
 from gradcli.core.op import Activation, Shape
 from gradcli.core.record import Record
 from gradcli.engine.patches import Patch, Planes
+from gradcli.engine.summands import (
+    LossValue,
+    Summand,
+    add_to,
+    loss_pullback,
+    term_pullback,
+)
 from gradcli.engine.watch import Place, Watch
 from gradcli.spec.plan import LossPlan, Plan, WeightingPlan
 
-__all__ = ["LossValue", "Network", "Summand", "Trace"]
-
-
-Key = TypeVar("Key", int, str)
+__all__ = ["Network", "Trace"]
 
 
 @dataclass(eq=False, repr=False)
@@ -30,37 +34,6 @@ class Trace:
 
     slots: list[Array]
     pullbacks: dict[int, Pullback]
-
-
-class LossValue(Record):
-    """Total loss (replicas,) and its pullback.
-
-    `pullback()` gives the cotangents of the slots the loss reads and of the parameters.
-    """
-
-    total: Array
-    pullback: Callable[[], tuple[dict[int, Array], dict[str, Array]]]
-
-
-class Summand(Record):
-    """One loss of the whole: `share` times the sum of its values over `own_axes`.
-
-    `pull` is the pullback of the values.
-    """
-
-    values: Array
-    own_axes: tuple[int, ...]
-    share: Any
-    pull: Callable[[Array], tuple[Array, ...]]
-
-    @property
-    def total(self) -> Array:
-        return np.asarray(self.values.sum(axis=self.own_axes) * self.share)
-
-    @property
-    def by_row(self) -> Array:
-        """What each row contributes, for a loss that takes rows one by one."""
-        return np.asarray(self.values.sum(axis=self.own_axes[1:]) * self.share)
 
 
 class _Call(Record):
@@ -223,9 +196,9 @@ class Network:
             node = self.nodes[index]
             to_inputs, to_parameters = trace.pullbacks[index](self._round(g))
             for slot, cotangent in zip(node.inputs, to_inputs, strict=True):
-                _add(cotangents, slot, cotangent)
+                add_to(cotangents, slot, cotangent)
             for name, cotangent in to_parameters.items():
-                _add(gradients, node.parameters[name], cotangent)
+                add_to(gradients, node.parameters[name], cotangent)
         return cotangents, gradients
 
     def loss(self, slots: list[Array], parameters: Parameters) -> LossValue:
@@ -235,7 +208,7 @@ class Network:
         for position, loss in enumerate(self.plan.losses):
             summand = self.summand(position, slots, parameters)
             total = _sum(total, summand.total)
-            pulls.append(_loss_pullback(loss, summand, self._round))
+            pulls.append(loss_pullback(loss, summand, self._round))
         for position, term in enumerate(self.plan.terms):
             for name in term.parameters:
                 w = parameters[name]
@@ -243,7 +216,7 @@ class Network:
                 own_axes = tuple(range(w.ndim - len(self.plan.parameters[name].shape), w.ndim))
                 weight = w.dtype.type(term.weight)
                 total = _sum(total, values.sum(axis=own_axes) * weight)
-                pulls.append(_term_pullback(name, pull_term, values, weight))
+                pulls.append(term_pullback(name, pull_term, values, weight))
 
         def pullback() -> tuple[dict[int, Array], dict[str, Array]]:
             seeds: dict[int, Array] = {}
@@ -372,32 +345,3 @@ def _weighted(
 
 def _sum(total: Array | None, value: Array) -> Array:
     return value if total is None else total + value
-
-
-def _add(cotangents: dict[Key, Array], key: Key, value: Array) -> None:
-    known = cotangents.get(key)
-    cotangents[key] = value if known is None else known + value
-
-
-def _loss_pullback(
-    loss: LossPlan, summand: Summand, rounded: Callable[[Array], Array]
-) -> Callable[[dict[int, Array], dict[str, Array]], None]:
-    values = summand.values
-
-    def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
-        shares = rounded(np.full(values.shape, summand.share, values.dtype))
-        dp, *dlearned = summand.pull(shares)
-        _add(seeds, loss.slot, dp)
-        for full, cotangent in zip(loss.learned, dlearned, strict=True):
-            _add(gradients, full, cotangent)
-
-    return add
-
-
-def _term_pullback(
-    name: str, pull: Callable[[Array], Array], values: Array, weight: Array
-) -> Callable[[dict[int, Array], dict[str, Array]], None]:
-    def add(seeds: dict[int, Array], gradients: dict[str, Array]) -> None:
-        _add(gradients, name, pull(np.full(values.shape, weight, values.dtype)))
-
-    return add

@@ -11,7 +11,8 @@ import numpy as np
 from gradcli.core.arrays import Array, Parameters
 from gradcli.engine.cost import Costs
 from gradcli.engine.model import COMPLEX_STEP, INPUTS
-from gradcli.engine.network import LossValue, Network
+from gradcli.engine.network import Network
+from gradcli.engine.summands import LossValue
 from gradcli.engine.watch import Watch
 
 __all__ = ["CHUNK_BYTES", "Point", "chunks"]
