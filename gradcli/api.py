@@ -28,6 +28,7 @@ from gradcli.sources import (
 )
 from gradcli.spec import DEFAULT_MEMORY
 from gradcli.spec.memory import in_bytes
+from gradcli.spec.options import overridden
 
 if TYPE_CHECKING:
     from gradcli.analysis.catalogue import ExplainReport, ListReport
@@ -129,7 +130,7 @@ def check(
                 plan, model = source.plan, source
             else:
                 plan, model = plan_of(source, overrides, allow_python, max_memory), None
-            chosen = {**plan.sections.get("check", {}), **written}
+            chosen = overridden("check", plan.sections.get("check", {}), written)
             if model is None and dtype is None:
                 plan = plan.replace(dtype=chosen.get("dtype", plan.dtype))
             options = check_options(chosen, plan.seed)
@@ -229,7 +230,7 @@ def flow(
     try:
         return analyse_flow(plan, options, steps)
     except UserCodeError as error:
-        return invalid_flow(plan.name, (plan.python_problem(error),), seed)
+        return invalid_flow(name_of(meant), (plan.python_problem(error),), seed)
 
 
 def critical(

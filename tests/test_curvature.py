@@ -311,10 +311,13 @@ def test_what_is_too_large_is_refused_with_what_would_work() -> None:
         ({"iterations": 0}, "iterations"),
         ({"tolerance": 2.0}, "tolerance"),
         ({"method": "guess"}, "method"),
+        ({"probes": 5, "iterations": 9}, "probes, iterations: only with --method lanczos"),
+        ({"method": "exact", "tolerance": 1e-3}, "tolerance: only with --method lanczos"),
+        ({"steps": False, "history": 3, "damping": 0.0}, "history, damping: only where steps"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
+def test_options_out_of_range_or_without_effect(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         gradcli.curvature(QUICK, **options)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from layer_specs import check, errors, in_the_middle, layer, network
 
 import gradcli
+from gradcli.cli.main import main
 from gradcli.errors import ExitCode, UsageError
 
 DEEP = [{"dense": 4}, "tanh", "mine", {"dense": 4}, "tanh", {"dense": 3}]
@@ -59,6 +63,32 @@ def test_flow_says_what_a_layer_raises(where: str, words: str) -> None:
     (problem,) = report.results[0].errors
     assert (report.exit_code, problem.code) == (ExitCode.INVALID, "SP021")
     assert f"mine_1: {where} raises {words}" in problem.message
+
+
+@pytest.mark.parametrize("command", ["check", "flow", "train", "curvature", "graph --run"])
+def test_a_layer_that_raises_is_told_with_its_spec(command: str, tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(
+        "class Picky:\n"
+        "    def forward(self, x):\n"
+        "        raise ValueError('too much')\n"
+        "    def backward(self, x, output, cotangent):\n"
+        "        return cotangent\n"
+    )
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "gradcli: 1\n"
+        "name: other than the file\n"
+        "data: {inputs: {shape: [4, 2]}, targets: {values: [[1.0], [2.0], [3.0], [4.0]]}}\n"
+        "define: {picky: {kind: layer, python: layer.py, class: Picky}}\n"
+        "network: [picky, dense: 1]\n"
+        "loss: mse\n"
+    )
+    arguments = [*command.split(), str(path), "--allow-python", "--format", "json"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    (told,) = json.loads(result.stdout)["results"]
+    assert (told["spec"], told["verdict"]) == (str(path), "invalid")
+    assert told["errors"][0]["line"] == 5
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_options_that_contradict_are_an_error_of_collection(tmp_path: Path) -> N
     write(tmp_path, odd={**RIGHT, "check": {"step": 0.1}})
     result = run_pytest(tmp_path)
     assert result.returncode == 2
-    assert "step: only the oracles central and forward take one" in result.stdout
+    assert "step: only with oracle: central or forward" in result.stdout
     assert "Traceback" not in result.stdout
 
 

@@ -29,13 +29,20 @@ SPEC: dict[str, Any] = {
         ({"precision": "mixed"}, {}, "precision mixed, and this one float64"),
         ({}, {"curriculum": "adaptive"}, "curriculum none, and this one adaptive"),
         ({"curriculum": "self_paced"}, {"curriculum": "adaptive"}, "curriculum self_paced, and"),
+        ({"seed": 1}, {"seed": 2}, "seed 1, and this one 2"),
+        ({}, {"batch": 4}, "batch 8, and this one 4"),
+        ({"batch": "all"}, {}, "batch 32, and this one 8"),
+        ({"accumulate": 2}, {}, "accumulate 2, and this one 1"),
     ],
     ids=str,
 )
 def test_a_run_of_another_kind_is_not_gone_on_with(
     before: dict[str, Any], after: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
-    """What an optimizer keeps is of no use to another, and would be taken for its own."""
+    """What an optimizer keeps is of no use to another, and would be taken for its own.
+
+    Another seed or batch would go on with other examples than those whose turn it is.
+    """
     file = tmp_path / "run.npz"
     gradcli.train(SPEC, steps=2, save_weights=file, **before)
     with pytest.raises(UsageError, match=said):

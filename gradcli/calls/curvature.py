@@ -42,7 +42,8 @@ def curvature(
     steps as its `history`) are tried; `damping` is added to the matrices, by default what it takes
     for a step to descend.
     An invalid spec gives a report with the verdict `invalid`; UsageError is raised for options that
-    make no sense, and where the matrices asked for would take more than `max_memory`.
+    make no sense or have no effect, and where the matrices asked for would take more than
+    `max_memory`.
     """
     from gradcli.analysis.curvature import (
         CurvatureOptions,
@@ -74,4 +75,4 @@ def curvature(
     try:
         return analyse_curvature(model, options, progress)
     except UserCodeError as error:
-        return invalid_curvature(plan.name, (plan.python_problem(error),), seed)
+        return invalid_curvature(name_of(meant), (plan.python_problem(error),), seed)

@@ -64,6 +64,9 @@ def train(
         train_plan,
     )
 
+    weights = "float32" if precision == "mixed" else precision
+    if None not in (dtype, weights) and dtype != weights:
+        raise UsageError(f"dtype {dtype}: not with precision {precision}")
     written = stated(
         steps=steps,
         batch=batch,
@@ -73,7 +76,7 @@ def train(
         anneal=anneal,
         clip=clip,
         accumulate=accumulate,
-        precision=precision,
+        precision=precision or dtype,  # which wins over a precision of the spec as well
         loss_scale=loss_scale,
         curriculum=curriculum,
         check_every=check_every,

@@ -39,19 +39,19 @@ __all__ = ["command"]
     "--probes",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Random vectors behind a trace, without --method exact.  [default: 32]",
+    help="Random vectors behind a trace, of --method lanczos.  [default: 32]",
 )
 @click.option(
     "--iterations",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Most steps of Lanczos' method.  [default: 300, fewer where that would take long]",
+    help="Most steps of --method lanczos.  [default: 300, fewer where that would take long]",
 )
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="NUMBER",
-    help="Where Lanczos stops, relative to the largest eigenvalue.  [default: 1e-8]",
+    help="Where --method lanczos stops, relative to the largest eigenvalue.  [default: 1e-8]",
 )
 @click.option(
     "--steps/--no-steps",

@@ -9,6 +9,7 @@ from gradcli.core.op import Op
 from gradcli.core.param import Param
 from gradcli.core.record import Record
 from gradcli.core.training_op import Curriculum, Optimizer, Schedule
+from gradcli.errors import UsageError
 
 __all__ = [
     "DTYPES",
@@ -23,6 +24,8 @@ __all__ = [
     "OpOption",
     "Option",
     "Readable",
+    "check_required",
+    "overridden",
 ]
 
 GRADES: Final = ("excellent", "good", "acceptable")
@@ -234,3 +237,31 @@ SECTIONS: Final[dict[str, dict[str, Option | OpOption]]] = {
     ),
 }
 """Sections by name, their options by name with underscores; commands write hyphens."""
+
+_REQUIRED_VALUES: Final[dict[str, dict[str, tuple[str, tuple[str, ...]]]]] = {
+    "check": {"step": ("oracle", ("central", "forward"))},
+    "train": {"loss_scale": ("precision", ("mixed",))},
+}
+"""Options that mean nothing without certain values of another, by section."""
+
+
+def overridden(
+    section: str, written: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options of a section with those given in their place.
+
+    What is written gives way as well where what is given leaves it without a meaning.
+    """
+    void = {
+        name
+        for name, (other, values) in _REQUIRED_VALUES.get(section, {}).items()
+        if other in given and given[other] not in values
+    }
+    return {**{name: value for name, value in written.items() if name not in void}, **given}
+
+
+def check_required(section: str, options: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option that means nothing beside the others."""
+    for name, (other, values) in _REQUIRED_VALUES.get(section, {}).items():
+        if name in options and options.get(other) not in values:
+            raise UsageError(f"{name}: only with {other}: {' or '.join(values)}")

@@ -66,7 +66,7 @@ def analyse_curvature(
     plan, spectra = model.plan, found.spectra
     steps: tuple[Step, ...] = ()
     if options.steps:
-        steps = steps_from(products, found.solvers, options.damping, options.history)
+        steps = steps_from(products, found.solvers, options.damping, options.pairs)
     result = CurvatureResult(
         name=plan.name,
         verdict=_verdict(checked, spectra["hessian"], by_differences=products.by_differences),
@@ -116,7 +116,7 @@ def _sampled(
     products: Products, options: CurvatureOptions, most: int, seed: int, progress: Progress | None
 ) -> _Matrices:
     found = _Matrices({}, {}, {})
-    probes = signs(np.random.default_rng([seed, 1]), options.probes, products.size)
+    probes = signs(np.random.default_rng([seed, 1]), options.of_trace, products.size)
     for done, matrix in enumerate(MATRICES):
         undefined = products.undefined(matrix)
         if undefined:
@@ -133,12 +133,12 @@ def _sampled(
             found.solvers[matrix] = found.solvers["gauss_newton"]
             continue
         spectrum = sampled_spectrum(
-            products, matrix, probes, images, most, options.tolerance, on_step
+            products, matrix, probes, images, most, options.ends_at, on_step
         )
         found.spectra[matrix] = spectrum
         found.solvers[matrix] = ByProducts(products, spectrum, most)
     images = found.images["hessian"]
-    blocks = sampled_blocks(products, probes, images, most, options.tolerance, seed)
+    blocks = sampled_blocks(products, probes, images, most, options.ends_at, seed)
     return found.replace(blocks=blocks)
 
 

@@ -18,6 +18,9 @@ _EXACT = 1000  # parameters up to which all eigenvalues take a second or so,
 _WORK = 2e9  # and multiply-adds of as many forward passes
 _STEP_WORK = 5e8  # the same for the steps of Lanczos' method
 _FEWEST, _MOST = 20, 300  # steps of Lanczos' method where none are asked for
+_PROBES, _TOLERANCE, _HISTORY = 32, 1e-8, 10  # where nothing else is
+_OF_LANCZOS = ("probes", "iterations", "tolerance")
+_OF_STEPS = ("history", "damping")
 
 
 @dataclass(frozen=True)
@@ -25,19 +28,19 @@ class CurvatureOptions:
     """How a curvature analysis is run.
 
     `method` None is the exact one where that takes a few seconds. `probes` is the number of random
-    vectors behind a trace, `iterations` the most steps that Lanczos takes (None: as many as
-    are a matter of seconds, and fit in memory), and `tolerance`,
-    relative to the largest eigenvalue, where it stops. `history` is the number of pairs that L-BFGS
-    keeps, and of its steps; `damping` is added to the matrices that steps are solved from, None for
-    what it takes (see `steps_from`). Without `steps` none is tried. Raises UsageError for anything
-    out of range.
+    vectors behind a trace (None: 32), `iterations` the most steps that Lanczos takes (None: as many
+    as are a matter of seconds, and fit in memory), and `tolerance`, relative to the largest
+    eigenvalue, where it stops (None: 1e-8); these are for Lanczos alone. `history` is the number of
+    pairs that L-BFGS keeps, and of its steps (None: 10); `damping` is added to the matrices that
+    steps are solved from, None for what it takes (see `steps_from`). Without `steps` none is tried.
+    Raises UsageError for anything out of range, and for what would have no effect.
     """
 
     method: Literal["exact", "lanczos"] | None = None
-    probes: int = 32
+    probes: int | None = None
     iterations: int | None = None
-    tolerance: float = 1e-8
-    history: int = 10
+    tolerance: float | None = None
+    history: int | None = None
     damping: float | None = None
     steps: bool = True
     max_memory: int = 2 << 30
@@ -54,27 +57,56 @@ class CurvatureOptions:
                 raise UsageError(f"{name}: {hint}, got {value!r}")
         if self.damping is not None and not 0 <= self.damping < float("inf"):
             raise UsageError(f"damping: expected a number of at least 0, got {self.damping!r}")
-        if not 0 < self.tolerance < 1:
+        if self.tolerance is not None and not 0 < self.tolerance < 1:
             raise UsageError(f"tolerance: expected a number from 0 to 1, got {self.tolerance!r}")
+        if not self.steps:
+            self.refuse(_OF_STEPS, "only where steps are tried, not with --no-steps")
+
+    def refuse(self, names: tuple[str, ...], why: str) -> None:
+        """Raise UsageError where one of these options was given."""
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise UsageError(f"{', '.join(given)}: {why}")
+
+    @property
+    def of_trace(self) -> int:
+        """The number of random vectors behind a trace."""
+        return self.probes or _PROBES
+
+    @property
+    def ends_at(self) -> float:
+        """Where Lanczos stops, relative to the largest eigenvalue."""
+        return self.tolerance or _TOLERANCE
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs that L-BFGS keeps."""
+        return self.history or _HISTORY
 
 
 def method_for(network: Network, parameters: int, options: CurvatureOptions) -> Method:
     """The way that was asked for, or that suits the network.
 
-    Raises UsageError, with an estimate and the way that would work, where memory does not allow it.
+    Raises UsageError, with an estimate and the way that would work, where memory does not allow it,
+    and where options of Lanczos' method were given that would have no effect.
     """
     needed = memory_of(parameters, 4)
-    if options.method is None:
+    method = options.method
+    if method is None:
         cheap = parameters <= _EXACT and Costs(network).forward * parameters <= _WORK
-        return "exact" if cheap and needed <= options.max_memory else "lanczos"
-    if options.method == "exact" and needed > options.max_memory:
+        method = "exact" if cheap and needed <= options.max_memory else "lanczos"
+    if method == "lanczos":
+        return method
+    why = f"only with --method lanczos; here all {parameters:,} eigenvalues are exact"
+    options.refuse(_OF_LANCZOS, why)
+    if needed > options.max_memory:
         vectors = _vectors(options) + (options.iterations or _FEWEST)
         raise UsageError(
             f"the exact matrices of {parameters:,} parameters need about {in_bytes(needed)} of "
             f"memory, more than the {in_bytes(options.max_memory)} allowed: --method lanczos needs "
             f"{in_bytes(8 * parameters * vectors)} or more, and --max-memory raises what is allowed"
         )
-    return options.method
+    return method
 
 
 def steps_for(network: Network, parameters: int, options: CurvatureOptions) -> int:
@@ -103,4 +135,4 @@ def steps_for(network: Network, parameters: int, options: CurvatureOptions) -> i
 
 def _vectors(options: CurvatureOptions) -> int:
     """Vectors of all parameters that are kept beside those of Lanczos: probes and their images."""
-    return 5 * options.probes + 2 * options.history
+    return 5 * options.of_trace + 2 * options.pairs

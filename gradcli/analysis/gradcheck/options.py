@@ -10,6 +10,7 @@ from typing import Any, Literal
 from gradcli.analysis.verdict import GRADES
 from gradcli.core.record import Record
 from gradcli.errors import UsageError
+from gradcli.spec.options import check_required
 from gradcli.spec.read_sections import checked_overrides
 
 __all__ = [
@@ -82,8 +83,7 @@ def check_options(stated: Mapping[str, Any], seed: int) -> CheckOptions:
     """
     entries = stated.get("entries")
     oracle = stated.get("oracle", "auto")
-    if "step" in stated and oracle not in ("central", "forward"):
-        raise UsageError("step: only the oracles central and forward take one")
+    check_required("check", stated)
     return CheckOptions(
         seed=checked_overrides({"seed": seed})["seed"],
         required=required_error(stated.get("require")),

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from gradcli.core.registry import CATALOGUE
 from gradcli.core.training_op import Choice, Optimizer, Schedule
 from gradcli.errors import UsageError
-from gradcli.spec.options import SECTIONS, OpOption
+from gradcli.spec.options import SECTIONS, OpOption, check_required
 from gradcli.spec.read_choice import choice_of
 
 __all__ = ["LEARNING_RATE", "TrainOptions", "train_options"]
@@ -86,8 +86,7 @@ def train_options(given: Mapping[str, Any], batch: int | None = None, **more: An
             raise UsageError(f"{name} cannot be {value!r}: {error}") from None
     if "batch" not in read and batch is not None:
         read["batch"] = batch
-    if read.get("loss_scale") is not None and read.get("precision") != "mixed":
-        raise UsageError("loss_scale: only in mixed precision; add precision: mixed")
+    check_required("train", read)
     named = {"batch": "all", "loss_scale": "dynamic"}
     options: dict[str, Any] = {
         name: None if value == named.get(name) else value for name, value in read.items()

@@ -138,11 +138,14 @@ class _Run:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a run that goes on from this one has to share, since what is kept depends on it."""
+        """What a run that goes on has to share, for what is kept and the next rows rest on it."""
         curriculum = self.options.curriculum
         return {
             "optimizer": self.options.optimizer.op.name,
             "precision": self.precision,
+            "seed": str(self.plan.seed),
+            "batch": str(self.batches.size),
+            "accumulate": str(self.options.accumulate),
             "curriculum": "none" if curriculum is None else curriculum.op.name,
             "examples": "any" if curriculum is None else str(self.passes.rows),
             "weighting": weighting_of(self.plan),
