@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -68,10 +69,20 @@ def part_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def imported_by(module: str) -> Iterator[tuple[str, int]]:
+def statements(module: str, *, at_run_time: bool) -> Iterator[ast.AST]:
+    """All that a module is made of, maybe without what only type checkers read."""
+    left: list[ast.AST] = [ast.parse(MODULES[module].read_text(encoding="utf-8"))]
+    while left:
+        node = left.pop()
+        if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        left += ast.iter_child_nodes(node)
+
+
+def imported_by(module: str, *, at_run_time: bool = False) -> Iterator[tuple[str, int]]:
     """Names of the modules that a module imports anywhere in its text, with the line."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in statements(module, at_run_time=at_run_time):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -135,6 +146,42 @@ def test_all_names_what_the_module_defines(module: str) -> None:
     for name in exported:
         assert hasattr(loaded, name), name
     assert not [n for n in exported if n.startswith("_") and n != "__version__"]
+
+
+def used_of_others(module: str) -> Iterator[tuple[str, str, int]]:
+    """Modules whose names a module uses, each with the name and the line."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        for alias in node.names:
+            whole = f"{node.module}.{alias.name}"
+            if whole in MODULES:
+                modules[alias.asname or alias.name] = whole
+            elif node.module in MODULES:
+                yield node.module, alias.name, node.lineno
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(name), attribute) if name in modules:
+                yield modules[name], attribute, node.lineno
+
+
+@each_module
+def test_all_names_what_others_use(module: str) -> None:
+    for other, name, line in used_of_others(module):
+        exported = importlib.import_module(other).__dict__.get("__all__", [name])
+        assert name in exported, f"{module}:{line} uses {name} of {other}"
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Not even late; the package's version, and what only type checkers read, do not count."""
+    others = set(MODULES) - {"gradcli"}
+    imports = {
+        module: {name for name, _ in imported_by(module, at_run_time=True)} & others
+        for module in MODULES
+    }
+    assert list(TopologicalSorter(imports).static_order())
 
 
 def loaded_in_a_fresh_process(code: str) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 
 import gradcli
 from gradcli.analysis.flow import analyse_flow, build_network
-from gradcli.analysis.flow.over_time import KEEPING
+from gradcli.analysis.flow.gates import KEEPING
 from gradcli.analysis.flow.remedies_over_time import changes_over_time
 from gradcli.analysis.flow.report import FlowResult
 from gradcli.engine.model import Model

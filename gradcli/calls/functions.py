@@ -9,7 +9,7 @@ from gradcli.analysis.gradcheck.options import check_options, stated_options
 from gradcli.analysis.gradcheck.report import CheckReport
 from gradcli.core.arrays import Array
 
-__all__ = ["check_vjp", "gradcheck"]
+__all__ = ["Arrays", "check_vjp", "gradcheck"]
 
 Arrays = Array | Sequence[Any] | Mapping[str, Any] | float
 

@@ -22,6 +22,7 @@ __all__ = [
     "loss_scale",
     "memory",
     "numbers",
+    "plot_file",
     "report_files",
     "require",
     "topics_and_specs",

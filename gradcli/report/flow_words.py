@@ -78,9 +78,9 @@ class Measure(NamedTuple):
     text: Callable[[LayerFlow], str]
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: float) -> str:
     """Decades; a dash for what was not measured. Nothing is written as minus zero."""
-    return _NOTHING if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+    return _NOTHING if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"
 
 
 def _share(value: float) -> str:

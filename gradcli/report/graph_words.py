@@ -36,7 +36,6 @@ __all__ = [
 HEADINGS: Final = ("shape", "parameters", "forward", "backward", "memory", "order", "reads")
 """The columns behind a node's name, the most important ones first."""
 
-_NOTHING: Final = "–"
 _SHOWN: Final = 60
 """Lines beyond which the middle of a graph is left out, unless it is asked for."""
 

@@ -20,7 +20,7 @@ from gradcli.spec.read_sections import (
     read_sections,
 )
 
-__all__ = ["VERSION", "assemble"]
+__all__ = ["KEYS", "VERSION", "assemble"]
 
 VERSION: Final = 1
 """Version of the spec format."""

@@ -9,7 +9,17 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 
-__all__ = ["MAX_DEPTH", "MAX_PYTHON_NODES", "Node", "NodeError", "Place", "from_python"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_PYTHON_NODES",
+    "Beyond",
+    "Node",
+    "NodeError",
+    "Place",
+    "as_float",
+    "from_python",
+    "shortened",
+]
 
 MAX_DEPTH: Final = 64
 """Nested collections in a spec."""

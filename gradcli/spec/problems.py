@@ -9,7 +9,7 @@ from gradcli.errors import SpecError, SpecProblem
 from gradcli.spec.codes import CODES
 from gradcli.spec.nodes import Node, Place
 
-__all__ = ["MAX_PROBLEMS", "Problems", "did_you_mean"]
+__all__ = ["MAX_PROBLEMS", "Problems", "did_you_mean", "split_lines"]
 
 
 MAX_PROBLEMS: Final = 100

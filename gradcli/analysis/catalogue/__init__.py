@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcli.analysis.catalogue.cards import Card, ConceptCard, OpCard, RuleCard
+from gradcli.analysis.catalogue.cards import Card, OpCard
 from gradcli.analysis.catalogue.report import ExplainReport, ListReport, Row
 from gradcli.analysis.catalogue.rows import KINDS, catalogue_rows, template_rows
 from gradcli.analysis.catalogue.topics import find_cards
@@ -10,12 +10,10 @@ from gradcli.analysis.catalogue.topics import find_cards
 __all__ = [
     "KINDS",
     "Card",
-    "ConceptCard",
     "ExplainReport",
     "ListReport",
     "OpCard",
     "Row",
-    "RuleCard",
     "catalogue_rows",
     "find_cards",
     "template_rows",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from gradcli.analysis.curvature.analyse import analyse_curvature, invalid_curvature
 from gradcli.analysis.curvature.options import CurvatureOptions
-from gradcli.analysis.curvature.report import CurvatureReport, CurvatureResult
+from gradcli.analysis.curvature.report import CurvatureReport
 
 __all__ = [
     "CurvatureOptions",
     "CurvatureReport",
-    "CurvatureResult",
     "analyse_curvature",
     "invalid_curvature",
 ]

@@ -25,10 +25,11 @@ _RATIO = 16  # of the errors of central differences at neighbouring steps
 _EPS = float(np.finfo(np.float64).eps)
 _SURE = 16  # uncertainties that a right product may be off by
 _TRIES = 3
+_DIRECTIONS = 4
 _CLEAR = 1e-3  # relative uncertainty above which nothing has been compared
 
 
-def crosscheck(products: Products, seed: int, directions: int = 4) -> Crosscheck:
+def crosscheck(products: Products, seed: int) -> Crosscheck:
     """How far products with a few random directions are from differences, and how unsure these are.
 
     Both are relative to the size of the product. Directions along which every step crosses a kink,
@@ -36,7 +37,7 @@ def crosscheck(products: Products, seed: int, directions: int = 4) -> Crosscheck
     compared.
     """
     rng = np.random.default_rng([seed, 2])
-    vectors = rng.standard_normal((directions, products.size))
+    vectors = rng.standard_normal((_DIRECTIONS, products.size))
     jitter = _jitter(products, rng)
     turned = products.times("hessian", vectors)
     error = doubt = 0.0
@@ -53,7 +54,7 @@ def crosscheck(products: Products, seed: int, directions: int = 4) -> Crosscheck
         error = max(error, off / size if size else 0.0)
         doubt = max(doubt, uncertainty / size if size else 0.0)
     asymmetry = _asymmetry(vectors, turned)
-    return Crosscheck(directions, compared, error, doubt, asymmetry, agrees if compared else None)
+    return Crosscheck(_DIRECTIONS, compared, error, doubt, asymmetry, agrees if compared else None)
 
 
 def _floor(products: Products) -> float:

@@ -13,6 +13,7 @@ from gradcli.errors import ExitCode, SpecProblem
 
 __all__ = [
     "MATRICES",
+    "SAME",
     "Block",
     "Crosscheck",
     "CurvatureReport",

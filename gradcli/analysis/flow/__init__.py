@@ -10,14 +10,13 @@ from gradcli.analysis.flow.analyse import (
 )
 from gradcli.analysis.flow.builder import build_spec
 from gradcli.analysis.flow.recurrent_builder import build_network
-from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult, LayerFlow
+from gradcli.analysis.flow.report import GATES, FlowReport, FlowResult
 
 __all__ = [
     "GATES",
     "FlowOptions",
     "FlowReport",
     "FlowResult",
-    "LayerFlow",
     "analyse_flow",
     "build_network",
     "build_spec",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcli.analysis.flow.findings import blame, why_undetermined
 from gradcli.analysis.flow.formats import format_findings, plain_readings, underflow
+from gradcli.analysis.flow.gates import KEEPING, gates_of
 from gradcli.analysis.flow.report import (
     Cause,
     FlowResult,
@@ -34,10 +35,7 @@ from gradcli.spec.plan import Plan
 if TYPE_CHECKING:
     from gradcli.analysis.flow.remedies import Remedies
 
-__all__ = ["KEEPING", "only_over_time", "recurrent_nodes", "results_over_time"]
-
-KEEPING: Final = {"lstm": "forget", "gru": "update"}
-"""The gate that hands the state on, the second of each layer's."""
+__all__ = ["only_over_time", "recurrent_nodes", "results_over_time"]
 
 
 def recurrent_nodes(plan: Plan) -> list[int]:
@@ -208,7 +206,7 @@ def _result(
     spectral = float(np.linalg.norm(run.weight, 2))
     rms = float(np.linalg.norm(run.weight)) / math.sqrt(len(run.weight))
     layers = tuple(_rows(run, spectral, rms))
-    gates = _gates(run)
+    gates = gates_of(run.steps)
     slopes = [_log10(layer.slope_rms) for layer in layers[1:] if not math.isnan(layer.slope_rms)]
     weights = depth * _log10(rms) if slopes else 0.0
     cause = cause_of(verdict, total, math.fsum(slopes), weights)
@@ -282,22 +280,6 @@ def _steepest(run: _OverTime) -> float | None:
     """γ, the largest slope met; None for a layer whose state passes gates."""
     slopes = [float(np.abs(step.slope).max()) for step in run.steps if step.slope.size]
     return max(slopes) if slopes else None
-
-
-def _gates(run: _OverTime) -> tuple[Gate, ...]:
-    names = dict.fromkeys(name for step in run.steps for name in step.gates)
-    found = []
-    for name in names:
-        openings = np.stack([step.gates[name] for step in run.steps]).astype(float)
-        found.append(
-            Gate(
-                name,
-                float(openings.mean()),
-                float(np.mean(openings < 0.1)),
-                float(np.mean(openings > 0.9)),
-            )
-        )
-    return tuple(found)
 
 
 def _findings(

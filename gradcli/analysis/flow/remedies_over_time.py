@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradcli.analysis.flow.over_time import KEEPING
+from gradcli.analysis.flow.gates import KEEPING
 from gradcli.analysis.flow.remedies import Change, initializer
 from gradcli.analysis.flow.theory.critical import critical_point
 from gradcli.analysis.flow.theory.curve import curve_of

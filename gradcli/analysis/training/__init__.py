@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from gradcli.analysis.training.options import TrainOptions, train_options
-from gradcli.analysis.training.report import Step, TrainReport, TrainResult
+from gradcli.analysis.training.options import train_options
+from gradcli.analysis.training.report import Step, TrainReport
 from gradcli.analysis.training.run import invalid_run, train_plan
 from gradcli.analysis.training.saved import check_place, load_run, save_run
 
 __all__ = [
     "Step",
-    "TrainOptions",
     "TrainReport",
-    "TrainResult",
     "check_place",
     "invalid_run",
     "load_run",

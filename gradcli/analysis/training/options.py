@@ -13,10 +13,7 @@ from gradcli.errors import UsageError
 from gradcli.spec.options import SECTIONS, OpOption, check_required
 from gradcli.spec.read_choice import choice_of
 
-__all__ = ["LEARNING_RATE", "TrainOptions", "train_options"]
-
-LEARNING_RATE: Final = "lr"
-"""What a schedule of the learning rate goes by, beside other numbers that change."""
+__all__ = ["TrainOptions", "train_options"]
 
 _BATCH: Final = 32
 _STEPS: Final = 100
