@@ -18,6 +18,7 @@ from gradcli.analysis.catalogue.cards import (
 from gradcli.analysis.gradcheck.step_size import StepCurve
 from gradcli.diagnostics.explanation import HEADINGS, key_of
 from gradcli.report.bars import bars
+from gradcli.report.loss_claims import setting
 from gradcli.report.step_curve import curve_lines, curve_words
 from gradcli.report.trait_words import claim_words
 
@@ -185,7 +186,7 @@ def _formulas(card: OpCard, form: Form) -> Iterator[Block]:
 
 def _parameters(card: OpCard) -> Iterator[Block]:
     for parameter in card.parameters:
-        given = "" if parameter.required else f" = {_value(parameter.default)}"
+        given = "" if parameter.required else f" = {setting(parameter.default)}"
         text = parameter.expected + ("; has to be written" if parameter.required else "")
         doc = f": {parameter.doc}" if parameter.doc else ""
         yield Block(text + doc, label=parameter.name + given)
@@ -203,13 +204,7 @@ def _circumstances(card: OpCard) -> Iterator[Block]:
 
 
 def _options(options: Any) -> str:
-    return ", ".join(f"{name} = {_value(value)}" for name, value in options.items())
-
-
-def _value(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{name} = {setting(value)}" for name, value in options.items())
 
 
 def _paragraphs(*texts: str) -> Iterator[Block]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["SYMBOLS", "in_ascii", "printable"]
+__all__ = ["NOTHING", "SYMBOLS", "in_ascii", "printable"]
+
+NOTHING: Final = "–"
+"""What stands in a cell where there is no number."""
 
 SYMBOLS: Final = "✓✗·×±…─│┤┬└├→–█▌‖⣿•○◆"
 """What reports are drawn with; an encoding that lacks one of them gets ASCII instead."""

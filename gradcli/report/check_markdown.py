@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from gradcli.analysis.gradcheck.report import CheckReport, SpecResult
+from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorResult
 from gradcli.errors import ExitCode
 from gradcli.report import words
 from gradcli.report.markdown import code, escaped, fenced, table
 
 __all__ = ["markdown_report"]
-
-
-_COLUMNS: Final = (
-    *("verdict", "tensor", "shape", "checked", "max rel error", "max abs error"),
-    *("detectable", "grade", "remarks"),
-)
 
 
 def markdown_report(report: CheckReport, *, quiet: bool = False) -> str:
@@ -47,26 +39,8 @@ def _spec(result: SpecResult, quiet: bool) -> list[str]:
     blocks.append(" · ".join([code(result.spec), *loss, f"requires {words.required(result)}"]))
     tensors = [t for t in result.tensors if not quiet or t.verdict != "pass" or t.vacuous]
     if tensors:
-        blocks.append(
-            table(
-                _COLUMNS,
-                [
-                    (
-                        str(words.tensor_status(t, result)),
-                        code(t.name),
-                        words.shape(t),
-                        f"{t.checked}/{t.entries}",
-                        words.error(t.max_rel_error, t.grade is not None),
-                        words.error(t.max_abs_error, t.grade is not None),
-                        words.error(t.detectable_error),
-                        t.grade or "–",
-                        words.remarks(t),
-                    )
-                    for t in tensors
-                ],
-                right=(3, 4, 5, 6),
-            )
-        )
+        rows = [_row(tensor, result) for tensor in tensors]
+        blocks.append(table(words.TENSOR_HEADINGS, rows, words.TENSOR_NUMBERS))
     shown, left = words.findings_to_show(result, only_wrong=quiet)
     points = []
     for found in shown:
@@ -83,3 +57,8 @@ def _spec(result: SpecResult, quiet: bool) -> list[str]:
 
         blocks += markdown_self_test(result.self_test)
     return blocks
+
+
+def _row(tensor: TensorResult, result: SpecResult) -> list[str]:
+    verdict, name, *rest = words.tensor_cells(tensor, result)
+    return [verdict, code(name), *rest]

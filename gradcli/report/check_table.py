@@ -12,18 +12,13 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorRes
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
 from gradcli.report import words
+from gradcli.report.characters import NOTHING
 from gradcli.report.frames import frames
 from gradcli.report.layout import Piece, paragraph, table, text
 from gradcli.report.surface import Style, Surface
 
 __all__ = ["draw_report"]
 
-
-_HEADINGS: Final = (
-    *("verdict", "tensor", "shape", "checked", "max rel error"),
-    *("max abs error", "detectable", "grade", "remarks"),
-)
-_NUMBERS: Final = (3, 4, 5, 6)
 _NARROW: Final = (0, 1, 2, 3, 4, 7)
 """The columns that have to be there."""
 _REMARKS: Final = 8
@@ -125,9 +120,9 @@ def _tensors(
     ):
         drawn = table(
             surface,
-            [_HEADINGS[i] for i in columns],
+            [words.TENSOR_HEADINGS[i] for i in columns],
             [[row[i] for i in columns] for row in cells],
-            right={at for at, i in enumerate(columns) if i in _NUMBERS},
+            right={at for at, i in enumerate(columns) if i in words.TENSOR_NUMBERS},
             indent=2,
         )
         if drawn is not None:
@@ -136,20 +131,8 @@ def _tensors(
 
 
 def _row(tensor: TensorResult, result: SpecResult, surface: Surface) -> list[Text]:
-    """What there is to say of a tensor, under `_HEADINGS`."""
-    status = words.tensor_status(tensor, result)
-    graded = tensor.grade is not None
-    cells: tuple[Piece, ...] = (
-        (str(status), status.style),
-        tensor.name,
-        words.shape(tensor),
-        f"{tensor.checked}/{tensor.entries}",
-        words.error(tensor.max_rel_error, graded),
-        words.error(tensor.max_abs_error, graded),
-        words.error(tensor.detectable_error),
-        tensor.grade or "–",
-        words.remarks(tensor),
-    )
+    verdict, *rest = words.tensor_cells(tensor, result)
+    cells: list[Piece] = [(verdict, words.tensor_status(tensor, result).style), *rest]
     return [text(surface, cell) for cell in cells]
 
 
@@ -200,8 +183,8 @@ def _overview(report: CheckReport, surface: Surface) -> list[RenderableType]:
         cells: list[Piece] = [
             (str(status), status.style),
             result.name or result.spec,
-            str(len(result.tensors)) if result.tensors else "–",
-            words.error(max(graded)) if graded else "–",
+            str(len(result.tensors)) if result.tensors else NOTHING,
+            words.error(max(graded)) if graded else NOTHING,
         ]
         rows.append([text(surface, cell) for cell in cells])
         head = f"{status}  ", status.style

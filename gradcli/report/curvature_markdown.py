@@ -6,18 +6,16 @@ from gradcli.analysis.curvature.report import CurvatureReport, CurvatureResult
 from gradcli.report import curvature_words as words
 from gradcli.report.curvature_table import draw_spectrum
 from gradcli.report.layout import draw
-from gradcli.report.markdown import code, escaped, fenced, table
-from gradcli.report.surface import Surface
+from gradcli.report.markdown import code, document, escaped, fenced, table
+from gradcli.report.surface import PAGE
 
 __all__ = ["markdown_report"]
-
-_PAGE = Surface(width=80)
 
 
 def markdown_report(report: CurvatureReport, *, quiet: bool = False) -> str:
     """The same content as the table; `quiet` leaves out all but the verdict where all is well."""
     parts = [part for result in report.results for part in _result(result, quiet)]
-    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(parts, words.exit_line(report))
 
 
 def _result(result: CurvatureResult, quiet: bool) -> list[str]:
@@ -27,7 +25,7 @@ def _result(result: CurvatureResult, quiet: bool) -> list[str]:
     if quiet and result.verdict == "pass":
         return parts
     parts.append(escaped(words.makeup(result)))
-    parts.append(fenced(draw(draw_spectrum(result.spectra["hessian"], _PAGE), _PAGE)))
+    parts.append(fenced(draw(draw_spectrum(result.spectra["hessian"], PAGE), PAGE)))
     figures = [[heading, escaped(said)] for heading, said in words.summary(result)]
     parts.append(table(["figure", "value"], figures))
     rows = [

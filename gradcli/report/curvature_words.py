@@ -18,6 +18,7 @@ from gradcli.analysis.curvature.report import (
     StepMethod,
 )
 from gradcli.errors import ExitCode
+from gradcli.report.characters import NOTHING
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
@@ -77,7 +78,6 @@ STEP_LEGEND: Final = (
 
 MATRIX_HEADINGS: Final = ("matrix", "smallest", "largest", "trace", "norm", "rank", "negative")
 
-_NOTHING: Final = "–"
 _STATIONARY: Final = 1e-12
 """Size of a gradient that is zero but for rounding."""
 
@@ -93,7 +93,7 @@ _DECADES: Final = 5
 def figure(value: float | None, digits: int = 4) -> str:
     """A number with a few digits; a dash for what is not known."""
     if value is None or math.isnan(value):
-        return _NOTHING
+        return NOTHING
     return f"{value + 0.0:.{digits}g}"
 
 
@@ -201,8 +201,8 @@ def _crosscheck(found: Crosscheck, hessian: Spectrum, result: CurvatureResult) -
 
 def matrix_cells(spectrum: Spectrum) -> list[str]:
     """A row of the table of matrices; see `MATRIX_HEADINGS`."""
-    rank = _NOTHING if spectrum.rank is None else f"{spectrum.rank:,}"
-    negative = _NOTHING if spectrum.negative is None else f"{spectrum.negative:,}"
+    rank = NOTHING if spectrum.rank is None else f"{spectrum.rank:,}"
+    negative = NOTHING if spectrum.negative is None else f"{spectrum.negative:,}"
     return [
         NAMES[spectrum.matrix],
         _unless_zero(spectrum, spectrum.smallest, spectrum.smallest_error),
@@ -237,7 +237,7 @@ def block_cells(block: Block) -> list[str]:
         give_or_take(block.smallest, block.smallest_error),
         give_or_take(block.largest, block.largest_error),
         give_or_take(block.trace, block.trace_error),
-        _NOTHING if block.share is None else f"{block.share:.0%}",
+        NOTHING if block.share is None else f"{block.share:.0%}",
         figure(block.gradient_norm, 3),
         f"{block.parameters:,}",
     ]

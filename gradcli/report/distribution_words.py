@@ -6,19 +6,20 @@ import math
 from typing import Final
 
 from gradcli.analysis.losses.report import Comparison
+from gradcli.report.characters import NOTHING
 from gradcli.report.loss_claims import number
 
 __all__ = ["HEADINGS", "share_rows", "sum_words"]
 
 HEADINGS: Final = (
-    *("class", "target", "predicted", "log 1/predicted"),
-    *("entropy", "cross-entropy", "divergence", "gradient"),
-)
+    "class", "target", "predicted", "log 1/predicted", "entropy", "cross-entropy", "divergence",
+    "gradient",
+)  # fmt: skip
 """Columns of the classes; the divergence is the cross-entropy without the entropy."""
 
 
 def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else number(value)
+    return NOTHING if math.isnan(value) else number(value)
 
 
 def _in_nats(nats: float) -> str:

@@ -6,12 +6,10 @@ from gradcli.analysis.flow.edge_report import EdgeReport, EdgeResult
 from gradcli.report import edge_words as words
 from gradcli.report.edge_table import draw_edge
 from gradcli.report.layout import draw
-from gradcli.report.markdown import code, escaped, fenced, table
-from gradcli.report.surface import Surface
+from gradcli.report.markdown import code, document, escaped, fenced, table
+from gradcli.report.surface import PAGE
 
 __all__ = ["markdown_report"]
-
-_PAGE = Surface(width=80)
 
 
 def markdown_report(report: EdgeReport, *, quiet: bool = False) -> str:
@@ -30,7 +28,7 @@ def markdown_report(report: EdgeReport, *, quiet: bool = False) -> str:
     else:
         for result in valid:
             blocks += _one(result)
-    return "\n\n".join([*blocks, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(blocks, words.exit_line(report))
 
 
 def _one(result: EdgeResult) -> list[str]:
@@ -39,9 +37,9 @@ def _one(result: EdgeResult) -> list[str]:
     if rows:
         blocks.append(table(words.HEADINGS, rows, range(len(words.HEADINGS))))
         blocks.append(escaped(words.LEGEND))
-    drawn = draw_edge(result, _PAGE)
+    drawn = draw_edge(result, PAGE)
     if drawn:
-        blocks.append(fenced(draw(drawn, _PAGE)))
+        blocks.append(fenced(draw(drawn, PAGE)))
     written = ("in a spec", "measure it")
     said = [
         [heading, code(text) if heading in written else escaped(text)]

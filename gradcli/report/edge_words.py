@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from gradcli.analysis.flow.edge_report import EdgeReport, EdgeResult, Setting
 from gradcli.analysis.flow.theory.critical import CriticalPoint
 from gradcli.analysis.flow.theory.published import Published
+from gradcli.report.characters import NOTHING
 
 __all__ = [
     "HEADINGS",
@@ -39,8 +40,6 @@ _ROWS: Final = (0, 1, 2, 3, 5, 7, 10, 15, 20)
 _MOST_IN_FULL: Final = 4
 _LEVEL: Final = 1.1
 """Times that a line has to rise to be worth a picture."""
-
-_NOTHING: Final = "–"
 
 
 class Edge(NamedTuple):
@@ -96,7 +95,7 @@ def _row(result: EdgeResult, point: CriticalPoint) -> list[str]:
     scale = point.depth_scale
     settles = "never, it leaves" if scale is None else "∞" if scale == math.inf else f"{scale:.3g}"
     if result.kind == "scale-free":
-        settles = _NOTHING
+        settles = NOTHING
     q = _rest(result.q_at(point))
     return [
         f"{point.bias_std:.4g}",
@@ -204,12 +203,12 @@ def overview_cells(result: EdgeResult) -> list[str]:
     """A row under `OVERVIEW_HEADINGS`: where to start, and what is drawn by itself."""
     point = result.start
     edge = (
-        ["none", _NOTHING, _NOTHING]
+        ["none", NOTHING, NOTHING]
         if point is None
         else [f"{point.bias_std:.4g}", _number(point.weight_std), _rest(result.q_at(point))]
     )
     auto = result.settings[0] if result.settings else None
-    drawn = [_NOTHING, _NOTHING] if auto is None else [auto.name, f"{auto.chi:.5g}"]
+    drawn = [NOTHING, NOTHING] if auto is None else [auto.name, f"{auto.chi:.5g}"]
     return [result.name, *edge, *drawn]
 
 

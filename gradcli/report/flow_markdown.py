@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.analysis.flow.report import FlowReport, FlowResult
 from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
-from gradcli.report.markdown import code, escaped, table
+from gradcli.report.markdown import code, document, escaped, table
 from gradcli.report.remedy_words import REMEDY_HEADINGS, UNTRIED, clipping_lines, remedy_cells
 
 __all__ = ["markdown_report"]
@@ -22,7 +22,7 @@ def markdown_report(report: FlowReport, *, quiet: bool = False) -> str:
         if not quiet or result.exit_code != ExitCode.OK
         for part in _network(result, quiet)
     ]
-    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(parts, words.exit_line(report))
 
 
 def _network(result: FlowResult, quiet: bool) -> list[str]:

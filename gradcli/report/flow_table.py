@@ -11,6 +11,7 @@ from rich.text import Text
 from gradcli.analysis.flow.report import FlowReport, FlowResult, LayerFlow
 from gradcli.errors import ExitCode
 from gradcli.report import flow_words as words
+from gradcli.report.characters import NOTHING
 from gradcli.report.finding_lines import finding_lines, meanings
 from gradcli.report.frames import frames_or_count
 from gradcli.report.layout import Piece, end_of, paragraph, table, table_width, text
@@ -133,7 +134,7 @@ def _table(
     measures = words.measures_of(result)[:count]
     ladder = words.ladder_of(result)
     headings = ["", ladder.rung, *(measure.heading for measure in measures)]
-    dashes = [text(surface, ("–", "faint")) for _ in measures[1:]]
+    dashes = [text(surface, (NOTHING, "faint")) for _ in measures[1:]]
     first = words.number(result.log10_input_gradient_norm)
     start = str(shown[0].index - 1) if shown else "0"
     rows = [[*(text(surface, cell) for cell in (start, ladder.end, first)), *dashes]]

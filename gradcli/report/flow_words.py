@@ -16,6 +16,7 @@ from gradcli.analysis.flow.report import (
 )
 from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.errors import ExitCode
+from gradcli.report.characters import NOTHING
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
@@ -67,10 +68,6 @@ def ladder_of(result: FlowResult) -> Ladder:
     return Ladder("step", "step 1", LEGEND_OVER_TIME)
 
 
-_NOTHING: Final = "–"
-"""What stands where there is no number."""
-
-
 class Measure(NamedTuple):
     """A column of numbers: its heading, and how a layer's number is written."""
 
@@ -80,15 +77,15 @@ class Measure(NamedTuple):
 
 def number(value: float) -> str:
     """Decades; a dash for what was not measured. Nothing is written as minus zero."""
-    return _NOTHING if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"
+    return NOTHING if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"
 
 
 def _share(value: float) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.0%}" if value else "0"
+    return NOTHING if math.isnan(value) else f"{value:.0%}" if value else "0"
 
 
 def _figure(value: float) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.3g}"
+    return NOTHING if math.isnan(value) else f"{value:.3g}"
 
 
 def _gain(value: float) -> str:
@@ -96,11 +93,11 @@ def _gain(value: float) -> str:
 
 
 def _expected(value: float | None) -> str:
-    return _NOTHING if value is None else _gain(value)
+    return NOTHING if value is None else _gain(value)
 
 
 def _score(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:+.1f}"
+    return NOTHING if value is None else f"{value:+.1f}"
 
 
 _MEASURES: Final = (
@@ -128,7 +125,7 @@ def measures_of(result: FlowResult) -> tuple[Measure, ...]:
     return tuple(
         measure
         for measure in _MEASURES
-        if any(measure.text(layer) != _NOTHING for layer in result.layers)
+        if any(measure.text(layer) != NOTHING for layer in result.layers)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.analysis.graph import GraphReport, GraphResult
 from gradcli.report import graph_words as words
-from gradcli.report.markdown import code, escaped, table
+from gradcli.report.markdown import code, document, escaped, table
 
 __all__ = ["markdown_report"]
 
@@ -12,7 +12,7 @@ __all__ = ["markdown_report"]
 def markdown_report(report: GraphReport, *, quiet: bool = False) -> str:
     """The same content as the table; `quiet` leaves out all but the verdict where all is well."""
     parts = [part for result in report.results for part in _result(result, quiet)]
-    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(parts, words.exit_line(report))
 
 
 def _result(result: GraphResult, quiet: bool) -> list[str]:

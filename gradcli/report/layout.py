@@ -42,9 +42,17 @@ _PROSE: Final = 100
 
 _THEME: Final = Theme(
     {
-        **{"good": "green", "bad": "bold red", "doubt": "yellow", "faint": "dim", "strong": "bold"},
-        **{"first": "cyan", "second": "magenta", "third": "yellow"},
-        **{"fourth": "green", "fifth": "blue", "sixth": "red"},
+        "good": "green",
+        "bad": "bold red",
+        "doubt": "yellow",
+        "faint": "dim",
+        "strong": "bold",
+        "first": "cyan",
+        "second": "magenta",
+        "third": "yellow",
+        "fourth": "green",
+        "fifth": "blue",
+        "sixth": "red",
     }
 )
 

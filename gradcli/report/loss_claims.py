@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["CLAIM_LABELS", "loss_claim_cells", "loss_claim_words", "number"]
+from gradcli.report.characters import NOTHING
+
+__all__ = ["CLAIM_LABELS", "loss_claim_cells", "loss_claim_words", "number", "setting"]
 
 Claims = Mapping[str, Any]
 
@@ -53,6 +55,13 @@ _OUTLIERS: Final = {
 def number(value: float) -> str:
     """A constant as people write it, in at most four digits."""
     return f"{value + 0.0:.4g}" if math.isfinite(value) else "infinite"
+
+
+def setting(value: Any) -> str:
+    """The value of an option, as a spec has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def loss_claim_words(claims: Claims) -> dict[str, str]:
@@ -187,7 +196,7 @@ def _bound(claims: Claims, field: str) -> str:
 
 
 def _named(claims: Claims, field: str) -> str:
-    return "–" if claims[field] is None else str(claims[field]["name"])
+    return NOTHING if claims[field] is None else str(claims[field]["name"])
 
 
 _TIMES: Final = {-1: "it jumps", 0: "no", 1: "once"}
@@ -210,7 +219,7 @@ _CELLS: Final[Mapping[str, Callable[[Claims], str]]] = MappingProxyType(
         "bounded": lambda claims: "yes" if claims["bounded"] else "no",
         "outlier": lambda claims: _PULLS[claims["outlier"]],
         "breakdown": lambda claims: (
-            "–" if claims["breakdown"] is None else number(claims["breakdown"]["share"])
+            NOTHING if claims["breakdown"] is None else number(claims["breakdown"]["share"])
         ),
         "noise": lambda claims: _named(claims, "noise"),
         "minimiser": lambda claims: _named(claims, "minimiser"),

@@ -10,12 +10,10 @@ from gradcli.report.distribution_words import HEADINGS, share_rows, sum_words
 from gradcli.report.layout import draw
 from gradcli.report.loss_claims import CLAIM_LABELS, loss_claim_words
 from gradcli.report.loss_curves import draw_curves
-from gradcli.report.markdown import code, escaped, fenced, table
-from gradcli.report.surface import Surface
+from gradcli.report.markdown import code, document, escaped, fenced, table
+from gradcli.report.surface import PAGE
 
 __all__ = ["markdown_report"]
-
-_PAGE = Surface(width=80)
 
 
 def markdown_report(report: LossReport, *, quiet: bool = False) -> str:
@@ -30,10 +28,10 @@ def markdown_report(report: LossReport, *, quiet: bool = False) -> str:
         blocks += [block for result in valid for block in _broken(result)]
     else:
         if len(valid) > 1 and any(result.curves for result in valid):
-            blocks.append(fenced(draw(draw_curves(valid, _PAGE), _PAGE)))
+            blocks.append(fenced(draw(draw_curves(valid, PAGE), PAGE)))
         for result in valid:
             blocks += _loss(result, alone=len(valid) == 1)
-    return "\n\n".join([*blocks, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(blocks, words.exit_line(report))
 
 
 def _loss(result: LossResult, *, alone: bool) -> list[str]:
@@ -46,7 +44,7 @@ def _loss(result: LossResult, *, alone: bool) -> list[str]:
         right = range(1, len(HEADINGS))
         return [*blocks, table(HEADINGS, rows, right), table(("", "in words"), sums)]
     if alone:
-        blocks.append(fenced(draw(draw_curves([result], _PAGE), _PAGE)))
+        blocks.append(fenced(draw(draw_curves([result], PAGE), PAGE)))
     blocks += [table(("", "property", ""), _properties(result)), escaped(words.how_known(result))]
     return blocks + [f"**!** {escaped(warning)}" for warning in words.warnings(result)]
 

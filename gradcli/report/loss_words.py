@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gradcli.analysis.losses.report import Claim, LossReport, LossResult, Zero
 from gradcli.errors import ExitCode
-from gradcli.report.loss_claims import CLAIM_LABELS, loss_claim_cells, number
+from gradcli.report.loss_claims import CLAIM_LABELS, loss_claim_cells, number, setting
 from gradcli.report.surface import Style
 from gradcli.report.words import Status, plural
 
@@ -57,7 +57,7 @@ def options_of(result: LossResult) -> str:
     """`delta = 2, weight = 0.1`; nothing where there are none."""
     weight = {} if result.weight == 1 else {"weight": result.weight}
     pairs = {**result.options, **weight}.items()
-    return ", ".join(f"{name} = {_value(value)}" for name, value in pairs)
+    return ", ".join(f"{name} = {setting(value)}" for name, value in pairs)
 
 
 def short_names(results: Sequence[LossResult]) -> list[str]:
@@ -69,18 +69,12 @@ def short_names(results: Sequence[LossResult]) -> list[str]:
             names.append(result.op if not result.spec else result.name)
             continue
         apart = ", ".join(
-            f"{option} = {_value(value)}"
+            f"{option} = {setting(value)}"
             for option, value in result.options.items()
             if any(other.options[option] != value for other in same)
         )
         names.append(apart if len(same) == len(results) else f"{result.op} {apart}")
     return names
-
-
-def _value(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def formulas(result: LossResult) -> list[tuple[str, str, str]]:

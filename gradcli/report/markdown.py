@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gradcli.report.characters import printable
 
-__all__ = ["code", "escaped", "fenced", "prose", "table"]
+__all__ = ["code", "document", "escaped", "fenced", "prose", "table"]
 
 
 def escaped(text: str) -> str:
@@ -39,3 +39,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
     """A table; the columns numbered in `right` stand at their right edge."""
     rule = ["--:" if i in right else "---" for i in range(len(headings))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, rule, *rows))
+
+
+def document(blocks: Sequence[str], outcome: str) -> str:
+    """The blocks, and the outcome below them."""
+    return "\n\n".join([*blocks, f"**{escaped(outcome)}**"]) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.analysis.flow.paper import PaperReport, PaperRow
 from gradcli.report import paper_words as words
-from gradcli.report.markdown import escaped, table
+from gradcli.report.markdown import document, escaped, table
 
 __all__ = ["markdown_report"]
 
@@ -32,7 +32,7 @@ def markdown_report(report: PaperReport, *, quiet: bool = False) -> str:
         cited = sorted({each for row in report.results for each in row.references})
         parts.append(escaped(words.LEGEND))
         parts.append("\n".join(f"- {escaped(reference)}" for reference in cited))
-    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(parts, words.exit_line(report))
 
 
 def _cells(group: words.Group, row: PaperRow) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gradcli.analysis.flow.paper import PaperReport, PaperRow
 from gradcli.errors import ExitCode
+from gradcli.report.characters import NOTHING
 from gradcli.report.words import Status, plural
 
 __all__ = [
@@ -70,16 +71,16 @@ def status_of(row: PaperRow) -> Status:
 def cells(row: PaperRow) -> tuple[str, str, str, str]:
     """What stands under `HEADINGS`."""
     published = f"≤ {row.written}" if row.is_bound else row.written
-    theory = "–" if row.theory is None else _beside(row.theory, row.written)
+    theory = NOTHING if row.theory is None else _beside(row.theory, row.written)
     if row.measured is None or row.band is None:
-        return published, theory, "–", "–"
+        return published, theory, NOTHING, NOTHING
     low, high = row.band
     width = high - low
     decimals = max(2, 1 - math.floor(math.log10(width))) if 0 < width < math.inf else _DIGITS
     exact = decimals > _MOST_DECIMALS
     ends = [f"{value + 0.0:.{min(decimals, _DIGITS)}f}" for value in (row.measured, low, high)]
     band = f"± {width / 2:.0e}" if exact else " to ".join(ends[1:])
-    return published, theory, ends[0], "–" if row.is_bound else band
+    return published, theory, ends[0], NOTHING if row.is_bound else band
 
 
 def _beside(value: float, written: str) -> str:

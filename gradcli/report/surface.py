@@ -8,7 +8,16 @@ from typing import IO, Any, Final, Literal, NamedTuple
 
 from gradcli.report.characters import SYMBOLS, in_ascii, printable
 
-__all__ = ["DEFAULT_WIDTH", "FILE", "Style", "Surface", "encodable", "is_terminal", "surface_of"]
+__all__ = [
+    "DEFAULT_WIDTH",
+    "FILE",
+    "PAGE",
+    "Style",
+    "Surface",
+    "encodable",
+    "is_terminal",
+    "surface_of",
+]
 
 Status = Literal["", "good", "bad", "doubt", "faint", "strong"]
 Style = Status | Literal["first", "second", "third", "fourth", "fifth", "sixth"]
@@ -34,6 +43,9 @@ class Surface(NamedTuple):
 
 FILE: Final = Surface(width=100)
 """What a report in a file is drawn on."""
+
+PAGE: Final = Surface()
+"""What is drawn on within Markdown."""
 
 
 def is_terminal(stream: IO[Any] | None) -> bool:

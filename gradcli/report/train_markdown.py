@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.analysis.training.report import TrainReport, TrainResult
 from gradcli.report import train_words as words
-from gradcli.report.markdown import code, escaped, table
+from gradcli.report.markdown import code, document, escaped, table
 
 __all__ = ["markdown_report"]
 
@@ -15,7 +15,7 @@ def markdown_report(report: TrainReport, *, quiet: bool = False) -> str:
     `quiet` leaves out the tables of layers and steps.
     """
     parts = [part for result in report.results for part in _run(result, quiet)]
-    return "\n\n".join([*parts, f"**{escaped(words.exit_line(report))}**"]) + "\n"
+    return document(parts, words.exit_line(report))
 
 
 def _run(result: TrainResult, quiet: bool) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from gradcli.analysis.training.report import LayerStep, Step, TrainReport, TrainResult
 from gradcli.errors import ExitCode
 from gradcli.report.bars import decades
+from gradcli.report.characters import NOTHING
 from gradcli.report.words import Status, plural
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "train_status",
 ]
 
-_NOTHING: Final = "–"
 _BARS: Final = 16
 _ROWS: Final = 12
 """Steps that a table shows."""
@@ -35,12 +35,12 @@ _ROWS: Final = 12
 
 def figure(value: float | None, digits: int = 3) -> str:
     """A number to a few digits; a dash for what was not measured."""
-    return _NOTHING if value is None or math.isnan(value) else f"{value:.{digits}g}"
+    return NOTHING if value is None or math.isnan(value) else f"{value:.{digits}g}"
 
 
 def share(value: float | None) -> str:
     """A part of a whole in percent."""
-    return _NOTHING if value is None or math.isnan(value) else f"{value:.0%}" if value else "0"
+    return NOTHING if value is None or math.isnan(value) else f"{value:.0%}" if value else "0"
 
 
 def train_status(result: TrainResult) -> Status:
@@ -160,10 +160,10 @@ _COLUMNS: Final = (
     Column("loss", lambda step: figure(step.loss, 4)),
     Column("gradient", lambda step: figure(step.gradient_norm)),
     Column("lr", lambda step: figure(step.learning_rate)),
-    Column("clipped to", lambda step: _NOTHING if step.clip is None else share(step.clip.factor)),
-    Column("loss scale", lambda step: _NOTHING if step.loss_scale is None
+    Column("clipped to", lambda step: NOTHING if step.clip is None else share(step.clip.factor)),
+    Column("loss scale", lambda step: NOTHING if step.loss_scale is None
            else f"2^{math.log2(step.loss_scale):g}" + (" skipped" if step.skipped else "")),
-    Column("active", lambda step: _NOTHING if step.embeddings is None
+    Column("active", lambda step: NOTHING if step.embeddings is None
            else share(step.embeddings.active)),
     Column("trained on", lambda step: share(step.trained_on)),
     Column("zeros", lambda step: share(step.zeros)),
@@ -173,7 +173,7 @@ _COLUMNS: Final = (
 def step_columns(result: TrainResult) -> list[Column]:
     """The columns in which anything stands, and one for each task's weight."""
     shown = [
-        column for column in _COLUMNS if any(column.text(step) != _NOTHING for step in result.steps)
+        column for column in _COLUMNS if any(column.text(step) != NOTHING for step in result.steps)
     ]
     for index, task in enumerate(result.steps[0].tasks if result.steps else ()):
         shown += [
@@ -217,7 +217,7 @@ def layer_rows(result: TrainResult) -> list[tuple[str, ...]]:
         rows.append(
             (
                 first.name,
-                decades([layer.gradient_norm for layer in over], _BARS) or _NOTHING,
+                decades([layer.gradient_norm for layer in over], _BARS) or NOTHING,
                 figure(first.gradient_norm),
                 figure(last.gradient_norm),
                 figure(ratios[len(ratios) // 2] if ratios else None, 2),
@@ -231,7 +231,7 @@ def layer_rows(result: TrainResult) -> list[tuple[str, ...]]:
 def _change(over: Sequence[LayerStep], kind: str) -> str:
     first, last = getattr(over[0], kind), getattr(over[-1], kind)
     if first is None or last is None:
-        return _NOTHING
+        return NOTHING
     return share(last) if first == last else f"{share(first)} to {share(last)}"
 
 
@@ -244,7 +244,7 @@ def approximation_rows(result: TrainResult) -> list[tuple[str, ...]]:
         (
             each.name,
             figure(each.bias, 2) if each.bias > 1e-12 else "0",
-            figure(each.variance, 2) if each.draws > 1 else _NOTHING,
+            figure(each.variance, 2) if each.draws > 1 else NOTHING,
             f"{each.cosine:.4f}",
             f"{each.bytes:,}",
         )
@@ -263,7 +263,7 @@ def hardest_rows(result: TrainResult) -> list[tuple[str, ...]]:
             figure(each.first_loss),
             figure(each.last_loss),
             f"{each.used} times" if each.used != 1 else "once",
-            _NOTHING if each.first_used is None else f"{each.first_used:,}",
+            NOTHING if each.first_used is None else f"{each.first_used:,}",
         )
         for each in result.hardest
     ]

@@ -10,11 +10,14 @@ from gradcli.analysis.gradcheck.report import CheckReport, SpecResult, TensorRes
 from gradcli.analysis.verdict import GRADES
 from gradcli.diagnostics.finding import Finding
 from gradcli.errors import ExitCode
+from gradcli.report.characters import NOTHING
 from gradcli.report.surface import Style
 
 __all__ = [
     "SEVERITY",
     "SHOWN_OF_A_CODE",
+    "TENSOR_HEADINGS",
+    "TENSOR_NUMBERS",
     "Status",
     "entry",
     "error",
@@ -26,6 +29,7 @@ __all__ = [
     "shape",
     "spec_status",
     "summary",
+    "tensor_cells",
     "tensor_status",
     "worst_entries",
 ]
@@ -40,6 +44,16 @@ SEVERITY: Final[dict[str, tuple[str, Style]]] = {
     "note": ("·", "faint"),
 }
 """Symbol and style of a finding."""
+
+
+TENSOR_HEADINGS: Final = (
+    "verdict", "tensor", "shape", "checked", "max rel error", "max abs error", "detectable",
+    "grade", "remarks",
+)  # fmt: skip
+"""The columns of a table of tensors."""
+
+TENSOR_NUMBERS: Final = (3, 4, 5, 6)
+"""Those of numbers, which stand at the right edge of their column."""
 
 
 class Status(NamedTuple):
@@ -89,6 +103,22 @@ def tensor_status(tensor: TensorResult, result: SpecResult) -> Status:
     return Status("✗", "fail", "") if expected else Status("✗", "FAIL", "bad")
 
 
+def tensor_cells(tensor: TensorResult, result: SpecResult) -> list[str]:
+    """What there is to say of a tensor, under `TENSOR_HEADINGS`."""
+    graded = tensor.grade is not None
+    return [
+        str(tensor_status(tensor, result)),
+        tensor.name,
+        shape(tensor),
+        f"{tensor.checked}/{tensor.entries}",
+        error(tensor.max_rel_error, graded),
+        error(tensor.max_abs_error, graded),
+        error(tensor.detectable_error),
+        tensor.grade or NOTHING,
+        remarks(tensor),
+    ]
+
+
 def shape(tensor: TensorResult) -> str:
     """The shape as `32×64`; a scalar has none."""
     return "×".join(map(str, tensor.shape)) or "scalar"
@@ -96,7 +126,7 @@ def shape(tensor: TensorResult) -> str:
 
 def error(value: float, graded: bool = True) -> str:
     """A relative or absolute error with two digits, a dash where no entry was graded."""
-    return f"{value:.1e}" if value and math.isfinite(value) else f"{value:g}" if graded else "–"
+    return f"{value:.1e}" if value and math.isfinite(value) else f"{value:g}" if graded else NOTHING
 
 
 def remarks(tensor: TensorResult) -> str:
