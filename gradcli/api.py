@@ -21,6 +21,7 @@ from gradcli.sources import (
     Source,
     check_codes,
     every_spec,
+    keep_as_loaded,
     model_of,
     name_of,
     plan_of,
@@ -84,7 +85,7 @@ def check(
     wrt: Literal["all", "parameters", "inputs"] | None = None,
     entries: int | Literal["all"] | None = None,
     budget: float | None = None,
-    oracle: Oracle | None = None,
+    oracle: Oracle | Literal["auto"] | None = None,
     step: float | None = None,
     strict: bool | None = None,
     allow_inconclusive: bool | None = None,
@@ -103,8 +104,8 @@ def check(
     check with what is known by then. An invalid spec gives a result with the verdict `invalid`;
     UsageError is raised for options that make no sense and folders without specs.
     """
-    if any(isinstance(source, Model) for source in sources) and (seed, dtype) != (None, None):
-        raise UsageError("seed, dtype: a loaded model has its own; give them to load")
+    if any(isinstance(source, Model) for source in sources):
+        keep_as_loaded(seed, dtype)
     written = stated_options(
         require=require,
         only=tuple(only) or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gradcli.engine.model import Model
@@ -11,7 +12,16 @@ from gradcli.errors import SpecError, SpecProblem, UsageError
 from gradcli.spec import find_specs, load_plan, load_text
 from gradcli.spec.plan import Plan
 
-__all__ = ["Source", "check_codes", "every_spec", "model_of", "name_of", "plan_of", "stated"]
+__all__ = [
+    "Source",
+    "check_codes",
+    "every_spec",
+    "keep_as_loaded",
+    "model_of",
+    "name_of",
+    "plan_of",
+    "stated",
+]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 """A file, or a spec as a mapping."""
@@ -30,20 +40,8 @@ def plan_of(
 
     Raises SpecError, with every problem found, for a spec that cannot be used.
     """
-    if isinstance(source, tuple):
-        content, shown = source
-        return load_text(
-            content,
-            shown,
-            allow_python=allow_python,
-            max_memory=max_memory,
-            keeps_network=keeps_network,
-            whole_data=whole_data,
-            check_codes=check_codes,
-            overrides=overrides,
-        )
-    return load_plan(
-        source,
+    load = partial(load_text, *source) if isinstance(source, tuple) else partial(load_plan, source)
+    return load(
         allow_python=allow_python,
         max_memory=max_memory,
         keeps_network=keeps_network,
@@ -101,6 +99,12 @@ def model_of(plan: Plan) -> Model:
         message = f"{plan.name} has definitions only: there is no model to load"
         raise SpecError([SpecProblem("SP008", message, plan.file, hint=hint)])
     return Model(plan)
+
+
+def keep_as_loaded(seed: int | None, dtype: str | None) -> None:
+    """Raise UsageError for a seed or a precision given beside a model, which is drawn already."""
+    if (seed, dtype) != (None, None):
+        raise UsageError("seed, dtype: a loaded model has its own; give them to load")
 
 
 def stated(**values: Any) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from gradcli import api
+from gradcli.analysis import flow, training
 from gradcli.cli.main import main
+from gradcli.core.param import Param
+from gradcli.spec.options import SECTIONS, Option
 
 
 class Use(NamedTuple):
@@ -274,6 +277,31 @@ def unused(group: click.Group) -> set[str]:
         for word in spelled(each)
         if word not in USES.get(name, {})
     }
+
+
+def choices(option: Option) -> set[str]:
+    """The words that an option of a spec may be."""
+    forms = [alternative.form for alternative in option.alternatives]
+    return {word for form in forms if isinstance(form, Param) for word in form.choices}
+
+
+def literals(kind: Any) -> set[str]:
+    """The words that a type allows."""
+    if get_origin(kind) is Literal:
+        return set(get_args(kind))
+    return set().union(*map(literals, get_args(kind)))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_words_are_the_same_in_a_spec_on_the_command_line_and_from_python(section: str) -> None:
+    command = {param.name: param.type for param in commands(main)[section].params}
+    call = get_type_hints(getattr(api, section), localns={**vars(training), **vars(flow)})
+    for name, option in SECTIONS[section].items():
+        if not isinstance(option, Option) or not choices(option):
+            continue
+        if isinstance(command[name], click.Choice):
+            assert set(command[name].choices) == choices(option)
+        assert literals(call[name]) in (choices(option), set())
 
 
 def test_every_option_is_in_use() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, UsageError, UserCodeError
-from gradcli.sources import Source, model_of, name_of, plan_of, stated
+from gradcli.sources import Source, keep_as_loaded, model_of, name_of, plan_of, stated
 from gradcli.spec import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def curvature(
     if meant is None:
         raise UsageError("there is no spec to analyse")
     if isinstance(meant, Model):
-        if (seed, dtype) != (None, None):
-            raise UsageError("seed, dtype: a loaded model has its own; give them to load")
+        keep_as_loaded(seed, dtype)
         return analyse_curvature(meant, options, progress)
     try:
         plan = plan_of(meant, stated(seed=seed, dtype=dtype), allow_python, max_memory)

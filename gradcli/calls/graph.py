@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gradcli.analysis.gradcheck.collect import Progress
 from gradcli.engine.model import Model
 from gradcli.errors import SpecError, SpecProblem, UsageError, UserCodeError
-from gradcli.sources import Source, name_of, plan_of, stated
+from gradcli.sources import Source, keep_as_loaded, name_of, plan_of, stated
 from gradcli.spec import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def graph(
     if meant is None:
         raise UsageError("there is no spec to analyse")
     if isinstance(meant, Model):
-        if (seed, dtype) != (None, None):
-            raise UsageError("seed, dtype: a loaded model has its own; give them to load")
+        keep_as_loaded(seed, dtype)
         return analyse_graph(meant.plan, run=run, progress=progress)
     try:
         overrides = stated(seed=seed, dtype=dtype)

@@ -10,6 +10,7 @@ from gradcli.analysis.curvature.report import Method
 from gradcli.engine.cost import Costs
 from gradcli.engine.network import Network
 from gradcli.errors import UsageError
+from gradcli.spec import DEFAULT_MEMORY
 from gradcli.spec.memory import in_bytes
 
 __all__ = ["CurvatureOptions", "method_for", "steps_for"]
@@ -43,7 +44,7 @@ class CurvatureOptions:
     history: int | None = None
     damping: float | None = None
     steps: bool = True
-    max_memory: int = 2 << 30
+    max_memory: int = DEFAULT_MEMORY
 
     def __post_init__(self) -> None:
         if self.method not in (None, "exact", "lanczos"):
