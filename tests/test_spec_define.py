@@ -196,7 +196,7 @@ MISTAKES = {
     "catalogue": ("tanh: {kind: activation, forward: x}", "SP011", 3, "catalogue"),
     "loss-in-catalogue": ("mse: {kind: activation, forward: x}", "SP011", 3, "catalogue"),
     "reserved": ("loss: {kind: activation, forward: x}", "SP011", 3, "reserved"),
-    "no-name": ("a b: {kind: activation, forward: x}", "SP011", 3, "not a name"),
+    "no-name": ("a b: {kind: activation, forward: x}", "SP011", 3, "ASCII letters"),
     "no-forward": ("f: {kind: activation}", "SP008", 3, "no forward"),
     "key": ("f: {kind: activation, forward: x, gradient: 1}", "SP006", 37, "gradient"),
     "attribute": ("f: {kind: activation, forward: x.__class__}", "SP017", 35, "attributes"),

@@ -22,6 +22,62 @@ def problems(text: str, folder: Path | str = "", **options: Any) -> tuple[SpecPr
     return caught.value.errors
 
 
+DEFINED = "define: {f: {kind: activation, forward: x**2, derivative: 2 * x}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("check: {require: 5}", (2, 18), "a number above 0 and below 1"),
+        ("check: {oracle: complex, step: 1e-3}", (2, 32), "step: only with oracle: central or"),
+        ("train: {loss_scale: 8}", (2, 21), "loss_scale: only with precision: mixed"),
+        ("check: {oracle: complx}", (2, 17), "did you mean complex?"),
+        ("flow: {fail_on: [vanishing, explodng]}", (2, 29), "did you mean exploding?"),
+        ("check: {require: [good]}", (2, 18), "require cannot be a list"),
+        ("weights: none.npz", (2, 1), "no network and no loss that weights could be for"),
+        ("data: {inputs: {shape: [3, 2]}}", (2, 1), "no network and no loss that data could be"),
+        ("data: {inputs: {shap: [3, 2]}}", (2, 17), "did you mean shape?"),
+    ],
+    ids=str,
+)
+def test_what_a_section_holds_in_vain_is_told_where_it_stands(
+    text: str, where: tuple[int, int], said: str
+) -> None:
+    (problem,) = problems(f"gradcli: 1\n{text}\n{DEFINED}\n")
+    assert (problem.line, problem.column) == where
+    assert said in f"{problem.message} {problem.hint}"
+
+
+def test_a_misspelled_section_is_not_missed_as_well() -> None:
+    (problem,) = problems("gradcli: 1\ndefne: {}\n")
+    assert problem.hint == "did you mean define?"
+    (problem,) = problems("gradcli: 1\nseed: 3\n")
+    assert problem.message == "the spec has nothing to check"
+
+
+def test_a_wrong_section_does_not_hide_the_results_of_other_specs(tmp_path: Path) -> None:
+    for name, check_section in {"a": "{require: 5}", "b": "{step: 1e-3}", "c": "{}"}.items():
+        text = f"gradcli: 1\ncheck: {check_section}\n{DEFINED}\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    report = check(tmp_path)
+    assert [result.verdict for result in report.results] == ["invalid", "invalid", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("define:\n  f: {kind: activation\n  g: {}\n", "it begins on line 3"),
+        ("define:\n  f:\n    forward: 'x\n", "it begins on line 4"),
+        ("define:\n  f: where(x > 0: x)\n", "a text with a colon in it is written in quotes"),
+        ("define: [a\n", "it begins on line 2"),
+        ("define: [a}\n", ""),
+    ],
+)
+def test_broken_yaml_says_where_it_began_or_what_mends_it(text: str, hint: str) -> None:
+    (problem,) = problems(f"gradcli: 1\n{text}")
+    assert (problem.code, problem.hint) == ("SP002", hint)
+
+
 CUT = """gradcli: 1
 define:
   fused:

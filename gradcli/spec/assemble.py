@@ -8,7 +8,7 @@ from typing import Any, Final
 from gradcli.spec.fields import Context, fields, read_text, read_value
 from gradcli.spec.memory import estimate
 from gradcli.spec.nodes import Node, Place
-from gradcli.spec.options import SECTIONS, overridden
+from gradcli.spec.options import SECTIONS
 from gradcli.spec.parts import Parts, Values
 from gradcli.spec.plan import Plan
 from gradcli.spec.problems import Problems
@@ -49,12 +49,7 @@ def assemble(
         for option in (SEED, DTYPE)
     }
     head.update({key: given[key] for key in head if key in given})
-    written = read_sections(known, context)
-    sections = {
-        section: overridden(section, written.get(section, {}), given.get(section, {}))
-        for section in SECTIONS
-        if section in written or given.get(section)
-    }
+    sections = read_sections(known, context, given)
     expect = read_expectation(known.get("expect"), context)
     dtypes = {head["dtype"]}
     if "dtype" not in given:

@@ -17,6 +17,7 @@ from gradcli.spec.problems import Problems, did_you_mean
 __all__ = [
     "INVALID",
     "NAME",
+    "NAME_HINT",
     "Context",
     "fields",
     "may_run",
@@ -28,6 +29,8 @@ __all__ = [
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 """What layers, heads and definitions may be called."""
+
+NAME_HINT: Final = "names have ASCII letters, digits, _ and -, and do not begin with a digit"
 
 INVALID: Final[Any] = type("Invalid", (), {"__repr__": lambda self: "invalid"})()
 """Stands for a value whose problem has been noted."""
@@ -97,12 +100,29 @@ def read_value(node: Node, option: Readable, problems: Problems, fallback: Any =
     try:
         return option.convert(node.plain())
     except ValueError:
+        wrong = _wrong_part(node, option)
         hint = f"expected {option.expected()}"
-        if isinstance(option, Param) and isinstance(node.value, str):
-            near = nearest(node.value[:100], list(option.choices))
+        if isinstance(wrong.value, str):
+            near = nearest(wrong.value[:100], list(option.choices))
             hint = hint if near is None else f"did you mean {near}?"
-        problems.add("SP009", f"{option.name} cannot be {node}", node, hint=hint)
+        problems.add("SP009", f"{option.name} cannot be {wrong}", wrong, hint=hint)
         return fallback
+
+
+def _wrong_part(node: Node, option: Readable) -> Node:
+    """The first item that makes a list wrong, where the option takes lists; else the node."""
+    if not (node.is_list and _takes(option, [])):
+        return node
+    items: list[Node] = node.value
+    return next(item for item in items if not _takes(option, [item.plain()]))
+
+
+def _takes(option: Readable, value: Any) -> bool:
+    try:
+        option.convert(value)
+    except ValueError:
+        return False
+    return True
 
 
 def may_run(name: str, node: Node, context: Context) -> bool:
@@ -130,7 +150,7 @@ def read_name(node: Node, what: str, problems: Problems) -> str | None:
             "SP011",
             f"{what} cannot be {node}",
             node,
-            hint="names have letters, digits, _ and -, and do not begin with a digit",
+            hint=NAME_HINT,
         )
         return None
     return text

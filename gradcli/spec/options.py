@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,7 @@ __all__ = [
     "Readable",
     "check_required",
     "overridden",
+    "unmet",
 ]
 
 GRADES: Final = ("excellent", "good", "acceptable")
@@ -73,6 +75,9 @@ class Readable(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def choices(self) -> tuple[str, ...]: ...
+
     def expected(self) -> str: ...
 
     def convert(self, value: Any) -> Any: ...
@@ -89,12 +94,22 @@ class Alternative(Record):
     accept: Callable[[Any], Any]
     form: Param | Mapping[str, Any] | Alternative
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that a value, or one of several, may be."""
+        return () if isinstance(self.form, Mapping) else self.form.choices
+
 
 class Option(Record):
     """An option of a section: the alternatives are tried in turn."""
 
     name: str
     alternatives: tuple[Alternative, ...]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that a value may be."""
+        return tuple(word for each in self.alternatives for word in each.choices)
 
     def expected(self) -> str:
         """What a value has to be, in words."""
@@ -130,8 +145,8 @@ def _param(param: Param) -> Alternative:
     return Alternative(param.expected(), param.convert, param)
 
 
-def _number(*, above: float) -> Alternative:
-    return _param(Param("", 0.0, above=above))
+def _number(*, above: float, below: float = math.inf) -> Alternative:
+    return _param(Param("", 0.0, above=above, below=below))
 
 
 def _count(at_least: float = 1) -> Alternative:
@@ -200,7 +215,7 @@ def _table(**options: tuple[Alternative, ...] | OpOption) -> dict[str, Option | 
 
 SECTIONS: Final[dict[str, dict[str, Option | OpOption]]] = {
     "check": _table(
-        require=(_one_of(*GRADES), _number(above=0)),
+        require=(_one_of(*GRADES), _number(above=0, below=1)),
         entries=(_one_of("all"), _count()),
         budget=(_number(above=0),),
         oracle=(_one_of(*ORACLES),),
@@ -242,7 +257,7 @@ _REQUIRED_VALUES: Final[dict[str, dict[str, tuple[str, tuple[str, ...]]]]] = {
     "check": {"step": ("oracle", ("central", "forward"))},
     "train": {"loss_scale": ("precision", ("mixed",))},
 }
-"""Options that mean nothing without certain values of another, by section."""
+"""Options that have no effect without certain values of another, by section."""
 
 
 def overridden(
@@ -250,7 +265,7 @@ def overridden(
 ) -> dict[str, Any]:
     """The options of a section with those given in their place.
 
-    What is written gives way as well where what is given leaves it without a meaning.
+    What is written gives way as well where what is given leaves it without effect.
     """
     void = {
         name
@@ -260,8 +275,16 @@ def overridden(
     return {**{name: value for name, value in written.items() if name not in void}, **given}
 
 
+def unmet(section: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The options that have no effect beside the others, each with what it needs."""
+    return {
+        name: f"{name}: only with {other}: {' or '.join(values)}"
+        for name, (other, values) in _REQUIRED_VALUES.get(section, {}).items()
+        if name in options and options.get(other) not in values
+    }
+
+
 def check_required(section: str, options: Mapping[str, Any]) -> None:
-    """Raise UsageError for an option that means nothing beside the others."""
-    for name, (other, values) in _REQUIRED_VALUES.get(section, {}).items():
-        if name in options and options.get(other) not in values:
-            raise UsageError(f"{name}: only with {other}: {' or '.join(values)}")
+    """Raise UsageError for an option that has no effect beside the others."""
+    for message in unmet(section, options).values():
+        raise UsageError(message)

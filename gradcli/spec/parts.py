@@ -69,9 +69,13 @@ class Parts:
     def check_complete(self) -> None:
         """Note what a spec cannot do without."""
         problems = self.context.problems
-        if not self.has_network and "define" not in self.known:
+        if not self.has_network and "define" not in self.known and not len(problems):
             hint = "write a network, a loss or a definition"
             problems.add("SP008", "the spec has nothing to check", hint=hint)
+        for name in () if self.has_network else ("data", "weights"):
+            if name in self.known and not len(problems):
+                message = f"there is no network and no loss that {name} could be for"
+                problems.add("SP008", message, self.known[name], at_key=True)
         if self.has_network and "data" not in self.known:
             needs = "network" if "network" in self.known else "loss"
             hint = "write `data: {inputs: {shape: [32, 8]}, targets: auto}`"

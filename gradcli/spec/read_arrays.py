@@ -63,8 +63,9 @@ def read_array(
 ) -> tuple[ArraySource, dict[str, Node]] | None:
     """`{values: ...}` or `{shape: ..., distribution: ..., std: ...}`, and further keys' nodes."""
     problems = context.problems
+    before = len(problems)
     known = fields(node, (*KEYS, *keys), problems, what)
-    if known is None:
+    if known is None or (len(problems) > before and known.keys().isdisjoint(("values", "shape"))):
         return None
     extra = {key: child for key, child in known.items() if key in keys}
     if ("values" in known) == ("shape" in known):

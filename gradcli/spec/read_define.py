@@ -16,7 +16,7 @@ from gradcli.core.formula import Formula
 from gradcli.core.op import Activation, Layer, Loss, Macro, Op, Term, Weighting
 from gradcli.core.param import Param
 from gradcli.core.registry import Catalogue
-from gradcli.spec.fields import INVALID, NAME, Context, fields, read_value
+from gradcli.spec.fields import INVALID, NAME, NAME_HINT, Context, fields, read_value
 from gradcli.spec.nodes import Node
 from gradcli.spec.options import Alternative, Option
 from gradcli.spec.plan import Definition, ElementwiseDefinition
@@ -159,15 +159,14 @@ def _kind(node: Node, context: Context) -> str | None:
 
 def _check_name(name: str, node: Node, context: Context) -> bool:
     taken = context.catalogue.find(name, *_NAMESPACES) is not None
-    message = ""
+    message, hint = "", "a definition needs a name of its own"
     if not NAME.fullmatch(name):
-        message = f"{name!r} is not a name"
+        message, hint = f"a definition cannot be called {name!r}", NAME_HINT
     elif name in _RESERVED:
         message = f"the name {name} is reserved"
     elif taken:
         message = f"{name} is in the catalogue already"
     if message:
-        hint = "a definition needs a name of its own"
         context.problems.add("SP011", message, node, hint=hint, at_key=True)
     return not message
 

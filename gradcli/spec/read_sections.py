@@ -18,6 +18,8 @@ from gradcli.spec.options import (
     Alternative,
     OpOption,
     Option,
+    overridden,
+    unmet,
 )
 from gradcli.spec.plan import Expectation
 from gradcli.spec.read_choice import choice_of, read_choice
@@ -56,16 +58,27 @@ EXPECTED: Final[Mapping[str, Param | Option]] = MappingProxyType(
 """What can be expected, by command."""
 
 
-def read_sections(known: Mapping[str, Node], context: Context) -> dict[str, dict[str, Any]]:
-    """The options of each section that the spec has, by name with underscores."""
+def read_sections(
+    known: Mapping[str, Node], context: Context, given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The options of each section, by name with underscores; those given win over the spec's."""
     sections: dict[str, dict[str, Any]] = {}
     for section, options in SECTIONS.items():
+        own = given.get(section, {})
         if section not in known or known[section].value is None:
+            if own:
+                sections[section] = dict(own)
             continue
         written = fields(known[section], tuple(options), context.problems, section) or {}
-        sections[section] = {
+        read = {
             name: _read_option(child, options[name], context) for name, child in written.items()
         }
+        sections[section] = overridden(section, read, own)
+        if INVALID in read.values():
+            continue
+        for name, message in unmet(section, sections[section]).items():
+            if name not in own:
+                context.problems.add("SP009", message, written[name])
     return sections
 
 

@@ -27,6 +27,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What YAML does not allow in a text, as a pattern."""
 
+_INNER_MAPPING: Final = "mapping values are not allowed in this context"
+"""What the parser says of a colon in a text without quotes."""
+
 
 def decode(data: bytes, file: str) -> str:
     """The text of a spec: UTF-8, with or without byte order mark; SpecError where it is not."""
@@ -83,7 +86,15 @@ class _Builder:
         context = f", {error.context}" if error.context else ""
         line = self.problems.source_line(place.line)
         tabbed = "\t" in line[: place.column] and not line[: place.column].strip()
-        hint = "YAML is indented with spaces, not tabs" if tabbed else ""
+        began = error.context_mark
+        if tabbed:
+            hint = "YAML is indented with spaces, not tabs"
+        elif error.problem == _INNER_MAPPING:
+            hint = "a text with a colon in it is written in quotes"
+        elif mark is not None and began is not None and began.line < mark.line:
+            hint = f"it begins on line {began.line + 1}"
+        else:
+            hint = ""
         self.stop("SP002", f"not valid YAML: {error.problem}{context}", place, hint)
 
     def unreadable(self, text: str, error: yaml.YAMLError) -> None:
