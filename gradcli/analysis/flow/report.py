@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from gradcli.analysis.facts import Facts
 from gradcli.analysis.flow.rows import NO_ROWS, Rows
 from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.analysis.in_json import Shape, invalid_result
@@ -44,7 +45,7 @@ def power_of_ten(exponent: float) -> float:
 
 
 @dataclass(frozen=True)
-class LayerFlow:
+class LayerFlow(Facts):
     """One layer that mixes units, as measured on the network of the first seed.
 
     a^l is the layer's output after its activation, and after the residual block that it closes.
@@ -85,10 +86,6 @@ class LayerFlow:
     predicted_gain: float | None = None
     z_score: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**plain, "rows": self.rows.to_dict()}
-
 
 @dataclass(frozen=True)
 class Precision:
@@ -105,7 +102,7 @@ class Precision:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(Facts):
     """What a pass in a number format without any rescaling would show.
 
     The layers from the loss from which on norms of gradients read zero, or infinity, and the first
@@ -116,12 +113,9 @@ class Plain:
     reads_infinity: int | None
     overflows: str | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
 
 @dataclass(frozen=True)
-class Cause:
+class Cause(Facts):
     """Decades that the parts of the rms product contribute to the total, and the part to blame.
 
     `slope` is of the activations' slopes, `weights` of ‖W‖_F/√fan_out, `rest` of everything else:
@@ -135,12 +129,9 @@ class Cause:
     weights: float
     rest: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
 
 @dataclass(frozen=True)
-class Remedy:
+class Remedy(Facts):
     """A change to the network, and its total with it: on the first seed, with a band of `draws`."""
 
     change: str
@@ -149,12 +140,9 @@ class Remedy:
     band: tuple[float, float] | None
     draws: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
 
 @dataclass(frozen=True)
-class Clipping:
+class Clipping(Facts):
     """The gradient of all parameters, clipped at `limit` by its norm and by its entries' sizes.
 
     By norm it is multiplied by `norm_factor` and keeps its direction. By value a share of `clipped`
@@ -169,12 +157,9 @@ class Clipping:
     log10_clipped_norm: float
     cosine: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(Facts):
     """A gate of a recurrent layer: its mean opening, and how often it is shut or wide open.
 
     Shut is below a tenth, open above nine tenths.
@@ -187,7 +172,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Recurrence:
+class Recurrence(Facts):
     """What drives a gradient over time: σ_max of W_hh, the largest slope γ, and the gates.
 
     σ_max < 1/γ is enough for it to vanish, σ_max > 1/γ only necessary for it to explode (Pascanu,
@@ -197,14 +182,6 @@ class Recurrence:
     weight_norm: float
     slope_max: float | None
     gates: tuple[Gate, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "weight_norm": self.weight_norm,
-            "slope_max": self.slope_max,
-            "gates": [{each.name: getattr(gate, each.name) for each in fields(gate)}
-                      for gate in self.gates],
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from gradcli.analysis.facts import Facts
 from gradcli.core.arrays import Array
 
 __all__ = ["NO_ROWS", "Rows", "rows_of"]
@@ -17,7 +18,7 @@ _MOST = 256
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Facts):
     """The examples of a batch compared at one place; NaN where fewer than two are not zero.
 
     `cosine` is the mean cosine of two different ones. `spread` is the size of their deviations
@@ -30,9 +31,6 @@ class Rows:
     cosine: float
     spread: float
     effective_rank: float
-
-    def to_dict(self) -> dict[str, float]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 NO_ROWS: Final = Rows(math.nan, math.nan, math.nan)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from gradcli.analysis.facts import Facts
 from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.verdict import Judged, ReportOfResults, exit_code_of
 from gradcli.core.cost import NOTHING, Operations
@@ -29,23 +30,7 @@ GraphVerdict = Literal["pass", "fail", "invalid"]
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """What turns into plain data field by field."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Operations):
-        return value.as_dict()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value.to_dict() if isinstance(value, _Facts) else value
-
-
-@dataclass(frozen=True)
-class GraphNode(_Facts):
+class GraphNode(Facts):
     """A node, which reads others by name; nodes stand in topological order.
 
     `shape` is that of its output, rows included. `parameters` are the numbers that it learns, of a
@@ -69,7 +54,7 @@ class GraphNode(_Facts):
 
 
 @dataclass(frozen=True)
-class Live(_Facts):
+class Live(Facts):
     """The most values that are alive at a time in a forward pass, and the most bytes of them.
 
     A value is alive from the node that computes it to the last one that reads it. `at` and
@@ -83,7 +68,7 @@ class Live(_Facts):
 
 
 @dataclass(frozen=True)
-class Checkpointing(_Facts):
+class Checkpointing(Facts):
     """Backpropagation that keeps the values between `segments` of the network and no others.
 
     Each segment but the last is run again before its backward pass. `starts` names their first
@@ -101,7 +86,7 @@ class Checkpointing(_Facts):
 
 
 @dataclass(frozen=True)
-class Mode(_Facts):
+class Mode(Facts):
     """What a Jacobian takes in forward mode, a pass for each number in, and in reverse mode.
 
     The latter takes a pass for each number out (Griewank and Walther 2008). Where rows are
@@ -127,7 +112,7 @@ class Mode(_Facts):
 
 
 @dataclass(frozen=True)
-class Numeric(_Facts):
+class Numeric(Facts):
     """What the gradient by all parameters costs, in operations.
 
     `evaluations` are those of central differences, each a forward pass; `ratio` is what they cost
@@ -142,7 +127,7 @@ class Numeric(_Facts):
 
 
 @dataclass(frozen=True)
-class Measured(_Facts):
+class Measured(Facts):
     """Both ways to run backpropagation, as they were run: the most bytes held, and the gradients.
 
     `differs` names the first tensor whose gradients differ, "" where all are the same to the bit.
@@ -159,7 +144,7 @@ class Measured(_Facts):
 
 
 @dataclass(frozen=True)
-class GraphResult(_Facts, Judged):
+class GraphResult(Facts, Judged):
     """The graph of one spec. Bytes are in the precision of its `dtype`.
 
     `depth` is the longest path from the inputs to a loss, in nodes, and `depth_in_time` the same

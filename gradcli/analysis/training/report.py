@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from gradcli.analysis.facts import Facts
 from gradcli.analysis.in_json import Shape, invalid_result
 from gradcli.analysis.training.approximations import Approximation
 from gradcli.analysis.training.embeddings import Embeddings
@@ -31,12 +32,8 @@ __all__ = [
 TrainVerdict = Literal["learning", "plateau", "rising", "diverged", "non-finite", "invalid"]
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    return {each.name: getattr(value, each.name) for each in fields(value)}
-
-
 @dataclass(frozen=True)
-class LayerStep:
+class LayerStep(Facts):
     """One layer at one step.
 
     `gradient_norm` is that of all of its parameters before clipping, `weight_norm` theirs before
@@ -51,12 +48,9 @@ class LayerStep:
     dead: float | None
     saturated: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return _plain(self)
-
 
 @dataclass(frozen=True)
-class ClipStep:
+class ClipStep(Facts):
     """What clipping did at a step: the norm that is left of the gradient's, and the angle.
 
     `factor` is 1 where nothing was cut. `other_factor` and `other_cosine` are of the other kind of
@@ -68,12 +62,9 @@ class ClipStep:
     other_factor: float
     other_cosine: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return _plain(self)
-
 
 @dataclass(frozen=True)
-class Step:
+class Step(Facts):
     """One step: what was found before it, and what it did.
 
     `loss` and `gradient_norm` are of the batch, before the step. `skipped` says that a dynamic loss
@@ -97,19 +88,9 @@ class Step:
     embeddings: Embeddings | None = None
     trained_on: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            **_plain(self),
-            "layers": [layer.to_dict() for layer in self.layers],
-            "clip": None if self.clip is None else self.clip.to_dict(),
-            "tasks": [dict(task.as_dict(), conflicts=dict(task.conflicts)) for task in self.tasks],
-            "annealed": dict(self.annealed),
-            "embeddings": None if self.embeddings is None else self.embeddings.as_dict(),
-        }
-
 
 @dataclass(frozen=True)
-class CheckedStep:
+class CheckedStep(Facts):
     """A gradient check at the point reached after the step of this number, on its last batch.
 
     `failed` are the tensors whose gradients are wrong there.
@@ -120,12 +101,9 @@ class CheckedStep:
     max_rel_error: float
     failed: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**_plain(self), "failed": list(self.failed)}
-
 
 @dataclass(frozen=True)
-class Hardest:
+class Hardest(Facts):
     """An example by its row: its loss at the start and at the end, and how often it was used."""
 
     row: int
@@ -133,9 +111,6 @@ class Hardest:
     last_loss: float
     used: int
     first_used: int | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return _plain(self)
 
 
 @dataclass(frozen=True)

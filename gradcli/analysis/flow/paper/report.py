@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
+from gradcli.analysis.facts import Facts
 from gradcli.analysis.in_json import Shape
 from gradcli.analysis.verdict import ReportOfResults
 from gradcli.errors import ExitCode
@@ -17,7 +18,7 @@ _ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True)
-class PaperRow:
+class PaperRow(Facts):
     """One published number, and what came of measuring it again.
 
     `network` is what it is of, with `depth` layers (or blocks, or steps) of `width` units and
@@ -92,15 +93,11 @@ class PaperRow:
         return low - digit - rounding <= value <= high + digit + rounding
 
     def to_dict(self) -> dict[str, Any]:
-        plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        band = None if self.band is None else list(self.band)
-        found = {"verdict": self.verdict, "mismatches": list(self.mismatches)}
         return {
-            **plain,
+            **super().to_dict(),
             "published": self.published,
-            "band": band,
-            "references": list(self.references),
-            **found,
+            "verdict": self.verdict,
+            "mismatches": list(self.mismatches),
         }
 
 

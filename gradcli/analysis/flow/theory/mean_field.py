@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from gradcli.analysis.facts import Facts
 
 __all__ = ["MeanField"]
 
 
 @dataclass(frozen=True)
-class MeanField:
+class MeanField(Facts):
     """What mean-field theory expects of the network; None for what it does not say.
 
     `log10_total` is the expected total, layer by layer, and `z_score` how far the measured one is
@@ -26,6 +27,3 @@ class MeanField:
     depth_scale: float | None = None
     z_score: float | None = None
     missing: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
