@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from gradcli.core.user_code import told
 from gradcli.spec.fields import Context, read_text
 from gradcli.spec.nodes import Node, shortened
 from gradcli.spec.problems import did_you_mean
@@ -75,7 +76,7 @@ def _import(text: str, node: Node, context: Context) -> ModuleType | None:
         with _on_path(folder), contextlib.redirect_stdout(sys.stderr):
             return _from_file(path) if is_file else importlib.import_module(text)
     except (Exception, SystemExit) as error:
-        message = f"importing {text} fails: {type(error).__name__}: {error}"
+        message = f"importing {text} fails: {told(error)}"
         context.problems.add("SP019", shortened(message, 300), node)
         return None
 

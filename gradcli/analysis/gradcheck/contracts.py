@@ -21,7 +21,7 @@ from gradcli.analysis.gradcheck.callables import (
 )
 from gradcli.core.arrays import Array
 from gradcli.core.generators import Generators
-from gradcli.core.user_code import USER_ERRORS
+from gradcli.core.user_code import USER_ERRORS, told
 from gradcli.diagnostics.finding import Finding, Severity
 from gradcli.engine.ladder import position_scale
 from gradcli.errors import GradcliError, UserCodeError
@@ -73,7 +73,7 @@ class _Contract:
         except GradcliError:
             raise
         except USER_ERRORS as error:
-            message = f"the {callables.role} raises {_told(error)}"
+            message = f"the {callables.role} raises {told(error)}"
             raise UserCodeError(callables.where, message) from error
         self._compare(given, callables.role)
         if not np.isfinite(callables.at_point):
@@ -171,7 +171,7 @@ class _Contract:
         except WrongStructure as error:
             self.add("GC002", str(error))
         except USER_ERRORS as error:
-            self.add("GC007", f"the {callables.claim_role} raises {_told(error)}{when}")
+            self.add("GC007", f"the {callables.claim_role} raises {told(error)}{when}")
         return None
 
     def _compare(self, given: Arrays, role: str) -> None:
@@ -233,7 +233,7 @@ def nonlinear(callables: Callables, required: float) -> dict[str, Finding]:
             claimed = pull.call(callables.copies(), g.copy())
             made[sign] = {name: _numbers(claimed[name]) for name in callables.wrt}
     except USER_ERRORS as error:
-        message = f"the {callables.claim_role} raises {_told(error)} for another cotangent"
+        message = f"the {callables.claim_role} raises {told(error)} for another cotangent"
         return {name: callables.finding("GC007", message, name) for name in callables.wrt}
     broken = {}
     eps = float(np.finfo(pull.cotangent.dtype).eps)
@@ -258,7 +258,3 @@ def nonlinear(callables: Callables, required: float) -> dict[str, Finding]:
 
 def _numbers(value: Any) -> Array:
     return np.asarray(value, float)
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

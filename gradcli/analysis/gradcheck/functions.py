@@ -20,7 +20,7 @@ from gradcli.analysis.gradcheck.callables import (
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.core.arrays import Array
 from gradcli.core.generators import Generators
-from gradcli.core.user_code import USER_ERRORS
+from gradcli.core.user_code import USER_ERRORS, told
 from gradcli.engine.ladder import Estimate
 from gradcli.engine.model import COMPLEX_STEP, FAINTEST, WIDER_STEP, draw_array, generator
 from gradcli.engine.replicas import chunks
@@ -97,7 +97,7 @@ def scalarised(
     except UsageError:
         raise
     except USER_ERRORS as error:
-        raise UserCodeError(where, f"forward raises {type(error).__name__}: {error}") from error
+        raise UserCodeError(where, f"forward raises {told(error)}") from error
     output = np.asarray(output)
     if output.dtype.kind not in "fiub":
         raise UserCodeError(where, f"forward returns {output.dtype}, not real numbers")
