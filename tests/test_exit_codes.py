@@ -175,3 +175,11 @@ def test_every_code_is_met() -> None:
         if mark.name == "parametrize"
     )
     assert {code for _, code, _ in table} | {4, 130} == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize("command", ["check", "flow", "train", "loss", "curvature", "graph"])
+def test_a_variable_that_is_not_set_is_no_spec(command: str) -> None:
+    """Neither the folder here, nor none: `flow` would measure a network of its own."""
+    result = CliRunner().invoke(main, [command, ""])
+    assert result.exit_code == 2
+    assert result.stderr == "gradcli: the path of a spec is empty: is a variable not set?\n"

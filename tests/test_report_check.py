@@ -233,6 +233,14 @@ def test_quiet_and_all_right_is_the_summary_alone() -> None:
     ]
 
 
+def test_specs_of_one_name_are_told_apart_by_their_files() -> None:
+    twin = GOOD.replace(spec="elsewhere/good.yaml")
+    rows = text(CheckReport((GOOD, twin, BROKEN))).split("outcome")[1].splitlines()[1:4]
+    assert [row.split()[2] for row in rows] == [GOOD.spec, twin.spec, BROKEN.spec]
+    (row,) = (line for line in text(CheckReport((GOOD, BROKEN))).splitlines() if "  2  " in line)
+    assert row.split()[2] == GOOD.name
+
+
 def test_spec_errors_are_counted_or_shown() -> None:
     report = CheckReport((BROKEN,))
     assert problems(report) == (PROBLEM,)

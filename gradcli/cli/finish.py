@@ -125,7 +125,12 @@ def put_document(document: Mapping[str, Any]) -> ExitCode:
 
 
 def read_sources(specs: tuple[str, ...]) -> tuple[list[str], tuple[str, str] | None]:
-    """The specs that are paths, and the text of standard input where one of them is `-`."""
+    """The specs that are paths, and the text of standard input where one of them is `-`.
+
+    Raises UsageError for an empty path, which is not the folder here, and for no input to read.
+    """
+    if "" in specs:
+        raise UsageError("the path of a spec is empty: is a variable not set?")
     if "-" not in specs:
         return list(specs), None
     if sys.stdin is None:

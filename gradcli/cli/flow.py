@@ -175,7 +175,7 @@ def command(
     if paper:
         call: Any = partial(api.paper, remedies=remedies)
         return out.run(call, partial=True, spec=spec, critical=critical, **elsewhere)
-    sources, text = read_sources((spec,) if spec else ())
+    sources, text = read_sources(() if spec is None else (spec,))
     if critical:
         call = partial(api.critical, remedies=remedies)
         return out.run(call, *sources, text=text, **elsewhere)

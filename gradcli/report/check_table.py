@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -174,21 +175,23 @@ def _finding(found: Finding, result: SpecResult, surface: Surface) -> list[Text]
 
 
 def _overview(report: CheckReport, surface: Surface) -> list[RenderableType]:
-    """One row a spec."""
+    """One row a spec, by its name, or its file where several have the name."""
+    own = Counter(result.name for result in report.results)
     rows: list[list[Text]] = []
     names: list[RenderableType] = []  # where there is no room for more
     for result in report.results:
         status = words.spec_status(result)
+        called = result.name if own[result.name] == 1 and result.name else result.spec
         graded = [t.max_rel_error for t in result.tensors if t.grade is not None]
         cells: list[Piece] = [
             (str(status), status.style),
-            result.name or result.spec,
+            called,
             str(len(result.tensors)) if result.tensors else NOTHING,
             words.error(max(graded)) if graded else NOTHING,
         ]
         rows.append([text(surface, cell) for cell in cells])
         head = f"{status}  ", status.style
-        names += paragraph(surface, head, result.name or result.spec, indent=2, hanging=True)
+        names += paragraph(surface, head, called, indent=2, hanging=True)
     headings = ("outcome", "spec", "tensors", "max rel error")
     drawn = table(surface, headings, rows, right=(2, 3))
     return [drawn] if drawn is not None else names
