@@ -64,6 +64,15 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
         ("cross_entropy --targets 1,x --logits 0,0", 2, "'1,x' are not numbers"),
         ("cross_entropy --targets 1,0", 2, "either predictions or logits"),
         ("huber --window 1", 2, "--window"),
+        ("huber --window 0 1e400", 2, "cannot be drawn from 0 to inf"),
+        ("huber --window -1e308 1e308", 2, "two numbers from -1e+300 to 1e+300"),
+        ("huber --window -1e300 1e300", 0, ""),
+        ("triplet --window 0 1e-320", 2, "cannot be drawn from 0 to"),
+        (
+            "cross_entropy --targets 0.5,0.5 --logits 0,1 --window 0 1",
+            2,
+            "window: only for curves",
+        ),
         ("", 2, "Missing argument 'NAME|SPEC...'"),
     ],
 )

@@ -33,6 +33,10 @@ Progress = Callable[[int, int], None]
 _OURS: Final = "gradcli."
 _WIDEST: Final = 1e6
 """Beyond it a bend is not drawn unless it is asked for."""
+_FARTHEST: Final = 1e300
+"""Beyond it nothing is drawn: distances between points would overflow."""
+_CLOSEST: Final = 1e-300
+"""Nor over less: they would not be normal numbers."""
 
 
 class _Drawn(Record):
@@ -69,6 +73,8 @@ def show_losses(
     """
     if not items:
         raise UsageError("there is no loss to show")
+    if window is not None and chances is not None:
+        raise UsageError("window: only for curves, not for two distributions")
     named = named_losses([item for item in items if isinstance(item, str)], params)
     found: list[Chosen | LossResult] = []
     for item in items:
@@ -129,8 +135,8 @@ def _prepared(chosen: Chosen) -> _Drawn:
 def _result(drawn: _Drawn, window: Window) -> LossResult:
     chosen, axis = drawn.chosen, drawn.axis
     op, options, definition = chosen.op, chosen.options, chosen.definition
-    low, high = axis.domain
-    if not low <= window[0] < window[1] <= high:
+    low, high = max(axis.domain[0], -_FARTHEST), min(axis.domain[1], _FARTHEST)
+    if not (low <= window[0] < window[1] <= high and window[1] - window[0] >= _CLOSEST):
         hint = f"; it needs two numbers from {low:g} to {high:g}, the lower one first"
         raise UsageError(f"{op.name} cannot be drawn from {window[0]:g} to {window[1]:g}{hint}")
     claims = {} if definition is not None else tried_claims(op, options, drawn.traits)
