@@ -294,6 +294,17 @@ def test_only_skip_and_wrt_choose_tensors() -> None:
     assert "inputs" not in names(wrt="parameters")
 
 
+def test_what_only_misspells_is_not_passed_over() -> None:
+    report = gradcli.check(mlp([4, 3, 2], "tanh"), only=["dense_1.*", "dens_2.*", "inptus"])
+    assert report.exit_code == ExitCode.UNDECIDED
+    (found,) = report.results[0].findings
+    assert "nothing was checked of dens_2.*, inptus: nothing here is called so" in found.message
+    assert len(report.tensors) == 2
+    nothing = gradcli.check(mlp([4, 3, 2], "tanh"), only=["dens_1.*"])
+    assert nothing.exit_code == ExitCode.UNDECIDED
+    assert "leave out everything there is" in nothing.results[0].findings[0].message
+
+
 def test_entries_limits_what_is_checked() -> None:
     report = gradcli.check(mlp([4, 3, 2], "tanh"), entries=2)
     assert {tensor.checked for tensor in report.tensors} == {2}

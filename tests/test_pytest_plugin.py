@@ -201,6 +201,13 @@ def test_a_warning_is_no_wrong_gradient(tmp_path: Path) -> None:
     assert set(outcomes(result.stdout).values()) == {"passed"}, result.stdout
 
 
+def test_what_only_misspells_is_no_pass(tmp_path: Path) -> None:
+    write(tmp_path, net={**RIGHT, **NETWORK, "check": {"only": ["dense_1.*", "dens_2.*"]}})
+    result = run_pytest(tmp_path)
+    assert result.returncode == 1
+    assert "nothing was checked of dens_2.*: nothing here is called so" in result.stdout
+
+
 def test_the_seed_is_an_option(tmp_path: Path) -> None:
     write(tmp_path, net={**WRONG, **NETWORK, "check": {"only": ["inputs"]}})
 

@@ -12,6 +12,7 @@ from gradcli.analysis.gradcheck.collect import Collector, Progress
 from gradcli.analysis.gradcheck.crosscheck import cross_check
 from gradcli.analysis.gradcheck.examine import examine
 from gradcli.analysis.gradcheck.kinks import SettledKink
+from gradcli.analysis.gradcheck.listing import selectable
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.report import Kind, SpecResult, TensorResult
 from gradcli.analysis.gradcheck.subject import Subject
@@ -19,7 +20,7 @@ from gradcli.analysis.gradcheck.tensors import NetworkTensors
 from gradcli.analysis.smells import penalty_smells, smells
 from gradcli.diagnostics.finding import Finding
 from gradcli.diagnostics.rules import finding
-from gradcli.engine.model import INPUTS, Model
+from gradcli.engine.model import Model
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
 from gradcli.spec.plan import Definition, ElementwiseDefinition, Plan
 
@@ -99,8 +100,14 @@ class _SpecCheck:
             network = self._network(model or Model(plan))
         names = [] if network is None else network.names()
         self._total = _DEFINITION * len(definitions) + (0 if network is None else network.work)
-        if not (definitions or names or self.collector.broken):
-            self.collector.add([_nothing_selected(plan)])
+        why = ""
+        if definitions or names:
+            missed = ", ".join(options.in_vain(selectable(plan)))
+            why = missed and f"nothing was checked of {missed}: nothing here is called so"
+        elif not self.collector.broken:
+            why = "nothing was checked: only, skip and wrt leave out everything there is"
+        if why:
+            self.collector.add([_nothing_checked(plan, why)])
             self.collector.undecided = True
         if definitions:
             # most specs have none, and start faster without what it takes to check them
@@ -287,11 +294,10 @@ class _SpecCheck:
         )
 
 
-def _nothing_selected(plan: Plan) -> Finding:
-    known = [*(definition.name for definition in plan.definitions), *plan.parameters]
-    listed = ", ".join([*known[:8], *(["..."] if len(known) > 8 else []), INPUTS])
-    message = f"nothing was checked: only, skip and wrt leave out everything there is ({listed})"
-    return finding("GC203", plan.name, message)
+def _nothing_checked(plan: Plan, why: str) -> Finding:
+    known = selectable(plan)
+    listed = ", ".join([*known[:8], *(["..."] if len(known) > 8 else [])])
+    return finding("GC203", plan.name, f"{why} ({listed})")
 
 
 def _kink_note(kink: SettledKink) -> Finding:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from gradcli.analysis.gradcheck.options import check_options
 from gradcli.analysis.gradcheck.tensors import tensors_of
 from gradcli.core.record import Record
+from gradcli.engine.model import INPUTS
 from gradcli.spec.plan import Plan
 
-__all__ = ["Listed", "listed"]
+__all__ = ["Listed", "listed", "selectable"]
 
 
 class Listed(Record):
@@ -37,4 +38,14 @@ def listed(plan: Plan) -> Listed:
             found.append((name, 0 if parameter is None else parameter.line))
     opaque = any(node.op.opaque for node in plan.nodes)
     expected = plan.expect.check or "pass"
-    return Listed(tuple(found), expected, bool(found) and not opaque, options.self_test)
+    alone = bool(found) and not opaque and not options.in_vain(selectable(plan))
+    return Listed(tuple(found), expected, alone, options.self_test)
+
+
+def selectable(plan: Plan) -> list[str]:
+    """The names by which something is checked."""
+    definitions = [definition.name for definition in plan.definitions]
+    if not (plan.losses or plan.terms):
+        return definitions
+    layers = [node.name for node in plan.nodes if node.op.opaque]
+    return [*definitions, *plan.parameters, INPUTS, *layers]

@@ -68,6 +68,12 @@ class CheckOptions(Record):
             return False
         return not any(fnmatch.fnmatchcase(name, glob) for glob in self.skip)
 
+    def in_vain(self, names: Sequence[str]) -> list[str]:
+        """What `only` asks for that is none of the names."""
+        return [
+            glob for glob in self.only if not any(fnmatch.fnmatchcase(name, glob) for name in names)
+        ]
+
 
 def stated_options(**written: Any) -> dict[str, Any]:
     """The options that are not None, converted as those of a spec; UsageError for a wrong value."""
