@@ -20,6 +20,13 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 @pytest.fixture
+def no_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that asks for no width and no colour."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def unclaimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No claim of a loss is tried, which takes the longest, for tests that are not about these."""
     monkeypatch.setattr("gradcli.analysis.losses.analyse.tried_claims", lambda *_: {})

@@ -32,10 +32,8 @@ ENVELOPE = ["schema", "command", "version", "exit_code", "seed", "results"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(no_wishes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with one spec of each kind, in an environment without wishes."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     specs = {
         "right": RIGHT,

@@ -1,4 +1,4 @@
-"""The formula language: values, derivatives, replicas, and texts that are not formulas."""
+"""The formula language: what a formula is worth, its branches and conditions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import warnings
 
 import numpy as np
 import pytest
+from formulas import ROUNDING, STEP, formula, gradient
 
 from gradcli.core.branches import record_branches
 from gradcli.core.formula import Formula, FormulaError
 from gradcli.core.op import Activation
-
-ROUNDING = 1e-14  # a few dozen roundings of float64
-STEP = 1e-200  # of the complex step: its square underflows to zero
 
 FUNCTIONS = {
     # name: (NumPy's or math's, points, derivative from the textbook)
@@ -38,23 +36,6 @@ FUNCTIONS = {
         lambda x: 2 / np.sqrt(np.pi) * np.exp(-(x**2)),
     ),
 }
-
-
-@pytest.fixture
-def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    return np.random.default_rng(list(request.node.name.encode()))
-
-
-def formula(text: str, *names: str) -> Formula:
-    return Formula.parse(text, names or ("x", "y"))
-
-
-def gradient(
-    text: str, ranks: dict[str, int] | None = None, **env: object
-) -> dict[str, np.ndarray]:
-    """Cotangents of all variables for a cotangent of ones."""
-    value, pullback = formula(text, *env).value_and_pullback(env, list(env), ranks)  # type: ignore[arg-type]
-    return pullback(np.ones_like(value))
 
 
 # Values

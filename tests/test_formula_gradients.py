@@ -6,29 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from formulas import ROUNDING, STEP, formula, gradient
 
-from gradcli.core.formula import Formula, FormulaError
-
-ROUNDING = 1e-14  # a few dozen roundings of float64
-STEP = 1e-200  # of the complex step: its square underflows to zero
-
-
-@pytest.fixture
-def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    return np.random.default_rng(list(request.node.name.encode()))
-
-
-def formula(text: str, *names: str) -> Formula:
-    return Formula.parse(text, names or ("x", "y"))
-
-
-def gradient(
-    text: str, ranks: dict[str, int] | None = None, **env: object
-) -> dict[str, np.ndarray]:
-    """Cotangents of all variables for a cotangent of ones."""
-    value, pullback = formula(text, *env).value_and_pullback(env, list(env), ranks)  # type: ignore[arg-type]
-    return pullback(np.ones_like(value))
-
+from gradcli.core.formula import FormulaError
 
 # Derivatives
 

@@ -25,10 +25,8 @@ READERS: dict[str, Callable[[str], Drawn]] = {"dot": read_dot, "mermaid": read_m
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain(no_wishes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The repository as working directory, in an environment without wishes."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(ROOT)
 
 

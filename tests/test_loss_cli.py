@@ -34,10 +34,8 @@ define:
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain(no_wishes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The repository as working directory, in an environment without wishes."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(ROOT)
 
 

@@ -202,9 +202,7 @@ SPECS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+def folder(no_wishes: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, text in SPECS.items():
         Path(f"{name}.yaml").write_text(f"gradcli: 1\n{text}\n", "utf-8")

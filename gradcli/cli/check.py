@@ -51,7 +51,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0, min_open=True),
+    type=values.POSITIVE,
     metavar="NUMBER",
     help="Multiply-adds up to which every entry is checked; of larger tensors a sample is, and "
     f"random projections of the whole.  [default: {DEFAULT_BUDGET:.0e}]",
@@ -63,7 +63,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--step",
-    type=click.FloatRange(min=0, min_open=True),
+    type=values.POSITIVE,
     metavar="NUMBER",
     help="Step of the central or forward oracle.",
 )

@@ -66,7 +66,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--history",
-    type=click.IntRange(min=1),
+    type=values.COUNT,
     metavar="N",
     help="Pairs that L-BFGS keeps, and steps that it takes.  [default: 10]",
 )

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_COUNT = click.IntRange(min=1)
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-
 
 @click.command(
     "flow",
@@ -42,11 +39,13 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--depth",
-    type=_COUNT,
+    type=values.COUNT,
     metavar="N",
     help="Dense layers, or time steps, to build.  [default: 50]",
 )
-@click.option("--width", type=_COUNT, metavar="N", help="Units of each layer.  [default: 256]")
+@click.option(
+    "--width", type=values.COUNT, metavar="N", help="Units of each layer.  [default: 256]"
+)
 @click.option(
     "--activation",
     metavar="NAME",
@@ -60,7 +59,10 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Initializer of the weights.  [default: auto]",
 )
 @click.option(
-    "--gain", type=_POSITIVE, metavar="NUMBER", help="Factor on the weights as drawn.  [default: 1]"
+    "--gain",
+    type=values.POSITIVE,
+    metavar="NUMBER",
+    help="Factor on the weights as drawn.  [default: 1]",
 )
 @click.option(
     "--bias-std",
@@ -68,7 +70,9 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     metavar="NUMBER",
     help="Standard deviation of the biases.  [default: 0]",
 )
-@click.option("--batch", type=_COUNT, metavar="N", help="Examples in the batch.  [default: 128]")
+@click.option(
+    "--batch", type=values.COUNT, metavar="N", help="Examples in the batch.  [default: 128]"
+)
 @click.option(
     "--loss",
     metavar="NAME",
@@ -110,11 +114,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--overwrite", is_flag=True, help="Let --write-spec replace an existing file.")
 @click.option(
-    "--seeds", type=_COUNT, metavar="N", help="Draws of the weights behind the band.  [default: 5]"
+    "--seeds",
+    type=values.COUNT,
+    metavar="N",
+    help="Draws of the weights behind the band.  [default: 5]",
 )
 @click.option(
     "--threshold",
-    type=_POSITIVE,
+    type=values.POSITIVE,
     metavar="NUMBER",
     help="Decades from healthy to a verdict.  [default: 2]",
 )

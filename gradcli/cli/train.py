@@ -15,8 +15,6 @@ from gradcli.errors import ExitCode
 
 __all__ = ["command"]
 
-_COUNT = click.IntRange(min=1)
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 _CHOICE = "NAME[:PARAM=VALUE,...]"
 
 
@@ -31,7 +29,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     ),
 )
 @click.argument("spec", metavar="SPEC", shell_complete=complete.files)
-@click.option("--steps", type=_COUNT, metavar="N", help="Steps of the run.  [default: 100]")
+@click.option("--steps", type=values.COUNT, metavar="N", help="Steps of the run.  [default: 100]")
 @click.option(
     "--batch",
     metavar="N|all",
@@ -45,7 +43,10 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     help="Rule of the steps; see gradcli list optimizers.  [default: sgd]",
 )
 @click.option(
-    "--lr", type=_POSITIVE, metavar="NUMBER", help="Learning rate.  [default: the optimizer's own]"
+    "--lr",
+    type=values.POSITIVE,
+    metavar="NUMBER",
+    help="Learning rate.  [default: the optimizer's own]",
 )
 @click.option(
     "--schedule",
@@ -69,7 +70,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
 )
 @click.option(
     "--accumulate",
-    type=_COUNT,
+    type=values.COUNT,
     metavar="N",
     help="Batches whose mean gradient makes a step.  [default: 1]",
 )
@@ -91,7 +92,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     help="Which examples are trained on when; see gradcli list curricula.",
 )
 @click.option(
-    "--check-every", type=_COUNT, metavar="N", help="Check the gradients after every N steps."
+    "--check-every", type=values.COUNT, metavar="N", help="Check the gradients after every N steps."
 )
 @click.option(
     "--approximations",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "COUNT",
+    "POSITIVE",
     "assignments",
     "choice",
     "choices_by_name",
@@ -28,6 +30,9 @@ __all__ = [
     "topics_and_specs",
     "training_gates",
 ]
+
+COUNT = click.IntRange(min=1)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 

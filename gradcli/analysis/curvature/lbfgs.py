@@ -105,7 +105,7 @@ class _Search:
         self.evaluations = 0
 
     def length(self, first: float) -> float | None:
-        """A length that meets the strong Wolfe conditions; None where none was found."""
+        """A length by the strong Wolfe conditions, or else one that descends; None if none does."""
         before, tried = 0.0, first
         while self.evaluations < _TRIES and tried < _LONGEST * first:
             value, slope = self._try(tried)

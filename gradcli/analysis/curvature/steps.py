@@ -19,7 +19,7 @@ from gradcli.core.arrays import Array
 
 __all__ = ["steps_from"]
 
-_LEAST_DAMPING, _MOST_DAMPING = -6, 9  # powers of ten of the largest eigenvalue
+_DAMPING = range(-6, 9)  # powers of ten of the largest eigenvalue
 _ENOUGH = 0.25  # of the predicted decrease
 
 _BY_MATRIX: dict[StepMethod, Matrix] = {
@@ -74,7 +74,7 @@ def _damped_step(
     if damping is not None or first.undefined or first.actual > 0:
         return first
     best = first
-    for power in range(_LEAST_DAMPING, _MOST_DAMPING):
+    for power in _DAMPING:
         more = first.damping + 10.0**power * solver.largest
         tried = _model_step(products, method, solver, hessian, more)
         best = tried.replace(undamped=first.actual)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property, reduce
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,15 +14,12 @@ from gradcli.analysis.flow.propagate import Propagation
 from gradcli.analysis.flow.report import FlowResult
 from gradcli.analysis.flow.structure import Structure, structure_of
 from gradcli.analysis.flow.theory.entries import Entries, power_of_two
-from gradcli.analysis.flow.theory.predict import Prediction, predict
+from gradcli.analysis.flow.theory.predict import DECADE, Prediction, predict
 from gradcli.core.arrays import Array
 from gradcli.engine.model import draw_parameter
 from gradcli.spec.plan import Plan
 
 __all__ = ["Draw", "Size"]
-
-_SQUARED: Final = 2 * math.log(10)
-"""Natural logarithm of a squared norm for each decade of the norm."""
 
 
 class Size(NamedTuple):
@@ -76,7 +73,7 @@ class Draw:
         norms = self.signal.norms
         layers = (len(norms) - 1) // self.size.depth
         first, last = self.size.between(begin, end)
-        return _SQUARED * (norms[layers * first] - norms[layers * last])
+        return DECADE * (norms[layers * first] - norms[layers * last])
 
     @cached_property
     def _entries(self) -> list[tuple[Entries, Entries]]:

@@ -15,15 +15,12 @@ from gradcli.analysis.flow.structure import Structure
 from gradcli.analysis.flow.theory.mean_field import MeanField
 from gradcli.analysis.flow.theory.parting import parting
 from gradcli.analysis.flow.theory.passage import Unpredictable
-from gradcli.analysis.flow.theory.predict import Prediction, predict
+from gradcli.analysis.flow.theory.predict import DECADE, Prediction, predict
 from gradcli.core.arrays import Array
 from gradcli.diagnostics.finding import Finding
 from gradcli.spec.plan import Plan
 
 __all__ = ["Beside", "beside"]
-
-_SQUARED: Final = 2 * math.log(10)
-"""Natural logarithm of a squared norm for each decade of the norm."""
 
 _LEAST_SHARE: Final = 0.01
 _FLAT: Final = 1e-12
@@ -55,7 +52,7 @@ def beside(
         for place, index in enumerate(expected.layers):
             layers[index] = replace(
                 layers[index],
-                predicted_gain=power_of_ten(float(expected.gains[place]) / _SQUARED),
+                predicted_gain=power_of_ten(float(expected.gains[place]) / DECADE),
                 z_score=_score(
                     gains[0, place],
                     expected.gains[place],
@@ -74,7 +71,7 @@ def beside(
 def _log_gains(signal: Signal, expected: Prediction) -> Array:
     """ln of the squared gains as measured, between the same places as the expected ones."""
     norms = np.array(signal.norms)[[0, *(index + 1 for index in expected.layers)]]
-    return -np.diff(norms) * _SQUARED
+    return -np.diff(norms) * DECADE
 
 
 def _share_of_one_example(gains: Array, expected: Prediction) -> float:

@@ -13,7 +13,7 @@ from gradcli.analysis.flow.report import power_of_ten
 from gradcli.analysis.flow.structure import Structure
 from gradcli.analysis.flow.theory.curve import curve_of
 from gradcli.analysis.flow.theory.passage import Passages, Unpredictable
-from gradcli.analysis.flow.theory.predict import Prediction, predict
+from gradcli.analysis.flow.theory.predict import DECADE, Prediction, predict
 from gradcli.core.arrays import Array
 from gradcli.core.op import Activation
 from gradcli.diagnostics.finding import Finding, Severity
@@ -22,7 +22,6 @@ from gradcli.spec.plan import NodePlan, Plan
 
 __all__ = ["parting"]
 
-_SQUARED: Final = 2 * math.log(10)
 _DEVIATIONS: Final = 4.0
 _DEVIATIONS_OF_A_LAYER: Final = 5.0
 """Of the mean over draws: beyond are one network in 16,000, and one layer in 1,700,000."""
@@ -81,7 +80,7 @@ def parting(
     else:
         where = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
         message = (
-            f"the total is {means.sum() / _SQUARED:+.2f} decades on average, expected is "
+            f"the total is {means.sum() / DECADE:+.2f} decades on average, expected is "
             f"{expected.log10_total:+.2f}"
         )
     reason, severity = _reason(plan, structure)
@@ -92,7 +91,7 @@ def parting(
         severity=severity,
         file=plan.file,
         data={
-            "log10_total": float(means.sum()) / _SQUARED,
+            "log10_total": float(means.sum()) / DECADE,
             "expected": expected.log10_total,
             "layers": out,
         },
@@ -100,7 +99,7 @@ def parting(
 
 
 def _gain(log_square: float) -> str:
-    return f"{power_of_ten(log_square / _SQUARED):.3g}"
+    return f"{power_of_ten(log_square / DECADE):.3g}"
 
 
 def _drift(plan: Plan, structure: Structure, expected: Prediction) -> Array:

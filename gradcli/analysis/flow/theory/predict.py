@@ -24,13 +24,16 @@ from gradcli.analysis.flow.theory.stretch import arriving, log2_sum, passed_thro
 from gradcli.core.arrays import Array
 from gradcli.spec.plan import Plan
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["DECADE", "Prediction", "predict"]
+
+DECADE: Final = 2 * math.log(10)
+"""Natural logarithm of a squared norm for each decade of the norm."""
 
 _CHANCE: Final = math.pi**2 / 2
 """Variance of the logarithm of the square of a normal number."""
 
 _RANGE: Final = (0.02, 5.0)
-"""Where the square of a normal number is in nine of ten draws."""
+"""Where the square of a normal number is in six of seven draws."""
 
 _ROUNDING: Final = 1e-13
 
@@ -56,7 +59,7 @@ class Prediction:
     @property
     def log10_total(self) -> float:
         """log10 ‖∂L/∂a⁰‖/‖∂L/∂a^L‖."""
-        return float(self.gains.sum()) / (2 * math.log(10))
+        return float(self.gains.sum()) / DECADE
 
 
 def predict(plan: Plan, structure: Structure, larger: float = 1.0) -> Prediction:
