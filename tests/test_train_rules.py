@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import pytest
+from training_runs import layer, steps
 
 from gradcli.analysis.flow.units import Shares
 from gradcli.analysis.training.breakdown import Breakdown, Underflow
 from gradcli.analysis.training.embeddings import Embeddings
 from gradcli.analysis.training.findings import Told, findings_of
-from gradcli.analysis.training.report import CheckedStep, ClipStep, LayerStep, Step
+from gradcli.analysis.training.report import CheckedStep, ClipStep, Step
 from gradcli.analysis.training.score import Score
 from gradcli.analysis.training.tasks import TaskStep
 from gradcli.diagnostics.finding import Finding
-
-
-def layer(**known: Any) -> LayerStep:
-    usual = {"gradient_norm": 1.0, "weight_norm": 1.0, "update_ratio": 0.01}
-    return LayerStep(**{"name": "dense_1", **usual, "dead": None, "saturated": None, **known})
-
-
-def steps(losses: Sequence[float], **known: Sequence[Any]) -> list[Step]:
-    """A step for each loss; what else is known of them is given step by step."""
-    rest = [dict(zip(known, values, strict=True)) for values in zip(*known.values(), strict=True)]
-    usual = {"learning_rate": 0.1, "gradient_norm": 1.0, "layers": (layer(),)}
-    return [
-        Step(**{"number": number, "loss": loss, **usual, **more})
-        for number, loss, more in zip(count(1), losses, rest or [{}] * len(losses), strict=False)
-    ]
 
 
 def told(run: Sequence[Step], first: float = 1.0, last: float = 0.5, **known: Any) -> Told:
