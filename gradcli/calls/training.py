@@ -93,8 +93,14 @@ def train(
     if save_weights is not None:
         check_place(save_weights)
     options = train_options(
-        plan.sections.get("train", {}), plan.batch, approximations=approximations, partial=partial
+        plan.sections.get("train", {}),
+        plan.batch,
+        None if plan.inputs is None else plan.inputs.shape[0],
+        approximations=approximations,
+        partial=partial,
     )
+    if check_every is not None and check_every > options.steps:
+        raise UsageError(f"check_every: {check_every} is beyond the last of {options.steps} steps")
 
     def watch(step: Step) -> None:
         if progress is not None:

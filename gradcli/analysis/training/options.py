@@ -61,12 +61,15 @@ class TrainOptions:
         return self.optimizer.op.rate if self.lr is None else self.lr
 
 
-def train_options(given: Mapping[str, Any], batch: int | None = None, **more: Any) -> TrainOptions:
+def train_options(
+    given: Mapping[str, Any], batch: int | None = None, rows: int | None = None, **more: Any
+) -> TrainOptions:
     """Options from a spec's section or a call, what is None left at its default.
 
-    `batch` is what the spec says of its data, where the section says nothing.
+    `batch` is what the spec says of its data, where the section says nothing, and `rows` how many
+    examples there are.
 
-    Raises UsageError, with the nearest name, for what is wrong.
+    Raises UsageError, with the nearest name, for what is wrong or would have no effect.
     """
     known = SECTIONS["train"]
     read: dict[str, Any] = {}
@@ -81,6 +84,9 @@ def train_options(given: Mapping[str, Any], batch: int | None = None, **more: An
             read[name] = option.convert(value)
         except ValueError as error:
             raise UsageError(f"{name} cannot be {value!r}: {error}") from None
+    asked = read.get("batch", "all")
+    if rows is not None and asked != "all" and asked > rows:
+        raise UsageError(f"batch: {asked} is more than the {rows} examples there are; write all")
     if "batch" not in read and batch is not None:
         read["batch"] = batch
     check_required("train", read)
@@ -92,7 +98,9 @@ def train_options(given: Mapping[str, Any], batch: int | None = None, **more: An
 
 
 def _checked(options: TrainOptions) -> TrainOptions:
-    """The options, unless a number that has to stay above zero would reach it."""
+    """The options, unless one would have no effect, or a number reach zero that must not."""
+    if "check-failed" in options.fail_on and options.check_every is None:
+        raise UsageError("fail_on check-failed: only with check_every; nothing is checked without")
     for name, schedule in options.anneal.items():
         if name == "temperature" and not schedule(options.steps, options.steps) > 0:
             raise UsageError(
