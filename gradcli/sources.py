@@ -63,17 +63,23 @@ def every_spec(
 ) -> list[Source | Model | tuple[str, str] | SpecError]:
     """Every single spec meant: folders opened, text last; a folder without specs is an error.
 
+    A file that is reached twice counts once.
+
     Raises UsageError where there is none at all.
     """
     found: list[Source | Model | tuple[str, str] | SpecError] = []
+    files: set[str] = set()
     for source in sources:
         if not isinstance(source, (str, os.PathLike)):
             found.append(source)
             continue
         try:
-            found += find_specs([source])
+            new = [file for file in find_specs([source]) if file not in files]
         except UsageError as error:
             found.append(SpecError([SpecProblem("SP001", str(error), str(source))]))
+            continue
+        found += new
+        files.update(new)
     if text is not None:
         found.append(text)
     if not found:

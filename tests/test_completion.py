@@ -48,6 +48,10 @@ def offered(line: str) -> set[str]:
         ("gradcli explain hub", {"huber", FILE}),
         ("gradcli explain huber gc10", {*(f"GC10{number}" for number in range(10)), FILE}),
         ("gradcli list lo", {"losses"}),
+        ("gradcli train --optimizer ada", {"adam", "adamw"}),
+        ("gradcli train --schedule cos", {"cosine"}),
+        ("gradcli train --curriculum self", {"self_paced"}),
+        ("gradcli train --fail-on div", {"diverged"}),
         ("gradcli new ", set(template_names())),
         ("gradcli new layer my", {FILE}),
     ],
@@ -77,6 +81,20 @@ def test_every_shell_is_answered(shell: str) -> None:
     if shell == "fish":
         answer = ask(shell, "complete", COMP_WORDS="gradcli new lay", COMP_CWORD="lay")
     assert answer.replace(",", "\n").split()[:2] == ["plain", "layer"]
+
+
+@pytest.mark.parametrize("words", ["explain hub", "loss mae hub", "loss hub"])
+def test_bash_is_left_names_where_there_could_be_files(words: str) -> None:
+    position = str(1 + words.count(" "))
+    answer = ask("bash", "complete", COMP_WORDS=f"gradcli {words}", COMP_CWORD=position)
+    script = ask("bash", "source").replace("$(env ", '$(echo "$ANSWER"; : ')
+    play = f"compopt() {{ :; }}\n{script}\n_gradcli_completion gradcli; echo $COMPREPLY"
+    played = subprocess.run(
+        ["bash", "-c", play],
+        env={**os.environ, "ANSWER": answer},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert played.stdout == "huber\n"
 
 
 def takes_a_file(param: click.Parameter) -> bool:

@@ -63,6 +63,14 @@ def test_a_wrong_section_does_not_hide_the_results_of_other_specs(tmp_path: Path
     assert [result.verdict for result in report.results] == ["invalid", "invalid", "pass"]
 
 
+def test_a_spec_that_is_named_twice_is_checked_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(f"gradcli: 1\n{DEFINED}\n")
+    path = tmp_path / "b.yaml"
+    report = check(path, tmp_path, str(path), tmp_path / "." / "b.yaml")
+    assert [Path(result.spec).name for result in report.results] == ["b.yaml", "a.yaml"]
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "activations",
+    "curricula",
     "files",
     "gates",
     "grades",
@@ -19,8 +20,11 @@ __all__ = [
     "kinds",
     "losses",
     "losses_and_files",
+    "optimizers",
+    "schedules",
     "templates",
     "topics_and_files",
+    "training_gates",
 ]
 
 Complete = Callable[["click.Context", "click.Parameter", str], "list[CompletionItem]"]
@@ -36,7 +40,8 @@ def _offering(names: Callable[[], Iterable[str]], *, and_files: bool = False) ->
 
         word = incomplete.lower()
         known = [CompletionItem(name) for name in names() if name.lower().startswith(word)]
-        return [*known, CompletionItem(incomplete, type="file")] if and_files else known
+        # files first: the script for bash forgets what it was told before them
+        return [CompletionItem(incomplete, type="file"), *known] if and_files else known
 
     return complete
 
@@ -65,6 +70,12 @@ def _gates() -> tuple[str, ...]:
     return GATES
 
 
+def _training_gates() -> tuple[str, ...]:
+    from gradcli.analysis.training.report import GATES
+
+    return GATES
+
+
 def _grades() -> Iterable[str]:
     from gradcli.analysis.verdict import GRADES
 
@@ -72,6 +83,7 @@ def _grades() -> Iterable[str]:
 
 
 activations = _offering(partial(_catalogue, "activations"))
+curricula = _offering(partial(_catalogue, "curricula"))
 files = _offering(tuple, and_files=True)
 gates = _offering(_gates)
 grades = _offering(_grades)
@@ -79,5 +91,8 @@ initializers = _offering(partial(_catalogue, "initializers"))
 kinds = _offering(_kinds)
 losses = _offering(partial(_catalogue, "losses"))
 losses_and_files = _offering(partial(_catalogue, "losses"), and_files=True)
+optimizers = _offering(partial(_catalogue, "optimizers"))
+schedules = _offering(partial(_catalogue, "schedules"))
 templates = _offering(_templates)
 topics_and_files = _offering(_catalogue, and_files=True)
+training_gates = _offering(_training_gates)

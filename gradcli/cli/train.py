@@ -40,6 +40,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     "--optimizer",
     metavar=_CHOICE,
     callback=values.choice,
+    shell_complete=complete.optimizers,
     help="Rule of the steps; see gradcli list optimizers.  [default: sgd]",
 )
 @click.option(
@@ -52,6 +53,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     "--schedule",
     metavar=_CHOICE,
     callback=values.choice,
+    shell_complete=complete.schedules,
     help="How the learning rate changes; see gradcli list schedules.  [default: constant]",
 )
 @click.option(
@@ -89,6 +91,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     "--curriculum",
     metavar=_CHOICE,
     callback=values.choice,
+    shell_complete=complete.curricula,
     help="Which examples are trained on when; see gradcli list curricula.",
 )
 @click.option(
@@ -104,11 +107,13 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
     metavar="WHAT",
     multiple=True,
     callback=values.training_gates,
+    shell_complete=complete.training_gates,
     help="Exit 1 if this is found, e.g. diverged,non-finite. Repeatable.",
 )
 @click.option(
     "--log",
     metavar="FILE.jsonl",
+    callback=values.log_file,
     shell_complete=complete.files,
     help="Write every step to a file as it is done.",
 )

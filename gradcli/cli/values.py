@@ -21,6 +21,7 @@ __all__ = [
     "clip",
     "entries",
     "gates",
+    "log_file",
     "loss_scale",
     "memory",
     "numbers",
@@ -117,6 +118,15 @@ def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         raise click.BadParameter(f"'{path}' cannot be written: there is no such folder.")
     require_plotting()
     return path
+
+
+def log_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A file of lines of JSON, or a pipe; no other file, since what is in it is replaced."""
+    if value is None or value.endswith(".jsonl"):
+        return value
+    if os.path.exists(value) and not os.path.isfile(value):
+        return value
+    raise click.BadParameter(f"'{value}' must end in .jsonl, as what is written has it.")
 
 
 def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
