@@ -74,6 +74,24 @@ def test_npy(folder: Path) -> None:
     assert (problem.code, problem.key) == ("SP007", "data.targets")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the first line of table.csv is empty it names the columns"),
+        ("a;b;c\n1;2;0\n", "one column, 'a;b;c' columns are separated by commas"),
+        ("a\tb\tc\n1\t2\t0\n", "columns are separated by commas"),
+        ("a,a,b,c\n1,1,2,0\n", "table.csv has 2 columns called 'a'"),
+    ],
+)
+def test_a_table_that_is_none_is_told(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(SpecError) as caught:
+        plan_of("{file: table.csv, inputs: [a, b], targets: c}", tmp_path, CLASSIFY)
+    (problem,) = caught.value.errors
+    assert problem.code == "SP013"
+    assert said in f"{problem.message} {problem.hint}"
+
+
 def test_csv(folder: Path) -> None:
     plan = plan_of("{file: table.csv, inputs: [b, a], targets: c}", folder, CLASSIFY)
     np.testing.assert_array_equal(values(plan.inputs), [[2.5, 1], [4, -30], [6, 5]])

@@ -63,6 +63,11 @@ def test_a_wrong_section_does_not_hide_the_results_of_other_specs(tmp_path: Path
     assert [result.verdict for result in report.results] == ["invalid", "invalid", "pass"]
 
 
+def test_a_name_that_is_like_none_has_a_way_to_all() -> None:
+    text = f"gradcli: 1\n{GOOD_DATA}\nnetwork: [conv2d: 3]\nloss: ce\n"
+    assert {problem.hint for problem in problems(text)} == {"`gradcli list` shows all there are"}
+
+
 def test_a_spec_that_is_named_twice_is_checked_once(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(f"gradcli: 1\n{DEFINED}\n")

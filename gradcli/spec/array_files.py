@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from gradcli.core.arrays import Array
+from gradcli.spec.nodes import shortened
 
 __all__ = [
     "ArrayFileError",
@@ -184,10 +185,21 @@ def _header(stream: IO[bytes], what: str) -> tuple[tuple[int, ...], np.dtype[Any
 
 
 def csv_names(path: Path) -> list[str]:
-    """Names of the columns of a CSV file, which its first line gives."""
+    """Names of the columns of a CSV file, which its first line gives.
+
+    Raises ArrayFileError where it has none, or where they are not separated by commas.
+    """
     _check_regular(path)
     with _failures(path), path.open(encoding="utf-8-sig", newline="") as stream:
-        return _csv_header(csv.reader(stream))
+        header = _csv_header(csv.reader(stream))
+        if not header:
+            raise ArrayFileError(f"the first line of {path.name} is empty", "it names the columns")
+        if len(header) == 1 and re.search("[;\t]", header[0]):
+            raise ArrayFileError(
+                f"{path.name} has one column, {shortened(header[0])!r}",
+                "columns are separated by commas",
+            )
+        return header
 
 
 def _csv_header(reader: Iterator[list[str]]) -> list[str]:
@@ -205,7 +217,9 @@ def read_csv(path: Path, columns: list[str], rows: int | None, max_values: int) 
         header = _csv_header(reader)
         for column in columns:
             if header.count(column) != 1:
-                raise ArrayFileError(f"{path.name} has no column {column!r} of its own")
+                raise ArrayFileError(
+                    f"{path.name} has {header.count(column)} columns called {column!r}"
+                )
         indices = [header.index(column) for column in columns]
         values = array("d")
         kept = 0

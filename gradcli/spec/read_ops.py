@@ -91,7 +91,9 @@ def read_call(
             "SP007",
             f"there is no {what.split()[-1]} {name!r}",
             at,
-            hint=_where_it_lives(name, context.catalogue) or did_you_mean(name, known),
+            hint=_where_it_lives(name, context.catalogue)
+            or did_you_mean(name, known)
+            or "`gradcli list` shows all there are",
             at_key=options is not None,
         )
         return None
