@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import gradcli
-from gradcli.analysis.curvature.exact import assemble
+from gradcli.analysis.curvature.exact import Dense, assemble
 from gradcli.analysis.curvature.options import CurvatureOptions, method_for, steps_for
 from gradcli.analysis.curvature.products import Products
-from gradcli.analysis.curvature.solve import ByProducts
+from gradcli.analysis.curvature.solve import ByEigenvectors, ByProducts
 from gradcli.analysis.curvature.spectra import sampled_spectrum
 from gradcli.analysis.curvature.trace import signs
 from gradcli.errors import ExitCode, UsageError
@@ -78,6 +78,26 @@ def test_every_damping_is_solved_from_the_same_products(rng: np.random.Generator
         np.testing.assert_allclose(found.step, expected, rtol=1e-7, atol=1e-12)
         assert found.residual < 1e-9
     assert products.passes["gauss_newton"] == taken
+
+
+def test_directions_of_no_curvature_are_left_alone() -> None:
+    """Half of 3 along the curved one; the other has 4 of the gradient's 5."""
+    found = ByEigenvectors(Dense(np.diag([2.0, 0.0]), 0.0)).solve(np.array([3.0, 4.0]), None)
+    np.testing.assert_allclose(found.step, [-1.5, 0.0])
+    assert found.flat == pytest.approx(0.8)
+    assert (found.damping, found.products, found.numbers) == (0.0, 2, 4)
+    nowhere = ByEigenvectors(Dense(np.diag([2.0, 0.0]), 0.0)).solve(np.zeros(2), None)
+    assert nowhere.flat == 0
+
+
+def test_negative_curvature_is_turned_into_its_own_size() -> None:
+    """-1 and 2 are shifted by 2, unless a damping is given; one below 1 is refused."""
+    solver = ByEigenvectors(Dense(np.diag([-1.0, 2.0]), 0.0))
+    gradient = np.array([3.0, 4.0])
+    np.testing.assert_allclose(solver.solve(gradient, None).step, [-3.0, -1.0])
+    np.testing.assert_allclose(solver.solve(gradient, 3.0).step, [-1.5, -0.8])
+    with pytest.raises(ValueError, match=r"damping of 0.5 .* takes more than 1$"):
+        solver.solve(gradient, 0.5)
 
 
 def test_lanczos_within_memory_and_time() -> None:

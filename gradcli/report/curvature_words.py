@@ -55,8 +55,8 @@ NAMES: Final[dict[Matrix, str]] = {
 }
 
 BLOCK_HEADINGS: Final = (
-    *("layer", "smallest", "largest", "trace", "share", "gradient", "parameters"),
-)
+    "layer", "smallest", "largest", "trace", "share", "gradient", "parameters",
+)  # fmt: skip
 
 STEP_NAMES: Final[dict[StepMethod, str]] = {
     "gradient": "gradient",
@@ -67,8 +67,8 @@ STEP_NAMES: Final[dict[StepMethod, str]] = {
 }
 
 STEP_HEADINGS: Final = (
-    *("step", "predicted", "actual", "length", "gradient", "damping", "products", "numbers"),
-)
+    "step", "predicted", "actual", "length", "gradient", "damping", "products", "numbers",
+)  # fmt: skip
 
 STEP_LEGEND: Final = (
     "predicted: how far the loss falls by the method's own quadratic model; actual: how far it "
