@@ -69,10 +69,12 @@ def test_flow_says_what_a_layer_raises(where: str, words: str) -> None:
 def test_a_layer_that_raises_is_told_with_its_spec(command: str, tmp_path: Path) -> None:
     (tmp_path / "layer.py").write_text(
         "class Picky:\n"
-        "    def forward(self, x):\n"
-        "        raise ValueError('too much')\n"
-        "    def backward(self, x, output, cotangent):\n"
-        "        return cotangent\n"
+        "    def forward(self, x, parameters):\n"
+        "        if x.min() < 0:  # unlike the numbers that a layer is tried on when it is read\n"
+        "            raise ValueError('too little')\n"
+        "        return x\n"
+        "    def backward(self, x, parameters, output, cotangent):\n"
+        "        return cotangent, {}\n"
     )
     path = tmp_path / "own.yaml"
     path.write_text(
@@ -88,7 +90,8 @@ def test_a_layer_that_raises_is_told_with_its_spec(command: str, tmp_path: Path)
     assert result.exit_code == 2
     (told,) = json.loads(result.stdout)["results"]
     assert (told["spec"], told["verdict"]) == (str(path), "invalid")
-    assert told["errors"][0]["line"] == 5
+    (error,) = told["errors"]
+    assert (error["line"], "ValueError: too little (layer.py:4)" in error["message"]) == (5, True)
 
 
 @pytest.mark.parametrize(
