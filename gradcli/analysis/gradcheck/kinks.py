@@ -32,6 +32,7 @@ __all__ = ["SettledKink", "Settlement", "settle_kinks"]
 _SLOPE_TOLERANCE = 1e-10  # relative, or this many ulps where the precision is lower:
 _SLOPE_ULPS = 256
 _REACH_ULPS = 4  # within which an op of lower precision may take another branch
+_INNER_ULPS = 64  # of what an op reads: fewer may be lost when it adds a number to that
 Result = tuple[Array, Callable[[Array], Array]]
 Function = Callable[[Array], Result]
 
@@ -209,13 +210,17 @@ def _lines(point: Point, own: Point, index: int, seed: int) -> tuple[bool, Lines
 
 
 class _Unit(Record):
-    """A function of the network, of entries or of rows, where it stands, and what it is at."""
+    """A function of the network, of entries or of rows, where it stands, and what it is at.
+
+    Of a function of entries `size` is how large the numbers are from which it may take branches.
+    """
 
     place: Place
     name: str
     line: int
     function: Function
     x: Array
+    size: Array
     elementwise: bool = True
 
 
@@ -225,16 +230,19 @@ def _units(point: Point) -> Iterator[_Unit]:
         if isinstance(node.op, Activation) and node.op.elementwise:
             x = point.slots[node.inputs[0]]
             function = partial(_node, point, index, node)
-            yield _Unit(("node", index, ""), node.name, node.line, function, x)
+            yield _Unit(("node", index, ""), node.name, node.line, function, x, np.abs(x))
     for index, loss in enumerate(plan.losses):
         function, x = partial(_loss, point, index, loss), point.slots[loss.slot]
         place = "loss", index, ""
-        yield _Unit(place, loss.name, loss.line, function, x, loss.op.elementwise)
+        size = np.abs(x)
+        if loss.op.elementwise and loss.target is not None:
+            size = np.maximum(size, np.abs(point.network.targets[loss.target]))
+        yield _Unit(place, loss.name, loss.line, function, x, size, loss.op.elementwise)
     for index, term in enumerate(plan.terms):
         for name in term.parameters:
             function = partial(point.network.run_term, index, name)
-            place = "term", index, name
-            yield _Unit(place, term.name, term.line, function, np.asarray(point.parameters[name]))
+            place, w = ("term", index, name), np.asarray(point.parameters[name])
+            yield _Unit(place, term.name, term.line, function, w, np.abs(w))
 
 
 def _node(point: Point, index: int, node: NodePlan, x: Array) -> Result:
@@ -260,7 +268,7 @@ def _planes(exact: _Unit, own: _Unit, seed: int) -> Found:
 
 def _patches(exact: _Unit, own: _Unit) -> Found:
     x, eps = exact.x, np.finfo(own.x.dtype).eps
-    reach = np.abs(np.spacing(x))
+    reach = _INNER_ULPS * np.spacing(exact.size)
     if own.x.dtype != x.dtype:
         reach = np.abs(x - own.x) + _REACH_ULPS * eps * np.abs(x) + reach
     mask = flips_within(exact.function, x, reach)
