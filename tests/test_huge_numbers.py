@@ -5,10 +5,12 @@ That warnings are errors in tests is what makes these fail.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import gradcli
 
@@ -32,7 +34,7 @@ LOSSES: list[Any] = [
 def spec_of(loss: Any, scale: float) -> dict[str, Any]:
     return {
         "gradcli": 1,
-        "data": {"inputs": {"values": INPUTS * scale}, "targets": "auto"},
+        "data": {"inputs": {"values": (INPUTS * scale).tolist()}, "targets": "auto"},
         "network": [{"dense": 2}],
         "loss": loss,
     }
@@ -60,6 +62,14 @@ def test_a_model_overflows_in_its_values_only(loss: Any, scale: float) -> None:
     assert model.hvp(directions).keys() == gradients.keys()
     assert np.shape(model.jvp(directions)) == (6, 2)
     assert model.vjp(np.full((6, 2), 1e300)).keys() >= {"inputs", "dense_1.weight"}
+
+
+def test_a_matrix_may_be_larger_than_any_float(tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", **{"dense_1.weight": np.full((2, 2), 1.7e308)})
+    spec = {**spec_of("mse", 1e-300), "weights": "weights.npz"}
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    report = gradcli.flow(tmp_path / "spec.yaml", seeds=1, remedies=False)
+    assert report.results[0].layers[0].weight_norm == np.inf
 
 
 @pytest.mark.parametrize("scale", [2.0**600, 2.0**1010])

@@ -100,6 +100,36 @@ def test_pairs_stay_together_and_mined_classes_take_turns() -> None:
         assert len(set(own[:, 0])) > 1
 
 
+@pytest.mark.parametrize(("loss", "size"), [("contrastive", 2), ("triplet", 1)])
+def test_rows_keep_their_targets_where_losses_read_several_for_each(loss: str, size: int) -> None:
+    """Three rows of each input, so that the second pair has one of two inputs."""
+    from gradcli.analysis.training.batches import Batches
+
+    source = spec([{"dense": 3}], {loss: {}}, {"shape": [8, 3, 2]})
+    model = gradcli.load(source)
+    batches = Batches(model, 4, seed=model.plan.seed)
+    assert batches.group == size
+    assert list(batches.at(0)[:4]) != [0, 1, 2, 3]
+    report = only(gradcli.train(source, batch=4, lr=1e-300, steps=2))
+    for number, step in enumerate(report.steps):
+        rows = batches.at(number)
+        part = {"inputs": {"values": model.inputs["inputs"][rows]}, "targets": "auto"}
+        if model.targets:
+            pairs = model.targets["targets"].reshape(4, 3)
+            part["targets"] = {"values": pairs[rows[::2] // 2].ravel()}
+        alone = gradcli.load({**source, "data": part})
+        for name, value in model.parameters.items():
+            alone.parameters[name][...] = value
+        assert step.loss == pytest.approx(alone.loss(), rel=1e-13)
+
+
+def test_mining_among_several_rows_of_each_input_takes_all_of_them() -> None:
+    source = spec([{"dense": 3}], {"triplet": {"mining": "hard"}}, {"shape": [6, 2, 4]})
+    assert only(gradcli.train(source, lr=0.01, steps=2)).steps
+    with pytest.raises(UsageError, match="mines among 2 rows of each"):
+        gradcli.train(source, batch=4, steps=2)
+
+
 def test_accumulated_batches_are_the_large_batch() -> None:
     source = spec(MLP, inputs={"shape": [64, 4]})
     whole = only(gradcli.train(source, batch=32, lr=0.1, steps=8))

@@ -76,13 +76,15 @@ def log2_norm(array: Array) -> float:
 def spectral_norm(matrix: Array) -> float:
     """The largest singular value of a matrix, as the root of its smaller Gram matrix's eigenvalue.
 
-    Exact to rounding: the largest eigenvalue of a symmetric matrix is well-conditioned.
+    Infinite where no float is as large. Exact to rounding: the largest eigenvalue of a symmetric
+    matrix is well-conditioned.
     """
     scaled = Scaled.of(matrix.astype(np.float64))
     if not scaled.finite:
         return math.nan
     a = scaled.array if matrix.shape[0] <= matrix.shape[1] else scaled.array.T
-    return math.sqrt(max(float(np.linalg.eigvalsh(a @ a.T)[-1]), 0.0)) * 2.0**scaled.exponent
+    square = max(float(np.linalg.eigvalsh(a @ a.T)[-1]), 0.0)
+    return float(np.ldexp(math.sqrt(square), scaled.exponent))
 
 
 def _norm(array: Array) -> float:

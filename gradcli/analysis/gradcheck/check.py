@@ -241,8 +241,9 @@ class _SpecCheck:
         """Find the parts that make tensors wrong, and whether an op of gradcli itself is one.
 
         A `doubtful` tensor is wrong if a part that is proven wrong accounts for it: alone, where
-        nothing drowns it, a part can be judged by real differences. What is said of it, and the
-        errors of failing tensors, are taken from the findings.
+        nothing drowns it, a part can be judged by real differences. Where none does, it has not
+        passed either. What is said of it, and the errors of failing tensors, are taken from the
+        findings.
         """
         # loaded only here, since hardly any check gets this far
         from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
@@ -255,6 +256,9 @@ class _SpecCheck:
             if any(cause.accounts_for(name, model.network) for cause in causes):
                 results[name] = result.replace(verdict="fail")
                 findings[name] = [each for each in findings[name] if each.code != "GC203"]
+            elif name in doubtful and result.verdict == "pass":
+                results[name] = result.replace(verdict="inconclusive")
+                findings[name].append(_drowned(result))
             if results[name].verdict == "fail":
                 failures[name] = [each for each in findings[name] if each.severity == "error"]
                 findings[name] = [each for each in findings[name] if each.severity != "error"]
@@ -298,6 +302,14 @@ def _nothing_checked(plan: Plan, why: str) -> Finding:
     known = selectable(plan)
     listed = ", ".join([*known[:8], *(["..."] if len(known) > 8 else [])])
     return finding("GC203", plan.name, f"{why} ({listed})")
+
+
+def _drowned(result: TensorResult) -> Finding:
+    message = (
+        f"the claim is off by {result.below_resolution_error:.2g} and moves by more than that when "
+        "what it is computed from moves by its last digits: right or wrong, it cannot be told"
+    )
+    return finding("GC203", result.name, message, line=result.line)
 
 
 def _kink_note(kink: SettledKink) -> Finding:

@@ -32,7 +32,7 @@ __all__ = ["SettledKink", "Settlement", "settle_kinks"]
 _SLOPE_TOLERANCE = 1e-10  # relative, or this many ulps where the precision is lower:
 _SLOPE_ULPS = 256
 _REACH_ULPS = 4  # within which an op of lower precision may take another branch
-_INNER_ULPS = 64  # of what an op reads: fewer may be lost when it adds a number to that
+_INNER_ULPS = 1024  # of what an op reads: fewer may be lost when it adds a number to that
 Result = tuple[Array, Callable[[Array], Array]]
 Function = Callable[[Array], Result]
 

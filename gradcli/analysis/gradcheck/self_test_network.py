@@ -169,7 +169,7 @@ class NetworkSelfTest:
             return _Told("caught", warnings, [], wants_culprit=False)
         if all(effect <= 1 for effect in effects.values()):
             return _Told("without effect", [], [], wants_culprit=False)
-        fate: Fate = "undecided" if undecided else "survived"
+        fate: Fate = "undecided" if undecided or doubtful else "survived"
         return _Told(fate, [], doubtful, wants_culprit=bool(doubtful))
 
 

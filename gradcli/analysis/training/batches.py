@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import gcd, lcm, prod
+
 import numpy as np
 
 from gradcli.core.arrays import Array
 from gradcli.engine.model import Model, generator
 from gradcli.errors import UsageError
+from gradcli.spec.plan import LossPlan
 
 __all__ = ["Batches"]
 
@@ -25,9 +28,16 @@ class Batches:
         assert model.plan.inputs is not None
         self.rows = model.plan.inputs.shape[0]
         self.seed = seed
-        self.classes = _classes(model)
-        self.group = 2 if self.classes is not None else _group(model)
         self.size = self.rows if size is None else min(size, self.rows)
+        self.classes = _classes(model)
+        if self.classes is not None and len(self.classes) > self.rows:
+            if not self.whole:
+                raise UsageError(
+                    f"batch: the loss mines among {len(self.classes) // self.rows} rows of each of "
+                    "the inputs'; write all"
+                )
+            self.classes = None
+        self.group = 2 if self.classes is not None else _group(model)
         if self.size % self.group and self.size < self.rows:
             raise UsageError(
                 f"batch: the loss reads rows in groups of {self.group}; {self.size} is no multiple"
@@ -78,9 +88,19 @@ class Batches:
 
 
 def _group(model: Model) -> int:
-    """How many rows the losses read together."""
-    sizes = {len(each.op.rows_at(each.options)) for each in model.plan.losses}
-    return int(np.lcm.reduce(sorted(sizes))) if sizes else 1
+    """How many rows of the inputs the losses read together; each may be several of theirs."""
+    sizes = [
+        together // gcd(together, _rows_of_one(model, each))
+        for each in model.plan.losses
+        if (together := len(each.op.rows_at(each.options))) > 1
+    ]
+    return lcm(*sizes)
+
+
+def _rows_of_one(model: Model, loss: LossPlan) -> int:
+    """How many rows a loss reads for one of the inputs'."""
+    shape = model.network.slot_shape(loss.slot)
+    return prod(shape[1:-1])
 
 
 def _classes(model: Model) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from math import gcd
 
 import numpy as np
 
@@ -50,10 +51,6 @@ class Passes:
         assert model.plan.inputs is not None
         self.rows = model.plan.inputs.shape[0]
         self._plans: dict[int, Plan] = {}
-        self._groups = {
-            name: self.rows // len(target) if target.ndim and len(target) else 1
-            for name, target in model.targets.items()
-        }
 
     def run(
         self,
@@ -114,10 +111,13 @@ class Passes:
         return to_float16(inputs) if self.mixed else inputs
 
     def _targets(self, rows: Array) -> dict[str, Array]:
+        """The targets of these rows, so many of which, one behind the other, have some together."""
         found = {}
         for name, target in self.model.targets.items():
-            size = self._groups[name]
-            found[name] = target[rows if size == 1 else rows[::size] // size]
+            groups = gcd(self.rows, len(target))
+            by_group = target.reshape(groups, len(target) // groups, *target.shape[1:])
+            size = self.rows // groups
+            found[name] = by_group[rows[::size] // size].reshape(-1, *target.shape[1:])
         return found
 
     @contextmanager
