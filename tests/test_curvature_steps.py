@@ -219,3 +219,22 @@ def test_a_search_survives_values_that_are_no_numbers() -> None:
 
     run = minimise(barrier, np.array([1e-3, 2.0]), 60, 5)
     np.testing.assert_allclose(run.points[-1], [1.0, 1.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", ["quadratic", "cubic"])
+def test_the_length_of_a_cubic_is_found_at_once(case: str) -> None:
+    """The first length, 1, leads beyond the minimum; a cubic through both ends has it exactly."""
+
+    def quadratic(point: Array) -> tuple[float, Array]:
+        return float(50 * point @ point), 100 * point
+
+    def cubic(point: Array) -> tuple[float, Array]:
+        return float(np.sum(point**3 - point)), 3 * point**2 - 1
+
+    function, start, least = {
+        "quadratic": (quadratic, 0.3, 0.0),
+        "cubic": (cubic, 0.1, 1 / np.sqrt(3)),
+    }[case]
+    run = minimise(function, np.array([start]), 1, 1)
+    np.testing.assert_allclose(run.points, [[start], [least]], atol=1e-15)
+    assert run.evaluations == 2

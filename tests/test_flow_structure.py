@@ -221,11 +221,14 @@ def test_units_count_as_dead_or_saturated_on_the_whole_batch_only() -> None:
 @pytest.mark.parametrize(
     ("share", "expected", "units", "found"),
     [
-        (0.55, 0.5, 10_000, False),
-        (0.65, 0.5, 10_000, True),
-        (0.65, 0.5, 100, False),
-        (0.05, 0.0, 100, False),
-        (0.2, 0.0, 100, True),
+        (0.59, 0.5, 10_000, False),  # a tenth of the layer,
+        (0.61, 0.5, 10_000, True),
+        (0.74, 0.5, 64, False),  # or four deviations, of 1/16 here
+        (0.76, 0.5, 64, True),
+        (0.51, 0.2, 25, False),  # and of 2/25 here
+        (0.53, 0.2, 25, True),
+        (0.09, 0.0, 100, False),
+        (0.11, 0.0, 100, True),
         (1.0, 0.5, 2, True),
     ],
 )
