@@ -49,6 +49,27 @@ def test_the_gradient_through_a_layer_is_that_through_its_parts() -> None:
     np.testing.assert_allclose(gradients["mine_1.bias"], expected["dense_1.bias"], rtol=1e-13)
 
 
+def test_a_layer_before_all_parameters_has_as_many_cotangents_as_follow_it(tmp_path: Path) -> None:
+    """Its input is one and the same wherever parameters behind it are moved."""
+    path = tmp_path / "tanh.py"
+    path.write_text(
+        "import numpy as np\n"
+        "class Tanh:\n"
+        "    def forward(self, x, parameters):\n"
+        "        return np.tanh(x)\n"
+        "    def backward(self, x, parameters, output, cotangent):\n"
+        "        return cotangent * (1 - output**2), {}\n"
+    )
+    mine = {"kind": "layer", "python": str(path), "class": "Tanh"}
+    own = gradcli.curvature(network(["mine", {"dense": 3}], mine=mine), allow_python=True)
+    known = gradcli.curvature(network(["tanh", {"dense": 3}]))
+    assert (own.verdict, known.verdict) == ("pass", "pass")
+    for found, expected in zip(own.results, known.results, strict=True):
+        hessian = found.spectra["hessian"].eigenvalues
+        exact = expected.spectra["hessian"].eigenvalues
+        np.testing.assert_allclose(hessian, exact, rtol=0, atol=1e-8 * max(exact))
+
+
 def test_flow_of_layers_in_python_alone_is_refused() -> None:
     with pytest.raises(UsageError, match="no layer that mixes units"):
         gradcli.flow(network(["mine"], mine=layer("Dense", units=3)), allow_python=True)

@@ -143,7 +143,19 @@ class PlacedLayer(NodeOp, kw_only=True):
         )
         if not replicas:
             run = self.run(x.copy(), _copies(parameters))
-            return run.output.astype(x.dtype), lambda g: self._pulled(run, x, parameters, g)
+
+            def pull(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
+                several = g.shape[
+                    : g.ndim - run.output.ndim
+                ]  # where only what follows has replicas
+                if not several:
+                    return self._pulled(run, x, parameters, g)
+                shapes = {name: value.shape for name, value in arrays.items()}
+                return _by_replica(
+                    several, shapes, x.dtype, lambda at: self._pulled(run, x, parameters, g[at])
+                )
+
+            return run.output.astype(x.dtype), pull
         spread = {
             name: np.broadcast_to(value, (*replicas, *value.shape[value.ndim - ranks[name] :]))
             for name, value in arrays.items()
@@ -156,16 +168,14 @@ class PlacedLayer(NodeOp, kw_only=True):
                 y[index] = self._forward(own.pop(X), own)[1]
 
         def pullback(g: Array) -> tuple[tuple[Array, ...], Cotangents]:
-            found = {name: np.full(value.shape, np.nan, x.dtype) for name, value in spread.items()}
-            for index in np.ndindex(replicas):
-                own = {name: value[index] for name, value in spread.items()}
+            def pulled(at: tuple[int, ...]) -> tuple[tuple[Array, ...], Cotangents]:
+                own = {name: value[at] for name, value in spread.items()}
                 x_here = own.pop(X)
-                with suppress(UserCodeError):
-                    run = self.run(x_here.copy(), _copies(own))
-                    (dx,), cotangents = self._pulled(run, x_here, own, g[index])
-                    for name, value in {X: dx, **cotangents}.items():
-                        found[name][index] = value
-            return (found.pop(X),), found
+                run = self.run(x_here.copy(), _copies(own))
+                return self._pulled(run, x_here, own, g[at])
+
+            shapes = {name: value.shape[len(replicas) :] for name, value in spread.items()}
+            return _by_replica(replicas, shapes, x.dtype, pulled)
 
         return y, pullback
 
@@ -304,6 +314,22 @@ class PlacedLayer(NodeOp, kw_only=True):
             message = f"{what} an array of shape {array.shape}, not {shape}"
             raise UserCodeError(self.node, message)
         return array
+
+
+def _by_replica(
+    replicas: Shape,
+    shapes: Mapping[str, Shape],
+    dtype: Any,
+    pulled: Callable[[tuple[int, ...]], tuple[tuple[Array, ...], Cotangents]],
+) -> tuple[tuple[Array, ...], Cotangents]:
+    """The cotangents of each replica, NaN where its code raises; `shapes` are those of one."""
+    found = {name: np.full((*replicas, *shape), np.nan, dtype) for name, shape in shapes.items()}
+    for at in np.ndindex(replicas):
+        with suppress(UserCodeError):
+            (dx,), cotangents = pulled(at)
+            for name, value in {X: dx, **cotangents}.items():
+                found[name][at] = value
+    return (found.pop(X),), found
 
 
 def _copies(parameters: Parameters) -> dict[str, Array]:
