@@ -56,8 +56,12 @@ _PICTURE: Final = FILE._replace(color=True)
 
 
 _FORMS: Final = {
-    **{".json": "json", ".md": "markdown", ".txt": "table", ".xml": "junit"},
-    **{".dot": "dot", ".mmd": "mermaid"},
+    ".json": "json",
+    ".md": "markdown",
+    ".txt": "table",
+    ".xml": "junit",
+    ".dot": "dot",
+    ".mmd": "mermaid",
 }
 """What is written into a file whose name ends so; an SVG is the table as a picture."""
 

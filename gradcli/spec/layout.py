@@ -76,9 +76,7 @@ class _Placed(Record):
     inputs: tuple[int, ...]
 
 
-def lay_out(
-    tree: Tree, inputs: Shape | None, context: Context, copy: Copy | None = None
-) -> Layout | None:
+def lay_out(tree: Tree, inputs: Shape | None, context: Context, copy: Copy | None) -> Layout | None:
     """The network's layout for inputs of this shape; None where it is too large to write out.
 
     With a noisy `copy` of the batch, a network without heads runs on both and gives the clean half.

@@ -166,8 +166,8 @@ def border(case: Case, spacing: float) -> list[Rows]:
     return at_targets(case.subject, ends) if math.isfinite(width) else []
 
 
-def kink_rows(case: Case, offset: float = 0.0) -> Rows | None:
-    """Rows exactly at the kinks, or beside them; None where there is no kink."""
+def kink_rows(case: Case, offset: float) -> Rows | None:
+    """Rows at the kinks, or so far beside them; None where there is no kink."""
     subject = case.subject
     if not subject.kinks or not subject.elementwise:
         return None

@@ -43,14 +43,13 @@ Progress = Callable[[str, int, int], None]
 
 @np.errstate(all="ignore")  # what overflows shows in the values, which are looked at
 def analyse_curvature(
-    model: Model, options: CurvatureOptions | None = None, progress: Progress | None = None
+    model: Model, options: CurvatureOptions, progress: Progress | None
 ) -> CurvatureReport:
     """The curvature of a model's loss by all its parameters.
 
     Raises UsageError where there are no parameters, where the loss, its gradient or its curvature
     is not finite, and where what was asked for would take more memory than is allowed.
     """
-    options = options or CurvatureOptions()
     if not model.parameters:
         raise UsageError(f"{model.plan.name} has no parameters: its loss has no curvature by them")
     products = Products(model)
@@ -157,7 +156,7 @@ def _verdict(checked: Crosscheck, hessian: Spectrum, *, by_differences: bool) ->
 
 
 def invalid_curvature(
-    spec: str, errors: tuple[SpecProblem, ...], seed: int | None = None
+    spec: str, errors: tuple[SpecProblem, ...], seed: int | None
 ) -> CurvatureReport:
     """The report of a spec that cannot be used, with its problems."""
     return CurvatureReport((CurvatureResult(spec, "invalid", spec, errors=errors),), seed)

@@ -214,8 +214,6 @@ class GraphReport(ReportOfResults):
         return self.results[0].verdict
 
 
-def invalid_graph(
-    spec: str, errors: tuple[SpecProblem, ...], seed: int | None = None
-) -> GraphReport:
+def invalid_graph(spec: str, errors: tuple[SpecProblem, ...], seed: int | None) -> GraphReport:
     """What there is to say of a spec that cannot be used."""
     return GraphReport((GraphResult(spec, spec, "invalid", errors=errors),), seed)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from gradcli.analysis.training.tasks import task_steps, weighting_of, weights_of
 from gradcli.analysis.training.vector import Packing
 from gradcli.core.arrays import Array, norm
 from gradcli.engine.model import Model, generator
-from gradcli.errors import UsageError
+from gradcli.errors import SpecProblem, UsageError
 from gradcli.spec.plan import Plan
 
 __all__ = ["invalid_run", "train_plan"]
@@ -78,8 +78,8 @@ def train_plan(
     return TrainReport((run.result(interrupted),), plan.seed, interrupted)
 
 
-def invalid_run(spec: str, errors: tuple[Any, ...], seed: int | None = None) -> TrainReport:
-    """The report of a spec that cannot be used, with its problems (`SpecProblem`)."""
+def invalid_run(spec: str, errors: tuple[SpecProblem, ...], seed: int | None) -> TrainReport:
+    """The report of a spec that cannot be used, with its problems."""
     return TrainReport((TrainResult(spec, "invalid", spec, errors=errors),), seed)
 
 

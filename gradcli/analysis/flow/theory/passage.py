@@ -87,7 +87,7 @@ class Passages:
         self._weights: dict[int, tuple[float, Spread]] = {}
         self._drawn: dict[Any, Spread] = {}
 
-    def input(self, larger: float = 1.0) -> Passage:
+    def input(self, larger: float) -> Passage:
         """The network's input, as stated or as it is drawn, so many times as large."""
         inputs = self.plan.inputs
         assert inputs is not None
