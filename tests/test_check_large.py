@@ -161,6 +161,19 @@ def test_all_entries_can_be_asked_for() -> None:
     assert not any(tensor.projections for tensor in report.tensors)
 
 
+@pytest.mark.parametrize("oracle", ["ladder", "central", "forward"])
+def test_differences_entry_by_entry_keep_to_the_budget_too(oracle: str) -> None:
+    """They cost a pass or more for each entry, where complex steps go through a node at once."""
+    spec = network([12, 24, 24, 4])
+    (whole,) = gradcli.check(spec, budget=3e7).results
+    (part,) = gradcli.check(spec, budget=3e7, oracle=oracle).results
+    weights = [next(t for t in r.tensors if t.name == "dense_2.weight") for r in (whole, part)]
+    assert weights[0].checked == 576
+    assert 32 <= weights[1].checked <= 256
+    assert part.evaluations < 40 * sum(tensor.checked for tensor in part.tensors)
+    assert part.verdict == "pass"
+
+
 def test_projections_that_differ_where_no_entry_does_are_undecided(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

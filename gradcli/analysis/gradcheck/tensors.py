@@ -14,6 +14,7 @@ from gradcli.analysis.gradcheck.report import Kind
 from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged, widened
 from gradcli.core.arrays import Array
+from gradcli.engine.cost import Part
 from gradcli.engine.model import INPUTS, Model, generator
 from gradcli.engine.watch import Watch
 from gradcli.errors import SpecError, SpecProblem, UserCodeError
@@ -26,6 +27,8 @@ _JITTER_TRIES = 4
 _JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
 _JITTER_MOST = 16  # tries, of which some may take another branch
 _JITTER_ULPS = 2
+_PASSES = {"ladder": 8, "central": 1, "forward": 1}
+"""Forward passes that differences of one entry take the time of: copies share most of their own."""
 
 
 def tensors_of(parameters: Iterable[str], options: CheckOptions) -> list[tuple[str, Kind]]:
@@ -100,16 +103,25 @@ class NetworkTensors:
     def _plan_work(self) -> tuple[frozenset[str], float]:
         """Tensors of which every entry is checked, and the multiply-adds that all take together."""
         names = [name for name, _ in self.names()]
-        costs = self.truth.point.costs
-        whole, paid = within_budget(
-            {name: costs.needed(name) for name in names}, self.options.budget
-        )
-        passes = (DIRECTIONS * ALONG + self._sample) * (len(names) - len(whole))
-        return whole, paid + passes * costs.forward
+        needed = {name: self._needed(name) for name in names}
+        whole, paid = within_budget(needed, self.options.budget)
+        passes = DIRECTIONS * ALONG * self.truth.point.costs.forward + self._sample * self._entry
+        return whole, paid + passes * (len(names) - len(whole))
+
+    def _needed(self, name: str) -> Mapping[Part, float]:
+        """The pieces of work that every entry of a tensor takes: with differences, each alone."""
+        if self.options.oracle in _PASSES:
+            return {("entries", 0, name): self.truth.point.tensor(name).size * self._entry}
+        return self.truth.point.costs.needed(name)
+
+    @property
+    def _entry(self) -> float:
+        """What one entry takes that is looked at alone, in multiply-adds."""
+        return _PASSES.get(self.options.oracle or "", 1) * self.truth.point.costs.forward
 
     @property
     def _sample(self) -> int:
-        return sample_size(self.options.budget, self.truth.point.costs.forward)
+        return sample_size(self.options.budget, self._entry)
 
     def _large(self, name: str, wants_complex: bool) -> Large:
         by_complex_step = wants_complex and self.truth.oracle(name) == "complex"
