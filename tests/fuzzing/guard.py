@@ -32,11 +32,13 @@ DATA: Final = Path(__file__).parents[2] / "specs" / "data"
 _SECONDS: Final = 10
 """Of the processor; waiting, for something that never comes, may take a few times as long."""
 
+_SELF_TEST: Final = 12
+"""Times as many for a check of every mistake that can be planted, which says how far it is."""
 
 _NOT_DONE: Final = "not done after"
 
-_HANGING: Final = 120
-"""Seconds after which a case that does not even hear the clock ends the process."""
+_HANGING: Final = 12
+"""Times as many after which a case that does not even hear the clock ends the process."""
 
 
 class Late(BaseException):
@@ -75,7 +77,7 @@ class Guard:
 
     def run(self, case: Case) -> Outcome:
         """What becomes of the case; its files are gone afterwards."""
-        faulthandler.dump_traceback_later(_HANGING, exit=True)
+        faulthandler.dump_traceback_later(_HANGING * self._allowed(case), exit=True)
         for name, data in case.files.items():
             (self.folder / name).write_bytes(data)
         self._asked = case.written
@@ -88,6 +90,9 @@ class Guard:
         said = _what_is_wrong(code, stdout, stderr, case)
         wrong = error or "; ".join([*self._breaches, *left][:3]) or said
         return Outcome(code, wrong, stdout, stderr, seconds)
+
+    def _allowed(self, case: Case) -> int:
+        return self.seconds * (_SELF_TEST if "--self-test" in case.arguments else 1)
 
     def _cleared(self, case: Case) -> list[str]:
         """Empty the folder; returns what should not have been in it."""
@@ -107,15 +112,16 @@ class Guard:
         from gradcli.cli.main import main
 
         code, error = -1, ""
+        seconds = self._allowed(case)
         start = time.process_time()
         with self._streams(case) as (out, err), _surroundings(self.folder, case.environment):
             self._on = True
             try:
-                with _alarm(self.seconds), warnings.catch_warnings():
+                with _alarm(seconds), warnings.catch_warnings():
                     warnings.simplefilter("error")
                     code = main(list(case.arguments), prog_name="gradcli", standalone_mode=False)
             except Late:
-                error = f"{_NOT_DONE} {self.seconds} s"
+                error = f"{_NOT_DONE} {seconds} s"
             except BaseException as escaped:
                 error = f"{type(escaped).__name__} escapes: {escaped}"
             finally:

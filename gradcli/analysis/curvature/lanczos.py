@@ -16,7 +16,7 @@ import numpy as np
 from gradcli.core.arrays import Array
 from gradcli.core.record import Record
 
-__all__ = ["Ritz", "lanczos", "outermost"]
+__all__ = ["Lanczos", "Ritz", "lanczos", "outermost"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -66,33 +66,57 @@ def lanczos(
 
     `times` multiplies a vector by the symmetric matrix.
     """
-    size = len(start)
-    most = min(most, size)
-    basis = np.empty((most, size))
-    basis[0] = start / np.linalg.norm(start)
-    diagonal: list[float] = []
-    beside: list[float] = []
-    look = _APART
-    step = 0
-    while True:
-        image = times(basis[step])
-        diagonal.append(float(basis[step] @ image))
-        known = basis[: step + 1]
+    run = Lanczos(start, most, enough)
+    while run.found is None:
+        run.go_on(times(run.vector))
+        if on_step is not None:
+            on_step(run.products)
+    return run.found
+
+
+class Lanczos:
+    """The method step by step, for products taken elsewhere: with those of others, say.
+
+    `vector` is what the matrix has to be multiplied with next, until there is what is `found`.
+    """
+
+    def __init__(self, start: Array, most: int, enough: Callable[[Ritz], bool]) -> None:
+        self._enough = enough
+        self._basis = np.empty((min(most, len(start)), len(start)))
+        self._basis[0] = start / np.linalg.norm(start)
+        self._diagonal: list[float] = []
+        self._beside: list[float] = []
+        self._look = _APART
+        self.found: Ritz | None = None
+
+    @property
+    def products(self) -> int:
+        """How many have been taken."""
+        return len(self._diagonal)
+
+    @property
+    def vector(self) -> Array:
+        """What to multiply next."""
+        return np.asarray(self._basis[self.products])
+
+    def go_on(self, image: Array) -> None:
+        """One step, with the product of `vector`."""
+        diagonal, beside = self._diagonal, self._beside
+        known = self._basis[: self.products + 1]
+        diagonal.append(float(known[-1] @ image))
         for _ in range(2):  # once more, or rounding lets eigenvalues that are found come again
             image = image - known.T @ (known @ image)
         beta = float(np.linalg.norm(image))
-        complete = beta <= size * _EPS * max(map(abs, (*diagonal, *beside, beta)))
-        if on_step is not None:
-            on_step(step + 1)
-        last = complete or step + 1 == most
-        if last or step + 1 == look:
-            look += max(_APART, look // 4)
-            found = Ritz(*_eigen(diagonal, beside), known, beta, complete)
-            if last or enough(found):
-                return found
+        complete = beta <= len(image) * _EPS * max(map(abs, (*diagonal, *beside, beta)))
+        last = complete or len(known) == len(self._basis)
+        if last or len(known) == self._look:
+            self._look += max(_APART, self._look // 4)
+            ritz = Ritz(*_eigen(diagonal, beside), known, beta, complete)
+            if last or self._enough(ritz):
+                self.found = ritz
+                return
         beside.append(beta)
-        basis[step + 1] = image / beta
-        step += 1
+        self._basis[len(known)] = image / beta
 
 
 _APART = 5  # least steps between looks at the Ritz values, which take the cube of their number

@@ -160,10 +160,10 @@ class Products:
 
     @cached_property
     def copy_bytes(self) -> int:
-        """Memory of the passes for one vector."""
+        """Memory of the values and parameters for one vector; a pass takes some times as much."""
         cells = sum(prod(node.shape) + node.kept for node in self.plan.nodes)
         itemsize = 8 if self.by_differences else 16
-        return itemsize * 4 * (self.size + cells)
+        return itemsize * (self.size + cells)
 
     def _turn(self, vectors: Array) -> Array:
         """How the gradient changes along each vector."""
