@@ -210,7 +210,7 @@ class _SpecCheck:
             largest = network.largest if any(r.below_resolution for r in results.values()) else 0.0
             doubtful = {n for n, r in results.items() if r.is_doubtful(largest, self.required)}
             if doubtful or any(result.verdict != "pass" for result in results.values()):
-                explained = self._explain(network.model, results, findings, doubtful)
+                explained = self._explain(network, results, findings, doubtful)
         finally:  # an interrupt leaves what is known by then
             self.collector.tensors += results.values()
             self.collector.add(found for own in findings.values() for found in own)
@@ -233,7 +233,7 @@ class _SpecCheck:
 
     def _explain(
         self,
-        model: Model,
+        network: NetworkTensors,
         results: dict[str, TensorResult],
         findings: dict[str, list[Finding]],
         doubtful: set[str],
@@ -242,13 +242,13 @@ class _SpecCheck:
 
         A `doubtful` tensor is wrong if a part that is proven wrong accounts for it: alone, where
         nothing drowns it, a part can be judged by real differences. Where none does, it has not
-        passed either. What is said of it, and the errors of failing tensors, are taken from the
-        findings.
+        passed either if it is drowned. What is said of it, and the errors of failing tensors, are
+        taken from the findings.
         """
         # loaded only here, since hardly any check gets this far
         from gradcli.analysis.gradcheck.culprits import explain_failures, find_culprits
 
-        plan = self.plan
+        plan, model = self.plan, network.model
         found = find_culprits(model, self.options, self.required, self._known)
         failures: dict[str, list[Finding]] = {}
         for name, result in results.items():
@@ -256,7 +256,7 @@ class _SpecCheck:
             if any(cause.accounts_for(name, model.network) for cause in causes):
                 results[name] = result.replace(verdict="fail")
                 findings[name] = [each for each in findings[name] if each.code != "GC203"]
-            elif name in doubtful and result.verdict == "pass":
+            elif name in doubtful and network.is_drowned(result):
                 results[name] = result.replace(verdict="inconclusive")
                 findings[name].append(_drowned(result))
             if results[name].verdict == "fail":

@@ -164,12 +164,13 @@ class NetworkSelfTest:
             undecided |= result.verdict == "inconclusive"
             if result.is_doubtful(self._base.largest, self._required):
                 doubtful.append(name)
+                undecided |= network.is_drowned(result)
             warnings += [found.code for found in findings if found.code.startswith("GC1")]
         if warnings:
             return _Told("caught", warnings, [], wants_culprit=False)
         if all(effect <= 1 for effect in effects.values()):
             return _Told("without effect", [], [], wants_culprit=False)
-        fate: Fate = "undecided" if undecided or doubtful else "survived"
+        fate: Fate = "undecided" if undecided else "survived"
         return _Told(fate, [], doubtful, wants_culprit=bool(doubtful))
 
 

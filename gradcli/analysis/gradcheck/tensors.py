@@ -10,7 +10,7 @@ import numpy as np
 from gradcli.analysis.gradcheck.budget import sample_size, within_budget
 from gradcli.analysis.gradcheck.options import CheckOptions
 from gradcli.analysis.gradcheck.projections import DIRECTIONS
-from gradcli.analysis.gradcheck.report import Kind
+from gradcli.analysis.gradcheck.report import Kind, TensorResult
 from gradcli.analysis.gradcheck.subject import Large, Subject
 from gradcli.analysis.gradcheck.truth import ALONG, OP_ULPS, Truth, nudged, widened
 from gradcli.core.arrays import Array
@@ -27,6 +27,7 @@ _JITTER_TRIES = 4
 _JITTER_SAFETY = 4  # a few tries tell the size of rounding noise, and not its limit
 _JITTER_MOST = 16  # tries, of which some may take another branch
 _JITTER_ULPS = 2
+_SHOWN = 4096 * _EPS  # of the loss: a slope that differences can see
 _PASSES = {"ladder": 8, "central": 1, "forward": 1}
 """Forward passes that differences of one entry take the time of: copies share most of their own."""
 
@@ -65,6 +66,15 @@ class NetworkTensors:
     def is_whole(self, name: str) -> bool:
         """Whether every entry of a tensor can be checked, not a sample of it only."""
         return name in self._whole
+
+    def is_drowned(self, result: TensorResult) -> bool:
+        """Whether a claim passed by its own noise alone though it is off by what the loss shows.
+
+        In lower precision it may be right on another side of a kink.
+        """
+        exact = self.model.dtype == np.float64
+        off = result.below_resolution_error > _SHOWN * abs(self.loss)
+        return exact and off and result.verdict == "pass"
 
     def subject(self, name: str, kind: Kind) -> Subject:
         truth = self.truth
