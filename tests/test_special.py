@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from gradcli.core.special import erf, erfc, expm1, log1p
+from gradcli.core.special import decaying, erf, erfc, expm1, log1p
 
 EPS = np.finfo(np.float64).eps
 REAL = np.concatenate(
@@ -74,7 +74,7 @@ def test_the_imaginary_part_carries_the_derivative(
     np.testing.assert_allclose(found.imag / step, exact, rtol=102 * EPS, atol=0)
 
 
-@pytest.mark.parametrize("function", [erf, erfc, log1p, expm1])
+@pytest.mark.parametrize("function", [erf, erfc, log1p, expm1, decaying])
 def test_any_shape(function: Callable) -> None:
     x = np.array([[0.1, 0.6], [3.0, 5.0]])
     assert function(x).shape == (2, 2)
@@ -88,6 +88,7 @@ def test_any_shape(function: Callable) -> None:
     [
         (log1p, lambda x: (1 + x).ln(), lambda x: 1 / (1 + x)),
         (expm1, lambda x: x.exp() - 1, lambda x: x.exp()),
+        (decaying, lambda x: x.exp(), lambda x: x.exp()),
     ],
 )
 def test_small_complex_arguments_keep_the_real_part(

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradcli.core.arrays import Array
 
-__all__ = ["erf", "erfc", "expm1", "log1p"]
+__all__ = ["decaying", "erf", "erfc", "expm1", "log1p"]
 
 # Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23,
 # 1969: numerator and denominator by falling powers. For erf(x)/x in x² up to 0.46875, for
@@ -178,4 +178,14 @@ def expm1(x: Array) -> Array:
     result = np.empty_like(x)
     result.real = np.expm1(x.real)
     result.imag = np.exp(x.real) * x.imag
+    return result
+
+
+def decaying(x: Array) -> Array:
+    """exp(x) of x ≤ 0, which takes NumPy's several times as long for complex arguments."""
+    if not np.iscomplexobj(x):
+        return np.exp(x)
+    result = np.empty_like(x)
+    result.real = np.exp(x.real)
+    result.imag = result.real * x.imag
     return result

@@ -17,7 +17,7 @@ from gradcli.core.cost import per_element
 from gradcli.core.param import Param
 from gradcli.core.primitives import choose
 from gradcli.core.registry import activation
-from gradcli.core.special import erfc, log1p
+from gradcli.core.special import decaying, erfc, log1p
 from gradcli.core.traits import Traits
 
 __all__ = [
@@ -42,8 +42,7 @@ CUBIC: Final = 0.044715  # of the argument of gelu's tanh form
 
 def decay(x: Array) -> Array:
     """exp(-|x|), without a kink as far as branches are concerned."""
-    e: Array = np.exp(choose(x.real < 0, x, -x))
-    return e
+    return decaying(choose(x.real < 0, x, -x))
 
 
 def _logistic(x: Array) -> Value:

@@ -11,7 +11,7 @@ from gradcli.core.cost import per_element
 from gradcli.core.primitives import choose
 from gradcli.core.record import Record
 from gradcli.core.registry import activation
-from gradcli.core.special import log1p
+from gradcli.core.special import decaying, log1p
 from gradcli.core.traits import Traits
 from gradcli.ops.activations import Value
 
@@ -37,7 +37,7 @@ def normalised(x: Array) -> Normalised:
     top = np.argmax(x.real, axis=-1, keepdims=True)
     difference = x - np.take_along_axis(x, top, axis=-1)
     is_top = np.arange(x.shape[-1]) == top
-    e = np.exp(difference)
+    e = decaying(difference)
     others = np.where(is_top, 0, e).sum(axis=-1, keepdims=True)
     probability = e / (1 + others)
     complement = choose(is_top, others / (1 + others), 1 - probability)
