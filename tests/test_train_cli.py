@@ -143,7 +143,7 @@ def test_a_gate_makes_it_one() -> None:
         (["--resume", "missing.npz"], "missing.npz"),
         (["--save-weights", "run.txt"], "an .npz file"),
         (["--log", "no/such/folder.jsonl"], "cannot be written"),
-        (["--log", "spec.yaml"], "'spec.yaml' must end in .jsonl"),
+        (["--log", "spec.yaml"], "'spec.yaml' is named as a spec is"),
         (["--curriculum", "easy"], "there is no curriculum 'easy'"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

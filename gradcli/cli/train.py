@@ -112,7 +112,7 @@ _CHOICE = "NAME[:PARAM=VALUE,...]"
 )
 @click.option(
     "--log",
-    metavar="FILE.jsonl",
+    metavar="FILE",
     callback=values.log_file,
     shell_complete=complete.files,
     help="Write every step to a file as it is done.",

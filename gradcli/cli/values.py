@@ -121,12 +121,12 @@ def plot_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def log_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A file of lines of JSON, or a pipe; no other file, since what is in it is replaced."""
-    if value is None or value.endswith(".jsonl"):
-        return value
-    if os.path.exists(value) and not os.path.isfile(value):
-        return value
-    raise click.BadParameter(f"'{value}' must end in .jsonl, as what is written has it.")
+    """A file to write lines of JSON to, which is not named as specs are: it would be replaced."""
+    if value is not None and value.lower().endswith((".yaml", ".yml")):
+        raise click.BadParameter(
+            f"'{value}' is named as a spec is, which a log would replace; try steps.jsonl"
+        )
+    return value
 
 
 def gates(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
