@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -366,35 +364,3 @@ def test_a_spec_that_changes_while_it_runs_is_shown_as_it_was_read(folder: Path)
     assert result.returncode == 2
     assert "on purpose" in said(result)
     assert "own:" in said(result)
-
-
-def _started(moment: float, number: signal.Signals) -> tuple[int, bytes]:
-    """What a long run of flow says when it gets a signal at that moment."""
-    arguments = ["flow", "--depth", "2000", "--width", "300", "--seeds", "50"]
-    process = subprocess.Popen([*COMMAND, *arguments], env=ENVIRONMENT, stdout=-1, stderr=-1)
-    time.sleep(moment)
-    process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
-    return process.returncode, stdout + stderr
-
-
-@pytest.mark.parametrize("moment", [0.15, 0.25, 0.4, 1.5])
-def test_ctrl_c_at_any_moment(moment: float) -> None:
-    code, text = _started(moment, signal.SIGINT)
-    assert code == 130
-    assert b"interrupted" in text
-    assert b"Traceback" not in text
-
-
-def test_a_request_to_end_is_followed_at_once() -> None:
-    assert _started(1.0, signal.SIGTERM) == (-signal.SIGTERM, b"")
-
-
-def test_ctrl_c_before_anything_is_loaded() -> None:
-    """The very first that the command does, once Python has started."""
-    code = "import sys, signal\nimport gradcli.__main__\n"
-    code += "class Stop:\n    def find_spec(self, name, path, target=None):\n"
-    code += "        if name == 'gradcli.cli': raise KeyboardInterrupt\n"
-    code += "sys.meta_path.insert(0, Stop())\ngradcli.__main__.run()"
-    result = run(command=[sys.executable, "-c", code])
-    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"interrupted\n")

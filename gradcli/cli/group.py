@@ -22,6 +22,10 @@ TRACEBACK = "gradcli.traceback"
 class _Helpful(click.Command):
     """Prints its help as every other text is printed, whatever becomes of it."""
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """The same in every context, since Click keeps the option that it made in the first."""
+        return ["-h", "--help"]
+
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:

@@ -40,7 +40,6 @@ def _put_version(ctx: click.Context, param: click.Parameter, value: bool) -> Non
         "gradcli list losses         what a spec can name",
         "gradcli new layer           a spec to start from, and a layer with a backward",
     ),
-    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all agrees, 1 a gradient is wrong, 2 invalid input, 3 undecided, "
     "4 a bug in gradcli, 130 interrupted.",
 )
