@@ -144,7 +144,7 @@ USES = {
         Use("curvature net.yaml", "--history 3", "L-BFGS, 3"),
         Use("curvature net.yaml", "--plot out.gif", "must end in .svg or .png", codes=(0, 2)),
         Use("curvature net.yaml --format json", "--seed 7", '"seed": 7'),
-        Use("curvature net.yaml", "--dtype float32"),
+        Use("curvature net.yaml --format json", "--dtype float32"),
         Use("curvature layer.yaml", "--allow-python", gone="SP018", codes=(2, 0)),
     ),
     "train": running(TRAIN, Use(TRAIN, "--quiet", gone="update/weight"))
