@@ -67,4 +67,5 @@ def norm(values: Array) -> float:
     largest = float(np.abs(wide).max(initial=0.0))
     if not 0 < largest < math.inf:
         return largest
-    return largest * float(np.linalg.norm(wide / largest))
+    with np.errstate(over="ignore"):  # no quotient is above 1, though NumPy 1.26 may say so
+        return largest * float(np.linalg.norm(wide / largest))
